@@ -1,0 +1,302 @@
+//! The port of the data tier: what every engine does, and how.
+//!
+//! An engine keeps one shard. It carries out whole use cases ("read this plan
+//! at this stamp", "write this batch under these fences"); there is no
+//! connection and no cursor in it.
+//!
+//! # What every engine keeps
+//!
+//! - **One snapshot** for all selects of a read, and for a write's own reads.
+//! - **All or nothing**: a write's changes, its receipt, its feed events and
+//!   its position are one transaction. An error leaves nothing behind.
+//! - **Durable before answered**, as [`EngineInfo::durability`] says.
+//! - **The row's rules**: each row about to be stored passes
+//!   [`crate::constraint::complete_row`] (generated columns, NOT NULL, CHECK),
+//!   then keys and foreign keys; each breach is the [`Refusal`] that
+//!   [`crate::constraint`] words, so that all engines refuse in the same bytes.
+//!   For a row with several faults: NOT NULL and CHECK, then primary key, then
+//!   uniques in order of declaration, then foreign keys in order of declaration;
+//!   the first row with a fault decides.
+//! - **Slots**: a row is stored under the slot of its shard key
+//!   ([`crate::canonical::slot_of_row`]); the engine reads that slot's fence in the
+//!   same transaction and answers [`EngineError::Moved`] where it does not own it.
+//!   An update that changes the shard key moves the row.
+//! - **Schema check**: a plan for another version than the one in force is
+//!   answered [`EngineError::SchemaChanged`], inside the transaction for writes.
+//!
+//! # Cancellation
+//!
+//! Dropping a read's future abandons it. Dropping a write's future does not undo
+//! the write: it goes on to its end, which a receipt can tell.
+
+use crate::error::{EngineError, Refusal};
+use crate::plan::{Change, RowSet, Tree};
+use crate::schema::SchemaStep;
+use crate::slot::Slot;
+use crate::stamp::{History, Position};
+use async_trait::async_trait;
+use std::path::Path;
+use std::time::Duration;
+
+/// An engine's answer or error.
+pub type Result<T> = std::result::Result<T, EngineError>;
+
+/// One shard of the store.
+#[async_trait]
+pub trait Engine: Send + Sync {
+    /// Which engine this is, and what its acknowledgement means. Memory only.
+    fn info(&self) -> EngineInfo;
+
+    /// The position up to which everything is committed and visible, and the
+    /// forks that led there. Memory only.
+    fn progress(&self) -> Progress;
+
+    /// The schema version in force; 0 before the first [`Engine::apply`].
+    async fn fetch_schema_version(&self) -> Result<u64>;
+
+    /// Carries out a read in one snapshot.
+    async fn read(&self, read: Read) -> Result<ReadAnswer>;
+
+    /// Carries out a write as one transaction, durable when it answers.
+    ///
+    /// With a receipt, the key is looked up first, in the same transaction: if it is known
+    /// for the same request, nothing is done and the stored answer is given
+    /// ([`WriteAnswer::Replayed`]); for another request, [`EngineError::KeyReused`].
+    /// Receipts past their `expires_at_us` count as absent and are removed in passing.
+    async fn write(&self, write: Write) -> Result<WriteAnswer>;
+
+    /// Changes the physical schema, writes `record` and raises the schema version, all in
+    /// one transaction. `SchemaChanged` if `from_version` is not in force. All fences carry
+    /// the new version afterwards.
+    async fn apply(&self, change: SchemaChange) -> Result<Position>;
+
+    /// Registers a follower of the feed, or returns the cursor where a known one stands.
+    /// From here on every committed change enters the feed in the same transaction;
+    /// while nobody follows, nothing is recorded.
+    async fn follow(&self, follower: &str) -> Result<FeedCursor>;
+
+    /// Up to `max` events after `after`, in commit order, with the position up to which
+    /// the feed is then known. Never skips: a cursor that lies before what is kept, or on
+    /// another timeline past its fork, is answered with [`FeedPage::gap`].
+    async fn fetch_feed(&self, after: FeedCursor, max: usize) -> Result<FeedPage>;
+
+    /// The follower has dealt with everything up to `cursor`; what all followers have
+    /// dealt with is removed. Unknown followers are ignored.
+    async fn acknowledge_feed(&self, follower: &str, cursor: FeedCursor) -> Result<()>;
+
+    /// Removes a follower; unknown ones are ignored.
+    async fn unfollow(&self, follower: &str) -> Result<()>;
+
+    /// Writes a consistent, verified copy to `path`, which must not exist, while reads and
+    /// writes go on. `progress` is told (pages done, pages in all).
+    async fn backup(&self, path: &Path, progress: &(dyn Fn(u64, u64) + Send + Sync)) -> Result<()>;
+
+    /// Checks the data's integrity, and answers what is wrong, one line each.
+    async fn verify(&self) -> Result<Vec<String>>;
+
+    /// How large it is and how it does, for `status` and `/metrics`.
+    async fn fetch_statistics(&self) -> Result<Statistics>;
+
+    /// Takes no more writes, finishes those accepted, and closes the files. Idempotent.
+    async fn close(&self) -> Result<()>;
+}
+
+/// What an engine is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineInfo {
+    /// `sqlite`, `memory`, …
+    pub name: &'static str,
+    /// The engine's own version.
+    pub version: String,
+    /// What its acknowledgement of a write means.
+    pub durability: Durability,
+}
+
+/// What an acknowledged write has reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Durability {
+    /// It was synced to stable storage.
+    pub synced: bool,
+    /// How many copies hold it.
+    pub copies: u32,
+}
+
+/// How far an engine has got.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Everything up to here is visible.
+    pub low: Position,
+    /// Nothing beyond here is visible.
+    pub high: Position,
+    /// The forks of its history.
+    pub history: History,
+}
+
+/// A read.
+#[derive(Clone, Debug)]
+pub struct Read {
+    /// The schema that the plan was made for.
+    pub schema_version: u64,
+    /// What to read.
+    pub tree: Tree,
+    /// Whether the root's rows are to be counted past its limit.
+    pub count: bool,
+}
+
+/// The answer to a read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReadAnswer {
+    /// The rows.
+    pub rows: RowSet,
+    /// Taken before the snapshot: all up to it is in the answer.
+    pub low: Position,
+    /// Taken after the snapshot: nothing beyond it is in the answer.
+    pub high: Position,
+}
+
+/// A write: all of it or nothing.
+pub struct Write {
+    /// The schema that the changes were planned for.
+    pub schema_version: u64,
+    /// What is changed, in order; later changes see the earlier ones.
+    pub changes: Vec<Change>,
+    /// The idempotency key, where the caller sent one.
+    pub receipt: Option<Receipt>,
+    /// Makes the answer from the outcomes, inside the transaction; what it
+    /// returns is stored with the receipt. A refusal rolls everything back.
+    pub finish: Finish,
+}
+
+/// See [`Write::finish`]. It must not block: other writers wait for it.
+pub type Finish = Box<dyn FnOnce(Vec<Outcome>) -> std::result::Result<Vec<u8>, Refusal> + Send>;
+
+/// An idempotency key and what it was used for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// Where the receipt lies: the written slot if the request names one slot only, else
+    /// the slot of the hash of caller and key.
+    pub slot: Slot,
+    /// Whose key it is: a digest of caller, method and path.
+    pub scope: [u8; 16],
+    /// The key as the caller sent it.
+    pub key: String,
+    /// A digest of the request.
+    pub request: [u8; 32],
+    /// Now, by the store's clock, in microseconds since 1970.
+    pub now_us: i64,
+    /// When it may be forgotten.
+    pub expires_at_us: i64,
+}
+
+/// What one change did.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outcome {
+    /// Rows inserted, updated or deleted.
+    pub affected: u64,
+    /// Of these, rows that are new.
+    pub inserted: u64,
+    /// What the change was asked to return.
+    pub rows: Option<RowSet>,
+}
+
+/// The answer to a write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WriteAnswer {
+    /// It was done now; its stamp, and what `finish` made.
+    Done {
+        /// The position of its transaction.
+        at: Position,
+        /// What [`Write::finish`] returned.
+        answer: Vec<u8>,
+    },
+    /// It had been done before under the same key; the position covers it.
+    Replayed {
+        /// A position that covers the first execution.
+        at: Position,
+        /// What was answered then.
+        answer: Vec<u8>,
+    },
+}
+
+/// A change of the schema.
+pub struct SchemaChange {
+    /// The version it was planned from.
+    pub from_version: u64,
+    /// The version it leads to.
+    pub to_version: u64,
+    /// What to do, in order.
+    pub steps: Vec<SchemaStep>,
+    /// Rows of the catalog's own tables, written in the same transaction,
+    /// under the schema as it will be.
+    pub record: Vec<Change>,
+}
+
+/// A place in the feed: behind the event `ordinal` of the transaction at `at`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FeedCursor {
+    /// The transaction's position.
+    pub at: Position,
+    /// The event's place within its transaction, from 1; 0 is before all of them.
+    pub ordinal: u32,
+}
+
+/// A page of the feed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedPage {
+    /// The events, in commit order.
+    pub events: Vec<FeedEvent>,
+    /// Where to go on.
+    pub next: FeedCursor,
+    /// The follower holds everything up to here once it has dealt with `events`.
+    pub consumed: Position,
+    /// Something between `after` and `events` is not known any more: whatever the follower
+    /// derived from the feed must be built anew.
+    pub gap: bool,
+}
+
+/// A committed change of one row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedEvent {
+    /// Where it stands.
+    pub cursor: FeedCursor,
+    /// The row's slot; with `epoch` and `seq` the event's id.
+    pub slot: Slot,
+    /// The slot's epoch.
+    pub epoch: u64,
+    /// Counts the slot's events without gaps, from 1.
+    pub seq: u64,
+    /// The table.
+    pub table: String,
+    /// What happened to the row.
+    pub kind: FeedKind,
+    /// The canonical bytes of the row's primary key ([`crate::canonical`]).
+    pub key: Vec<u8>,
+}
+
+/// What happened to a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FeedKind {
+    /// It is new.
+    Insert,
+    /// It has new values; a changed key is a delete and an insert.
+    Update,
+    /// It is gone, by itself or by a cascade.
+    Delete,
+}
+
+/// How an engine does.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Statistics {
+    /// Bytes on disk, or in memory for an engine without one.
+    pub size_bytes: u64,
+    /// Transactions committed since it was opened.
+    pub commits: u64,
+    /// Writes carried by them.
+    pub writes: u64,
+    /// Writes that wait for their turn.
+    pub queued: u64,
+    /// The last time a commit took, sync included.
+    pub last_commit: Duration,
+    /// Events in the feed that a follower has yet to deal with.
+    pub feed_depth: u64,
+}

@@ -1,0 +1,27 @@
+//! The words that all rooms share, and the ports they meet at.
+//!
+//! A request becomes a [`plan`]; an [`engine::Engine`] carries it out; what it
+//! answers carries [`stamp::Position`]s. Values have one meaning on every
+//! engine: it is written here, in [`value`], and nowhere else. No I/O.
+
+pub mod aggregate;
+pub mod array;
+pub mod canonical;
+pub mod clock;
+pub mod column;
+pub mod constraint;
+pub mod datetime;
+pub mod engine;
+pub mod error;
+pub mod expr;
+pub mod float;
+pub mod id;
+pub mod json;
+pub mod numeric;
+pub mod pattern;
+pub mod plan;
+pub mod schema;
+pub mod slot;
+pub mod stamp;
+pub mod text_search;
+pub mod value;

@@ -1,0 +1,2 @@
+//! The binary and composition root.
+fn main() {}

@@ -1,0 +1,63 @@
+//! What a caller brings to a request, and what it is handed back.
+
+use crate::error::StoreError;
+use bytes::Bytes;
+use pando_model::stamp::Position;
+
+/// `Pando-Consistency`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Consistency {
+    /// From the owner.
+    Strong,
+    /// At least what the caller has written and seen.
+    #[default]
+    Session,
+    /// At most so many microseconds old.
+    BoundedUs(u64),
+    /// Whatever there is.
+    Eventual,
+}
+
+/// What a request requires of the copy that answers it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Session {
+    /// What the caller has written and seen; nothing for a new one.
+    pub token: Option<crate::token::Token>,
+    /// How fresh the answer has to be.
+    pub consistency: Consistency,
+}
+
+/// What every answer carries besides its content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamped {
+    /// What the caller is handed: the answer contains nothing beyond it.
+    pub high: Position,
+    /// The caller required something that the history has lost (`stamp_lost`).
+    pub lost: bool,
+}
+
+/// The rows that a table request answers with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TableAnswer {
+    /// The rows, in the shape asked for; empty for `return=minimal`.
+    pub body: Bytes,
+    /// How many rows `body` holds.
+    pub rows: u64,
+    /// How many were passed over.
+    pub offset: u64,
+    /// How many there are in all, where it was asked.
+    pub total: Option<u64>,
+    /// Whether `max_rows` cut the list.
+    pub truncated: bool,
+    /// Where the next page begins, where there is one.
+    pub cursor: Option<String>,
+    /// For writes: rows inserted, updated or deleted.
+    pub affected: u64,
+    /// For writes: of these, rows that are new.
+    pub inserted: u64,
+    /// For a single new row: the filters that find it (`id=eq.1`), for `Location`.
+    pub location: Option<String>,
+}
+
+/// Answers or errors of the store.
+pub type Result<T> = std::result::Result<T, StoreError>;

@@ -1,0 +1,1 @@
+//! The stateless web tier.

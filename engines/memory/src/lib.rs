@@ -1,0 +1,1 @@
+//! The memory engine, oracle of the tests.
