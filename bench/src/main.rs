@@ -1,0 +1,79 @@
+//! What speed is measured against, and how.
+//!
+//! Every figure is a ratio taken in one run: subject and peer take turns
+//! (A B A B …), each in a process of its own, with the load generator in this
+//! one; all share the machine's cores. A benchmark is not a test: nothing fails
+//! on a slow day.
+
+mod benches;
+mod load;
+mod machine;
+mod peer;
+mod process;
+mod raw;
+mod report;
+
+use anyhow::{Result, bail};
+
+const USAGE: &str = "\
+Examples:
+  pando-bench                      all that fit in ten minutes
+  pando-bench point-read insert    these
+  pando-bench scale                a point read at 1e4 and at 1e7 rows
+Names: idle point-read page insert trailbase import scale";
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.first().map(String::as_str) {
+        Some("peer") => return peer::serve(&arguments[1..]),
+        Some("--help" | "-h") => {
+            println!("{USAGE}");
+            return Ok(());
+        }
+        _ => {}
+    }
+    let names: Vec<&str> = if arguments.is_empty() {
+        vec![
+            "idle",
+            "point-read",
+            "page",
+            "insert",
+            "trailbase",
+            "import",
+        ]
+    } else {
+        arguments.iter().map(String::as_str).collect()
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
+    let mut reports = Vec::new();
+    for name in names {
+        eprintln!("── {name}");
+        let made = runtime.block_on(async {
+            // On a task, so that the load runs on the worker and not on this thread.
+            let name = name.to_owned();
+            tokio::spawn(async move { run(&name).await }).await?
+        })?;
+        for report in &made {
+            report.write()?;
+        }
+        reports.extend(made);
+    }
+    println!("{}", report::table(&reports));
+    Ok(())
+}
+
+async fn run(name: &str) -> Result<Vec<report::Report>> {
+    match name {
+        "idle" => benches::idle::run().await,
+        "point-read" => benches::point_read::run().await,
+        "page" => benches::page::run().await,
+        "insert" => benches::insert::run().await,
+        "trailbase" => benches::trailbase::run().await,
+        "import" => benches::import::run().await,
+        "scale" => benches::scale::run().await,
+        other => bail!("no bench is called {other:?}\n{USAGE}"),
+    }
+}
