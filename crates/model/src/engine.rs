@@ -167,8 +167,9 @@ pub struct Write {
     pub finish: Finish,
 }
 
-/// See [`Write::finish`]. It must not block: other writers wait for it.
-pub type Finish = Box<dyn FnOnce(Vec<Outcome>) -> std::result::Result<Vec<u8>, Refusal> + Send>;
+/// See [`Write::finish`]. It must not block: other writers wait for it. An engine whose
+/// transaction failed as a whole may carry a write out again, and then calls it again.
+pub type Finish = Box<dyn FnMut(Vec<Outcome>) -> std::result::Result<Vec<u8>, Refusal> + Send>;
 
 /// An idempotency key and what it was used for.
 #[derive(Clone, Debug, PartialEq, Eq)]
