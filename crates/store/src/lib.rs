@@ -3,8 +3,20 @@
 //! A [`request`] names tables and columns as a caller wrote them; the store
 //! resolves it against the schema into a plan, has the engine carry it out and
 //! shapes the answer. It knows no HTTP and no SQL dialect of an engine's.
+//!
+//! Around that: [`ddl`] reads migrations, [`migrate`] applies them, [`catalog`]
+//! keeps what the store must remember, [`keys`] says who may ask.
 
+pub mod catalog;
+pub mod config;
 pub mod error;
+pub mod ids;
+pub mod keys;
 pub mod request;
+pub mod seal;
 pub mod session;
+mod store;
 pub mod token;
+
+pub use config::StoreConfig;
+pub use store::Store;

@@ -1,0 +1,255 @@
+//! The catalog: what the store itself must remember, kept in tables of its own
+//! ([`tables`]) in the catalog's slot of the home shard.
+//!
+//! They are ordinary tables to an engine and take part in its transactions, but
+//! they are in no [`Schema`]: no request can name them.
+
+pub mod imports;
+mod secrets;
+pub(crate) mod tables;
+
+pub(crate) use secrets::Secret;
+
+use crate::error::StoreError;
+use crate::session::Result;
+use pando_model::clock::Clock;
+use pando_model::engine::{Engine, Outcome, Read, SchemaChange, Write, WriteAnswer};
+use pando_model::error::EngineError;
+use pando_model::plan::{
+    Change, Comparison, Conflict, Filter, Insert, Output, Row, Scalar, Select, Tree, Update,
+};
+use pando_model::schema::{ColumnIx, Schema, SchemaStep, Table};
+use pando_model::stamp::Position;
+use pando_model::value::Value;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The version of the catalog's own tables. A catalog of another version is refused.
+const CATALOG_VERSION: &str = "1";
+const VERSION_SETTING: &str = "catalog_version";
+/// How often something is tried again because the schema changed meanwhile. Each time
+/// somebody else's migration has succeeded, so that this many in a row do not happen.
+const TRIES_MAX: usize = 16;
+
+/// Reads and writes the catalog's tables, whatever the schema's version is.
+pub struct Catalog {
+    engine: Arc<dyn Engine>,
+    clock: Arc<dyn Clock>,
+    /// The schema version that was in force last time.
+    version: AtomicU64,
+}
+
+impl Catalog {
+    /// Opens the catalog, or makes it in an empty store.
+    pub(crate) async fn open(engine: Arc<dyn Engine>, clock: Arc<dyn Clock>) -> Result<Catalog> {
+        let version = engine.fetch_schema_version().await?;
+        let catalog = Catalog {
+            engine,
+            clock,
+            version: AtomicU64::new(version),
+        };
+        if version == 0 {
+            catalog.bootstrap().await?;
+        }
+        catalog.check_version().await?;
+        Ok(catalog)
+    }
+
+    pub(crate) fn engine(&self) -> &Arc<dyn Engine> {
+        &self.engine
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    pub(crate) fn now_us(&self) -> i64 {
+        self.clock.now_us()
+    }
+
+    /// The schema in force.
+    pub(crate) async fn fetch_schema(&self) -> Result<Schema> {
+        for _ in 0..TRIES_MAX {
+            let version = self.engine.fetch_schema_version().await?;
+            self.version.store(version, Ordering::Relaxed);
+            let wanted = equals(tables::schema::VERSION, int(version));
+            let rows = self.fetch(&tables::SCHEMA, wanted).await?;
+            // Between the two reads it may have changed: then there is a newer one.
+            let Some([_, Value::Json(body), ..]) = rows.first().map(Vec::as_slice) else {
+                continue;
+            };
+            return serde_json::from_str(body).map_err(|error| {
+                StoreError::Catalog(format!("schema version {version} is not readable: {error}"))
+            });
+        }
+        Err(StoreError::Catalog(
+            "the schema in force is not recorded in _pando_schema".into(),
+        ))
+    }
+
+    /// All columns of the rows that pass a filter, by primary key.
+    pub(crate) async fn fetch(&self, table: &Arc<Table>, filter: Filter) -> Result<Vec<Row>> {
+        let tree = Tree {
+            select: Select {
+                table: Arc::clone(table),
+                output: (0..table.columns.len())
+                    .map(|ix| Output::Scalar(Scalar::Column(ix)))
+                    .collect(),
+                filter,
+                order: Vec::new(),
+                limit: None,
+                offset: 0,
+            },
+            children: Vec::new(),
+        };
+        for _ in 0..TRIES_MAX {
+            let read = Read {
+                schema_version: self.version.load(Ordering::Relaxed),
+                tree: tree.clone(),
+                count: false,
+            };
+            match self.engine.read(read).await {
+                Ok(answer) => return Ok(answer.rows.rows),
+                Err(EngineError::SchemaChanged { current }) => {
+                    self.version.store(current, Ordering::Relaxed);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Catalog("the schema never stands still".into()))
+    }
+
+    /// Carries out changes of the catalog's tables, all or none.
+    pub(crate) async fn write(&self, changes: Vec<Change>) -> Result<Position> {
+        for _ in 0..TRIES_MAX {
+            let write = Write {
+                schema_version: self.version.load(Ordering::Relaxed),
+                changes: changes.clone(),
+                receipt: None,
+                finish: Box::new(|_: Vec<Outcome>| Ok(Vec::new())),
+            };
+            match self.engine.write(write).await {
+                Ok(WriteAnswer::Done { at, .. } | WriteAnswer::Replayed { at, .. }) => {
+                    return Ok(at);
+                }
+                Err(EngineError::SchemaChanged { current }) => {
+                    self.version.store(current, Ordering::Relaxed);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Catalog("the schema never stands still".into()))
+    }
+
+    async fn bootstrap(&self) -> Result<()> {
+        let now = Value::Timestamp(self.now_us());
+        let schema = Schema {
+            version: 1,
+            ..Schema::default()
+        };
+        let change = SchemaChange {
+            from_version: 0,
+            to_version: 1,
+            steps: tables::ALL
+                .iter()
+                .map(|table| SchemaStep::CreateTable(Arc::clone(table)))
+                .collect(),
+            record: vec![
+                schema_record(&schema, now)?,
+                insert(
+                    &tables::SETTING,
+                    vec![text(VERSION_SETTING), text(CATALOG_VERSION)],
+                ),
+            ],
+        };
+        match self.engine.apply(change).await {
+            Ok(_) => self.version.store(1, Ordering::Relaxed),
+            // Another process was quicker.
+            Err(EngineError::SchemaChanged { current }) => {
+                self.version.store(current, Ordering::Relaxed);
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    async fn check_version(&self) -> Result<()> {
+        let wanted = equals(tables::setting::NAME, text(VERSION_SETTING));
+        let rows = self.fetch(&tables::SETTING, wanted).await?;
+        match rows.first().map(Vec::as_slice) {
+            Some([_, Value::Text(found)]) if found == CATALOG_VERSION => Ok(()),
+            Some([_, Value::Text(found)]) => Err(StoreError::Catalog(format!(
+                "it has version {found}, and this Pando knows version {CATALOG_VERSION}: \
+                 use the version of Pando that wrote it, or a newer one"
+            ))),
+            _ => Err(StoreError::Catalog(
+                "its version is not recorded: this is not a store of Pando's".into(),
+            )),
+        }
+    }
+}
+
+/// The row that records a schema.
+pub(crate) fn schema_record(schema: &Schema, now: Value) -> Result<Change> {
+    let body = serde_json::to_string(schema)
+        .map_err(|error| StoreError::Catalog(format!("cannot write the schema down: {error}")))?;
+    Ok(insert(
+        &tables::SCHEMA,
+        vec![int(schema.version), Value::Json(body), now],
+    ))
+}
+
+/// One new row.
+pub(crate) fn insert(table: &Arc<Table>, row: Row) -> Change {
+    Change::Insert(Insert {
+        table: Arc::clone(table),
+        rows: vec![row],
+        conflict: None,
+        returning: None,
+    })
+}
+
+/// One row, new or in the place of the one with its key.
+pub(crate) fn put(table: &Arc<Table>, row: Row) -> Change {
+    let merged = (0..table.columns.len())
+        .filter(|ix| !table.is_key(*ix))
+        .collect();
+    Change::Insert(Insert {
+        table: Arc::clone(table),
+        rows: vec![row],
+        conflict: Some(Conflict {
+            target: table.primary_key.columns.clone(),
+            merge: Some(merged),
+        }),
+        returning: None,
+    })
+}
+
+/// New values for the rows that pass a filter.
+pub(crate) fn update(table: &Arc<Table>, filter: Filter, set: Vec<(ColumnIx, Value)>) -> Change {
+    Change::Update(Update {
+        table: Arc::clone(table),
+        filter,
+        set,
+        max_affected: None,
+        returning: None,
+    })
+}
+
+/// `column = value`.
+pub(crate) fn equals(column: ColumnIx, value: Value) -> Filter {
+    Filter::Compare {
+        left: Scalar::Column(column),
+        op: Comparison::Eq,
+        right: value,
+    }
+}
+
+pub(crate) fn text(text: impl Into<String>) -> Value {
+    Value::Text(text.into())
+}
+
+/// A bigint; the catalog's counters stay far below 2⁶³.
+pub(crate) fn int(number: u64) -> Value {
+    Value::Int(i64::try_from(number).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,44 @@
+//! The store's limits and times. Where they are read from is the composition
+//! root's business.
+
+use std::time::Duration;
+
+/// How much one request may ask for, and how long things are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreConfig {
+    /// Rows of a list at most; a longer one is cut, and the answer says so.
+    pub max_rows: u64,
+    /// Conditions of one request, those of embedded resources included. A hundred are more
+    /// than any form has, and few enough to plan in microseconds.
+    pub max_filters: usize,
+    /// How deep resources may be embedded in each other. Each level is one look-up more.
+    pub max_embed_depth: usize,
+    /// Resources embedded in one request, at all depths together.
+    pub max_embeds: usize,
+    /// Fields that one request may select, those of embedded resources included.
+    pub max_columns: usize,
+    /// Values of one `in.(…)`, `any` or `all` list.
+    pub max_list: usize,
+    /// Rows of one write's body.
+    pub max_write_rows: usize,
+    /// How long an idempotency key and its answer are kept.
+    pub receipt_ttl: Duration,
+    /// How long a read waits for a copy that has not got as far as the caller.
+    pub catch_up: Duration,
+}
+
+impl Default for StoreConfig {
+    fn default() -> StoreConfig {
+        StoreConfig {
+            max_rows: 1_000,
+            max_filters: 100,
+            max_embed_depth: 8,
+            max_embeds: 32,
+            max_columns: 1_000,
+            max_list: 10_000,
+            max_write_rows: 100_000,
+            receipt_ttl: Duration::from_secs(24 * 60 * 60),
+            catch_up: Duration::from_millis(50),
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The store: one engine, the schema in force, and what every request needs of
+//! them from memory.
+
+use crate::catalog::Catalog;
+use crate::config::StoreConfig;
+use crate::error::StoreError;
+use crate::ids::Ids;
+use crate::keys::Keyring;
+use crate::seal::Sealer;
+use crate::session::Result;
+use crate::token::Token;
+use arc_swap::ArcSwap;
+use pando_model::clock::Clock;
+use pando_model::engine::Engine;
+use pando_model::schema::Schema;
+use pando_model::stamp::Position;
+use std::sync::Arc;
+
+/// The data tier of one deployment.
+pub struct Store {
+    engine: Arc<dyn Engine>,
+    clock: Arc<dyn Clock>,
+    config: StoreConfig,
+    schema: ArcSwap<Schema>,
+    ids: Ids,
+    sealer: Sealer,
+    keyring: Keyring,
+    catalog: Arc<Catalog>,
+    /// Held while migrations are applied: one at a time.
+    pub(crate) migrating: tokio::sync::Mutex<()>,
+}
+
+impl Store {
+    /// Opens the store on an engine: makes the catalog if there is none, leases node
+    /// numbers, loads the schema, the signing secrets and the keys.
+    pub async fn open(
+        engine: Arc<dyn Engine>,
+        clock: Arc<dyn Clock>,
+        config: StoreConfig,
+    ) -> Result<Arc<Store>> {
+        let catalog = Arc::new(Catalog::open(Arc::clone(&engine), Arc::clone(&clock)).await?);
+        let schema = catalog.fetch_schema().await?;
+        let sealer = Sealer::load(&catalog).await?;
+        let keyring = Keyring::load(&catalog).await?;
+        let ids = Ids::lease(Arc::clone(&catalog)).await?;
+        Ok(Arc::new(Store {
+            engine,
+            clock,
+            config,
+            schema: ArcSwap::from_pointee(schema),
+            ids,
+            sealer,
+            keyring,
+            catalog,
+            migrating: tokio::sync::Mutex::new(()),
+        }))
+    }
+
+    /// The engine that keeps the data.
+    pub fn engine(&self) -> &Arc<dyn Engine> {
+        &self.engine
+    }
+
+    /// The clock that the store goes by.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// Limits and times.
+    pub fn config(&self) -> &StoreConfig {
+        &self.config
+    }
+
+    /// The schema in force, as far as this process knows. An engine that knows better
+    /// answers `SchemaChanged`: then [`Store::reload_schema`], plan again, and retry.
+    pub fn schema(&self) -> Arc<Schema> {
+        self.schema.load_full()
+    }
+
+    /// Loads the schema that is in force in the engine. Never goes back to an older one.
+    pub async fn reload_schema(&self) -> Result<Arc<Schema>> {
+        let fetched = Arc::new(self.catalog.fetch_schema().await?);
+        self.schema.rcu(|known| {
+            if known.version > fetched.version {
+                Arc::clone(known)
+            } else {
+                Arc::clone(&fetched)
+            }
+        });
+        Ok(self.schema())
+    }
+
+    /// Where ids for identity columns come from.
+    pub fn ids(&self) -> &Ids {
+        &self.ids
+    }
+
+    /// The token for an answer that holds nothing beyond `high`: what `Pando-Stamp` says.
+    /// The last one made is kept, so an idle history costs a comparison.
+    pub fn seal(&self, high: Position) -> Arc<str> {
+        self.sealer.seal_position(high)
+    }
+
+    /// A token's text, for tokens that hold more than one position.
+    pub fn seal_token(&self, token: &Token) -> String {
+        self.sealer.seal_token(token)
+    }
+
+    /// Reads a token. Garbage, a tampered and a foreign one count as absent.
+    pub fn unseal(&self, text: &str) -> Option<Token> {
+        self.sealer.unseal(text)
+    }
+
+    /// Makes an opaque, authenticated text of a cursor's bytes.
+    pub fn seal_cursor(&self, cursor: &[u8]) -> String {
+        self.sealer.seal_cursor(cursor)
+    }
+
+    /// Reads what [`Store::seal_cursor`] made; `None` for anything else.
+    pub fn open_cursor(&self, text: &str) -> Option<Vec<u8>> {
+        self.sealer.open_cursor(text)
+    }
+
+    /// What is due from time to time: rotates old signing secrets and writes down when keys
+    /// were last used. Call it about once a minute; a failure is harmless and tried again.
+    pub async fn maintain(&self) -> Result<()> {
+        self.sealer.rotate_if_due(&self.catalog).await?;
+        self.keyring.record_use(&self.catalog).await
+    }
+
+    /// Finishes what was accepted and closes the engine. Idempotent.
+    pub async fn close(&self) -> Result<()> {
+        // What could not be written down now is only when keys were last used.
+        if let Err(error) = self.keyring.record_use(&self.catalog).await {
+            tracing::debug!(%error, "could not record when keys were last used");
+        }
+        self.engine.close().await.map_err(StoreError::from)
+    }
+
+    pub(crate) fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
+    }
+
+    pub(crate) fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
+    pub(crate) fn set_schema(&self, schema: Arc<Schema>) {
+        self.schema.store(schema);
+    }
+}
