@@ -1,1 +1,3 @@
 //! The stateless web tier.
+
+mod rest;

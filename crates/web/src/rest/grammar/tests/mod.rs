@@ -1,0 +1,6 @@
+//! The grammar against tables of examples, arbitrary bytes, and its own echo.
+
+mod accepted;
+mod echo;
+mod headers;
+mod refused;

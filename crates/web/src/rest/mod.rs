@@ -1,0 +1,3 @@
+//! Tables over HTTP: `/rest/v1`.
+
+pub(crate) mod grammar;
