@@ -1,39 +1,89 @@
 //! JSON as PostgreSQL's json and jsonb have it.
+//!
+//! `json` keeps its text. `jsonb` is kept as one canonical text: the last of
+//! duplicate keys, keys by length and then by bytes, a space after `:` and `,`, numbers
+//! in full and, like [`crate::numeric`], without trailing zeros, so that equal values
+//! are equal texts. Both refuse U+0000 and lone surrogates, which no text can hold.
+
+mod ordered;
+mod path;
+mod scan;
+mod string;
+mod tree;
+
+pub(crate) use ordered::{split_ordered_bytes, write_ordered_bytes};
+pub use path::extract;
+pub use string::write_string;
 
 use crate::error::Refusal;
-use crate::plan::JsonStep;
-use crate::value::Value;
+use scan::{Nothing, scan};
+use std::borrow::Cow;
 use std::cmp::Ordering;
+use tree::{Node, TreeBuilder};
 
 /// jsonb's text of a JSON text: keys ordered by length, then bytes, the last of duplicates kept,
 /// numbers exact, `{"a": 1, "b": [1, 2]}`. Refuses (22P02) what is not JSON, and U+0000.
 pub fn canonical(text: &str) -> Result<String, Refusal> {
-    let _ = text;
-    todo!()
+    Ok(scan(text, TreeBuilder)?.to_text())
 }
 
 /// Whether a text is JSON (and holds no U+0000), for the type json.
 pub fn validate(text: &str) -> Result<(), Refusal> {
-    let _ = text;
-    todo!()
+    if text.contains('\0') {
+        return Err(Refusal::new(
+            "22021",
+            "invalid byte sequence for encoding \"UTF8\": 0x00",
+        ));
+    }
+    Ok(scan(text, Nothing)?)
 }
 
-/// Follows `path` into a JSON text. `jsonb` says which type it is read as: the answer is
-/// `Value::Jsonb` or `Value::Json`, `Value::Text` with `as_text`, NULL where nothing is there
-/// (and, with `as_text`, for JSON's null).
-pub fn extract(text: &str, path: &[JsonStep], as_text: bool, jsonb: bool) -> Value {
-    let _ = (text, path, as_text, jsonb);
-    todo!()
+/// What a JSON string means, given with its quotes.
+pub fn read_string(quoted: &str) -> Result<Cow<'_, str>, Refusal> {
+    Ok(string::unescape(quoted)?)
+}
+
+/// The raw texts of an array's items; refuses (22P02) what is not an array.
+pub fn items(text: &str) -> Result<Vec<&str>, Refusal> {
+    validate(text)?;
+    Ok(path::items(text.trim_matches(path::is_space)))
+}
+
+/// What `jsonb_typeof` calls a JSON text.
+pub fn type_of(text: &str) -> &'static str {
+    match text.trim_start_matches(path::is_space).as_bytes().first() {
+        Some(b'{') => "object",
+        Some(b'[') => "array",
+        Some(b'"') => "string",
+        Some(b't' | b'f') => "boolean",
+        Some(b'n') => "null",
+        _ => "number",
+    }
 }
 
 /// jsonb's order of two canonical texts: Object > Array > Boolean > Number > String > Null, and so on.
 pub fn compare(a: &str, b: &str) -> Ordering {
-    let _ = (a, b);
-    todo!()
+    if a == b {
+        return Ordering::Equal;
+    }
+    match (scan(a, TreeBuilder), scan(b, TreeBuilder)) {
+        (Ok(a), Ok(b)) => a.compare_whole(&b),
+        // Values are checked when they are made.
+        _ => a.cmp(b),
+    }
 }
 
 /// jsonb's `@>`.
 pub fn contains(container: &str, contained: &str) -> bool {
-    let _ = (container, contained);
-    todo!()
+    match (scan(container, TreeBuilder), scan(contained, TreeBuilder)) {
+        (Ok(container), Ok(contained)) => match (&container, &contained) {
+            // An array may contain a bare scalar, at the top only.
+            (Node::Array(items), scalar) if !scalar.is_container() => items.contains(scalar),
+            _ => container.contains(&contained),
+        },
+        _ => false,
+    }
 }
+
+#[cfg(test)]
+mod tests;

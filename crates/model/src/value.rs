@@ -1,7 +1,15 @@
 //! Values: read, written and compared in one way on every engine.
 //!
 //! PostgreSQL's meaning wins; what it would accept and SQLite could not keep
-//! alike is refused here, with PostgreSQL's code and words.
+//! alike is refused here, with PostgreSQL's code and words: U+0000 in texts (22021), NaN and
+//! infinities (22003), years outside of 0001 to 9999 (22008). −0.0 becomes 0.
+
+mod cast;
+mod fit;
+mod order;
+mod read_json;
+mod read_text;
+mod write;
 
 use crate::column::ColumnType;
 use crate::error::Refusal;
@@ -42,48 +50,57 @@ pub enum Value {
 }
 
 impl Value {
-    /// Reads PostgreSQL's text form (filters, CSV, literals); never NULL.
+    /// Reads PostgreSQL's text form (filters, CSV, literals); never NULL. A numeric's
+    /// declared precision is not applied, as it is not to a filter's operand: [`Value::fit`] does.
     pub fn parse(ty: &ColumnType, text: &str) -> Result<Value, Refusal> {
-        let _ = (ty, text);
-        todo!()
+        read_text::read(ty, text)
     }
 
     /// Reads a JSON value as `json_populate_record` does: `null` is NULL, a
-    /// string is read as text form, arrays as arrays, any value for json and jsonb.
+    /// string is read as text form, arrays as arrays, any value for json and jsonb; fitted
+    /// into the type. `raw` is valid JSON.
     pub fn from_json(ty: &ColumnType, raw: &str) -> Result<Value, Refusal> {
-        let _ = (ty, raw);
-        todo!()
+        read_json::read(ty, raw)
     }
 
     /// Fits a value into a declared type (numeric's precision and scale, integer's width).
     pub fn fit(self, ty: &ColumnType) -> Result<Value, Refusal> {
-        let _ = ty;
-        todo!()
+        fit::fit(self, ty)
     }
 
     /// Appends its JSON form as PostgREST writes it; NULL is `null`.
     pub fn write_json(&self, ty: &ColumnType, out: &mut Vec<u8>) {
-        let _ = (ty, out);
-        todo!()
+        write::write_json(self, ty, out);
     }
 
-    /// Its text form as PostgreSQL writes it; `None` for NULL.
+    /// Appends its text form as PostgreSQL's output functions write it; nothing for NULL.
+    pub fn write_text(&self, ty: &ColumnType, out: &mut Vec<u8>) {
+        write::write_text(self, ty, out);
+    }
+
+    /// Its text form as PostgreSQL's output functions write it (a boolean is `t` or `f`);
+    /// `None` for NULL.
     pub fn to_text(&self, ty: &ColumnType) -> Option<String> {
-        let _ = ty;
-        todo!()
+        if self.is_null() {
+            return None;
+        }
+        let mut out = Vec::new();
+        write::write_text(self, ty, &mut out);
+        // Only UTF-8 is written: nothing is lost.
+        Some(
+            String::from_utf8(out).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into()),
+        )
     }
 
     /// The same value as another type, as `CAST` has it; NULL stays NULL.
     pub fn cast(&self, from: &ColumnType, to: &ColumnType) -> Result<Value, Refusal> {
-        let _ = (from, to);
-        todo!()
+        cast::cast(self, from, to)
     }
 
     /// PostgreSQL's order of two values of one type; NULLs are equal and last. `json` has no
     /// order in PostgreSQL: its text's bytes are compared.
     pub fn compare(&self, other: &Value) -> Ordering {
-        let _ = other;
-        todo!()
+        order::compare(self, other)
     }
 
     /// Whether it is NULL.
@@ -91,3 +108,6 @@ impl Value {
         matches!(self, Value::Null)
     }
 }
+
+#[cfg(test)]
+mod tests;
