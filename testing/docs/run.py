@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+"""Runs the commands that the documents show, and compares what they print.
+
+    testing/docs/run.py README.md README.ko.md docs/*.md
+
+A block fenced as ```console is run: lines that begin with `$ ` are commands
+(a trailing backslash goes on), the lines below one are what it prints, standard
+error included. `…` in a line stands for any text, a line of `…` alone for any
+lines. All blocks of one document run in one bash, in a folder of their own, with
+the built `pando` on the PATH and the port 8080 replaced by a free one; what the
+document leaves running is killed at its end. Standard library only.
+"""
+
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FENCE = re.compile(r"^```console\n(.*?)^```", re.M | re.S)
+PORT = "8080"
+COMMAND_TIMEOUT_S = 120
+
+
+def steps(document: str) -> list[tuple[str, str]]:
+    """The commands of a document, each with what it is to print."""
+    found: list[tuple[str, list[str]]] = []
+    for block in FENCE.findall(document):
+        goes_on = False
+        for line in block.splitlines():
+            if goes_on:
+                command, expected = found[-1]
+                found[-1] = (command + "\n" + line, expected)
+                goes_on = line.endswith("\\")
+            elif line.startswith("$ "):
+                found.append((line[2:], []))
+                goes_on = line.endswith("\\")
+            elif found:
+                found[-1][1].append(line)
+    return [(command, "\n".join(expected).strip()) for command, expected in found]
+
+
+def matches(expected: str, printed: str) -> bool:
+    """Whether `printed` is what `expected` describes."""
+    pattern = ""
+    for line in expected.splitlines():
+        if line.strip() == "…":
+            pattern += r"(?:.*\n)*?"
+        else:
+            pattern += ".*?".join(re.escape(part) for part in line.rstrip().split("…")) + r"[ \t]*\n"
+    return re.fullmatch(pattern, printed.strip() + "\n" if printed.strip() else "") is not None
+
+
+def free_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
+
+
+class Shell:
+    """One bash; a marker line after each command tells where its output ends."""
+
+    MARK = "@@pando-docs-end@@"
+
+    def __init__(self, folder: str, environment: dict[str, str]):
+        self.bash = subprocess.Popen(
+            ["bash", "--noprofile", "--norc"],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, command: str) -> str:
+        assert self.bash.stdin and self.bash.stdout
+        self.bash.stdin.write(f"{command}\necho; echo {self.MARK}\n")
+        self.bash.stdin.flush()
+        lines = []
+        signal.alarm(COMMAND_TIMEOUT_S)
+        for line in self.bash.stdout:
+            if line.rstrip("\n") == self.MARK:
+                break
+            lines.append(line)
+        signal.alarm(0)
+        return "".join(lines)
+
+    def close(self) -> None:
+        os.killpg(self.bash.pid, signal.SIGKILL)
+        self.bash.wait()
+
+
+def check(path: pathlib.Path, pando: pathlib.Path) -> list[str]:
+    port = free_port()
+    faults = []
+    with tempfile.TemporaryDirectory(prefix="pando-docs-") as folder:
+        (pathlib.Path(folder) / "bin").mkdir()
+        (pathlib.Path(folder) / "bin" / "pando").symlink_to(pando)
+        environment = dict(os.environ, PATH=f"{folder}/bin:{os.environ['PATH']}", COLUMNS="100", LANG="C.UTF-8")
+        environment["PANDO__LISTEN"] = f"127.0.0.1:{port}"
+        shell = Shell(folder, environment)
+        try:
+            for command, expected in steps(path.read_text()):
+                printed = shell.run(command.replace(PORT, port)).replace(port, PORT)
+                if not matches(expected, printed):
+                    faults.append(f"{path}: $ {command}\n--- the document says\n{expected}\n--- it printed\n{printed.strip()}\n")
+        finally:
+            shell.close()
+    return faults
+
+
+def give_up(_signal: int, _frame: object) -> None:
+    raise TimeoutError(f"a command did not end within {COMMAND_TIMEOUT_S} s")
+
+
+def main() -> int:
+    signal.signal(signal.SIGALRM, give_up)
+    binary = os.environ.get("PANDO_BIN") or ROOT / "target" / "debug" / "pando"
+    pando = pathlib.Path(binary).resolve()
+    if not pando.exists():
+        print(f"there is no {pando}: build it first, or name it in PANDO_BIN", file=sys.stderr)
+        return 2
+    if not shutil.which("curl"):
+        print("curl is missing: apt-get install curl", file=sys.stderr)
+        return 2
+    commands, faults = 0, []
+    for name in sys.argv[1:]:
+        path = pathlib.Path(name)
+        commands += len(steps(path.read_text()))
+        faults += check(path, pando)
+    for fault in faults:
+        print(fault)
+    print(f"docs: {commands - len(faults)} passed, {len(faults)} failed")
+    return 1 if faults or commands == 0 else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
