@@ -8,7 +8,10 @@
 //! Filters follow SQL's three-valued logic: a row passes when its filter is
 //! true; unknown is not. Every list is ordered to the end: an engine appends
 //! the primary key, ascending, to every `order` of a select that does not
-//! aggregate, so that both engines list alike.
+//! aggregate, and to every other the outputs that it groups by, ascending with
+//! NULLs last, so that both engines list alike. What a change returns is
+//! ordered only if it asks for an order: else inserted rows come as they were
+//! given, others by primary key.
 
 use crate::aggregate::AggregateFn;
 use crate::column::ColumnType;
@@ -267,7 +270,8 @@ pub struct Tree {
 /// A resource embedded in its parent's rows, read by a keyed select: each of
 /// its rows is its outputs, then the values of `key`. Filter, aggregation,
 /// order, limit and offset apply for each key by itself. A parent's key that
-/// holds a NULL has no children.
+/// holds a NULL has no children. A key without rows has no groups, even where
+/// nothing is grouped by: what an empty group holds is for the caller to add.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Child {
     /// Which outputs of the parent make its key.
@@ -335,7 +339,7 @@ pub struct Update {
     pub filter: Filter,
     /// The columns and their new values.
     pub set: Vec<(ColumnIx, Value)>,
-    /// Refused (`PGRST124`) when more rows than this are affected.
+    /// Refused (`PGRST124`) when more rows than this pass, before one is changed.
     pub max_affected: Option<u64>,
     /// What to answer of each row, as it is afterwards.
     pub returning: Option<Tree>,
@@ -348,9 +352,9 @@ pub struct Delete {
     pub table: Arc<Table>,
     /// Which rows.
     pub filter: Filter,
-    /// Refused (`PGRST124`) when more rows than this are affected.
+    /// Refused (`PGRST124`) when more rows than this pass, before one goes.
     pub max_affected: Option<u64>,
-    /// What to answer of each row, as it was before.
+    /// What to answer of each row, and of what is embedded in it, as it was before.
     pub returning: Option<Tree>,
 }
 
