@@ -1,2 +1,27 @@
-//! The binary and composition root.
-fn main() {}
+//! `pando`: the binary, and the one place that names engines.
+//!
+//! The command line is in [`cli`], what it does in [`commands`]. Parts are put
+//! together in [`parts`] and started by [`roles`]; nothing else knows which engine
+//! is behind the store.
+
+mod cli;
+mod client;
+mod commands;
+mod config;
+mod data_dir;
+mod failure;
+mod logging;
+mod report;
+mod signals;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let json = cli.common.json;
+    match commands::run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failure::print(&error, json),
+    }
+}

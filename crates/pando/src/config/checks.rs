@@ -1,0 +1,96 @@
+//! What single values cannot show: settings that do not fit together.
+
+use super::Config;
+use tracing_subscriber::EnvFilter;
+
+/// The faults of a configuration whose values are each of their type: the dotted
+/// path of the setting, and what is wrong.
+pub fn faults(config: &Config) -> Vec<(&'static str, String)> {
+    let mut faults = Vec::new();
+    if config.listen.addresses().is_empty() {
+        faults.push(("listen", "no address to listen on".to_owned()));
+    }
+    match (&config.tls.cert, &config.tls.key) {
+        (Some(_), None) => faults.push(("tls.cert", "a certificate needs its tls.key".to_owned())),
+        (None, Some(_)) => faults.push(("tls.key", "a private key needs its tls.cert".to_owned())),
+        _ => {}
+    }
+    for origin in &config.cors.origins {
+        if let Some(reason) = fault_of_origin(origin) {
+            faults.push(("cors.origins", format!("`{origin}` {reason}")));
+        }
+    }
+    if let Err(error) = EnvFilter::try_new(&config.log.level) {
+        faults.push(("log.level", format!("`{}`: {error}", config.log.level)));
+    }
+    faults.extend(
+        positive(config)
+            .into_iter()
+            .filter(|(_, value)| *value == 0)
+            .map(|(path, _)| (path, "must be more than nothing".to_owned())),
+    );
+    faults
+}
+
+fn positive(config: &Config) -> [(&'static str, u64); 14] {
+    let limits = &config.limits;
+    let millis = |duration: super::units::Duration| {
+        u64::try_from(duration.get().as_millis()).unwrap_or(u64::MAX)
+    };
+    [
+        ("limits.max_body", limits.max_body.bytes()),
+        ("limits.max_headers", limits.max_headers.into()),
+        ("limits.max_uri", limits.max_uri.bytes()),
+        ("limits.max_rows", limits.max_rows),
+        ("limits.max_filters", limits.max_filters.into()),
+        ("limits.max_columns", limits.max_columns.into()),
+        ("limits.request_timeout", millis(limits.request_timeout)),
+        ("limits.header_timeout", millis(limits.header_timeout)),
+        ("limits.idle_timeout", millis(limits.idle_timeout)),
+        ("limits.max_requests", limits.max_requests.into()),
+        ("limits.max_connections", limits.max_connections.into()),
+        ("store.max_group", config.store.max_group.into()),
+        ("store.write_queue", config.store.write_queue.into()),
+        ("store.receipt_ttl", millis(config.store.receipt_ttl)),
+    ]
+}
+
+fn fault_of_origin(origin: &str) -> Option<&'static str> {
+    if origin == "*" {
+        return None;
+    }
+    let Some(rest) = origin
+        .strip_prefix("https://")
+        .or_else(|| origin.strip_prefix("http://"))
+    else {
+        return Some("is not an origin; write https://HOST or https://HOST:PORT");
+    };
+    if rest.is_empty() || rest.contains(['/', '?', '#', '@', ' ']) {
+        return Some("is more than an origin; write scheme, host and port only");
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port() {
+        for (origin, right) in [
+            ("https://app.example.com", true),
+            ("http://localhost:3000", true),
+            ("*", true),
+            ("app.example.com", false),
+            ("https://app.example.com/", false),
+            ("https://", false),
+        ] {
+            assert_eq!(fault_of_origin(origin).is_none(), right, "{origin}");
+        }
+    }
+
+    #[test]
+    fn the_default_configuration_has_no_fault() {
+        assert_eq!(faults(&Config::default()), Vec::new());
+    }
+}

@@ -1,0 +1,405 @@
+//! Layers: defaults, file, environment, flags; the later one wins.
+//!
+//! Each layer becomes a list of settings with their origins. They are merged into
+//! one document, which is then read as a whole, so that a value's fault is
+//! reported at the place it came from whatever the layer.
+
+use super::keys::{self, Form, NoSuchKey};
+use super::{Config, ConfigError, Problem, checks};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use toml::de::{DeTable, DeValue};
+
+/// The file that is read when none is named and this one exists.
+pub const DEFAULT_FILE: &str = "pando.toml";
+/// What names of environment variables that are settings begin with.
+const ENV_PREFIX: &str = "PANDO__";
+
+/// Where settings may come from.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// `--config`; without it `pando.toml` in the current folder, if there is one.
+    pub file: Option<PathBuf>,
+    /// The environment.
+    pub env: Vec<(String, String)>,
+    /// Flags: the flag, the path of what it sets, the value.
+    pub flags: Vec<(&'static str, &'static str, Value)>,
+}
+
+/// Where a setting came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Nobody set it.
+    Default,
+    /// A place in the file.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// In characters, from 1.
+        column: usize,
+    },
+    /// A variable of the environment.
+    Env(String),
+    /// A flag.
+    Flag(&'static str),
+}
+
+/// A configuration, and where each of its settings came from.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The settings.
+    pub config: Config,
+    /// The file that was read, if one was.
+    pub file: Option<PathBuf>,
+    /// The same settings as a document.
+    pub document: Value,
+    origins: BTreeMap<String, Origin>,
+}
+
+struct Setting {
+    path: Vec<String>,
+    value: Value,
+    origin: Origin,
+}
+
+/// Reads all layers; every fault is reported, not only the first.
+pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
+    let mut problems = Vec::new();
+    let mut settings = Vec::new();
+    let file = chosen_file(sources);
+    if let Some(path) = &file {
+        match std::fs::read_to_string(path) {
+            Ok(text) => settings_of_file(path, &text, &mut settings, &mut problems),
+            Err(error) => problems.push(Problem {
+                place: path.display().to_string(),
+                message: format!("cannot read the configuration: {error}"),
+                hint: Some("name another file with --config, or leave it out".to_owned()),
+            }),
+        }
+    }
+    settings_of_env(&sources.env, &mut settings, &mut problems);
+    settings.extend(sources.flags.iter().map(|(flag, path, value)| Setting {
+        path: path.split('.').map(str::to_owned).collect(),
+        value: value.clone(),
+        origin: Origin::Flag(flag),
+    }));
+
+    let mut document = serde_json::to_value(Config::default()).unwrap_or_default();
+    let mut origins = BTreeMap::new();
+    for setting in settings {
+        put(&mut document, &setting.path, setting.value);
+        origins.insert(setting.path.join("."), setting.origin);
+    }
+    let config = read_document(&mut document, &origins, &mut problems);
+    let mut loaded = Loaded {
+        config,
+        file,
+        document,
+        origins,
+    };
+    for (path, message) in checks::faults(&loaded.config) {
+        problems.push(Problem {
+            place: format!("{} ({path})", loaded.origin(path)),
+            message,
+            hint: None,
+        });
+    }
+    if problems.is_empty() {
+        loaded.place_paths();
+        Ok(loaded)
+    } else {
+        Err(ConfigError(problems))
+    }
+}
+
+impl Loaded {
+    /// Where the setting at a dotted path came from.
+    pub fn origin(&self, path: &str) -> Origin {
+        self.origins.get(path).cloned().unwrap_or(Origin::Default)
+    }
+
+    /// Every setting: dotted path, value, origin; in the order of the reference.
+    pub fn settings(&self) -> Vec<(String, Value, Origin)> {
+        let mut all = Vec::new();
+        for (key, value) in self.document.as_object().into_iter().flatten() {
+            match value {
+                Value::Object(section) => all.extend(section.iter().map(|(name, value)| {
+                    let path = format!("{key}.{name}");
+                    let origin = self.origin(&path);
+                    (path, value.clone(), origin)
+                })),
+                value => all.push((key.clone(), value.clone(), self.origin(key))),
+            }
+        }
+        all
+    }
+
+    /// Paths in a file are relative to the file, all others to the current folder.
+    fn place_paths(&mut self) {
+        let Some(folder) = self
+            .file
+            .as_deref()
+            .and_then(Path::parent)
+            .map(Path::to_owned)
+        else {
+            return;
+        };
+        let from_file = |path: &str| matches!(self.origins.get(path), Some(Origin::File { .. }));
+        let place = |path: &mut PathBuf, key: &str| {
+            if from_file(key) {
+                *path = folder.join(&*path);
+            }
+        };
+        place(&mut self.config.data_dir, "data_dir");
+        place(&mut self.config.store.migrations, "store.migrations");
+        if let Some(cert) = &mut self.config.tls.cert {
+            place(cert, "tls.cert");
+        }
+        if let Some(key) = &mut self.config.tls.key {
+            place(key, "tls.key");
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Default => f.write_str("default"),
+            Origin::File { path, line, column } => {
+                write!(f, "{}:{line}:{column}", path.display())
+            }
+            Origin::Env(name) => f.write_str(name),
+            Origin::Flag(flag) => f.write_str(flag),
+        }
+    }
+}
+
+fn chosen_file(sources: &Sources) -> Option<PathBuf> {
+    sources.file.clone().or_else(|| {
+        let path = PathBuf::from(DEFAULT_FILE);
+        path.exists().then_some(path)
+    })
+}
+
+fn settings_of_file(
+    path: &Path,
+    text: &str,
+    settings: &mut Vec<Setting>,
+    problems: &mut Vec<Problem>,
+) {
+    let origin_at = |offset: usize| {
+        let (line, column) = place_of(text, offset);
+        Origin::File {
+            path: path.to_owned(),
+            line,
+            column,
+        }
+    };
+    let (table, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        problems.push(Problem {
+            place: origin_at(error.span().map_or(0, |span| span.start)).to_string(),
+            message: error.message().to_owned(),
+            hint: None,
+        });
+    }
+    if errors.is_empty() {
+        walk(
+            &mut Vec::new(),
+            table.get_ref(),
+            &origin_at,
+            settings,
+            problems,
+        );
+    }
+}
+
+fn walk(
+    path: &mut Vec<String>,
+    table: &DeTable<'_>,
+    origin_at: &dyn Fn(usize) -> Origin,
+    settings: &mut Vec<Setting>,
+    problems: &mut Vec<Problem>,
+) {
+    for (key, value) in table {
+        path.push(key.get_ref().to_string());
+        let names: Vec<&str> = path.iter().map(String::as_str).collect();
+        let origin = origin_at(key.span().start);
+        match (keys::form(&names), value.get_ref()) {
+            (Err(error), _) => problems.push(no_such_key(origin.to_string(), &names, error)),
+            (Ok(Form::Table), DeValue::Table(inner)) => {
+                walk(path, inner, origin_at, settings, problems);
+            }
+            (Ok(Form::Table), _) => problems.push(Problem {
+                place: origin.to_string(),
+                message: format!("`{}` is a table of settings", names.join(".")),
+                hint: Some(format!(
+                    "write [{}] and its settings below it",
+                    names.join(".")
+                )),
+            }),
+            (Ok(_), value) => settings.push(Setting {
+                path: path.clone(),
+                value: json_of(value),
+                origin,
+            }),
+        }
+        path.pop();
+    }
+}
+
+fn settings_of_env(
+    env: &[(String, String)],
+    settings: &mut Vec<Setting>,
+    problems: &mut Vec<Problem>,
+) {
+    for (name, text) in env {
+        let Some(rest) = name.strip_prefix(ENV_PREFIX) else {
+            continue;
+        };
+        let path: Vec<String> = rest.split("__").map(str::to_lowercase).collect();
+        let names: Vec<&str> = path.iter().map(String::as_str).collect();
+        match keys::form(&names) {
+            Ok(Form::Table) => problems.push(Problem {
+                place: name.clone(),
+                message: "is the name of a table of settings".to_owned(),
+                hint: Some(format!("add the setting: {name}__KEY")),
+            }),
+            Ok(form) => settings.push(Setting {
+                value: value_of_text(form, text),
+                path,
+                origin: Origin::Env(name.clone()),
+            }),
+            Err(error) => problems.push(no_such_key(name.clone(), &names, error)),
+        }
+    }
+}
+
+/// Reads bare text as the form wants it; what does not fit stays text, and is
+/// refused with its place when the document is read.
+fn value_of_text(form: Form, text: &str) -> Value {
+    let list = |text: &str| {
+        text.split(',')
+            .map(str::trim)
+            .filter(|item| !item.is_empty())
+            .map(Value::from)
+            .collect()
+    };
+    match form {
+        Form::Integer => text
+            .trim()
+            .parse::<i64>()
+            .map_or_else(|_| text.into(), Value::from),
+        Form::Boolean => text
+            .trim()
+            .parse::<bool>()
+            .map_or_else(|_| text.into(), Value::from),
+        Form::List => list(text),
+        Form::TextOrList if text.contains(',') => list(text),
+        Form::Text | Form::TextOrList | Form::Table => text.into(),
+    }
+}
+
+fn no_such_key(place: String, path: &[&str], error: NoSuchKey) -> Problem {
+    let dotted = path.join(".");
+    match error {
+        NoSuchKey::Later(why) => Problem {
+            place,
+            message: format!("`{dotted}` is not available in this version: {why}"),
+            hint: Some("this version runs one process with its store inside; remove it".to_owned()),
+        },
+        NoSuchKey::Unknown { nearest, siblings } => Problem {
+            place,
+            message: format!("unknown key `{dotted}`"),
+            hint: Some(match nearest {
+                Some(nearest) => format!("did you mean `{nearest}`?"),
+                None if siblings.is_empty() => "see `pando generate config`".to_owned(),
+                None => format!("known here: {}", siblings.join(", ")),
+            }),
+        },
+    }
+}
+
+/// Reads the document; each fault is noted and replaced by its default, until it reads.
+fn read_document(
+    document: &mut Value,
+    origins: &BTreeMap<String, Origin>,
+    problems: &mut Vec<Problem>,
+) -> Config {
+    let defaults = serde_json::to_value(Config::default()).unwrap_or_default();
+    // Each round mends one setting, so there are at most as many as there are settings.
+    for _ in 0..=origins.len() {
+        let error = match serde_path_to_error::deserialize::<_, Config>(document.clone()) {
+            Ok(config) => return config,
+            Err(error) => error,
+        };
+        let at = error.path().to_string();
+        let known = origins
+            .iter()
+            .find(|(path, _)| at == **path || at.starts_with(&format!("{path}[")))
+            .or_else(|| origins.iter().find(|(path, _)| path.starts_with(&at)));
+        let Some((path, origin)) = known else {
+            problems.push(Problem {
+                place: at,
+                message: error.inner().to_string(),
+                hint: None,
+            });
+            break;
+        };
+        problems.push(Problem {
+            place: format!("{origin} ({path})"),
+            message: error.inner().to_string(),
+            hint: None,
+        });
+        let parts: Vec<String> = path.split('.').map(str::to_owned).collect();
+        let default = parts
+            .iter()
+            .try_fold(&defaults, |value, key| value.get(key));
+        put(document, &parts, default.cloned().unwrap_or_default());
+    }
+    Config::default()
+}
+
+fn put(document: &mut Value, path: &[String], value: Value) {
+    let Some((first, rest)) = path.split_first() else {
+        *document = value;
+        return;
+    };
+    if !document.is_object() {
+        *document = Value::Object(Map::new());
+    }
+    if let Value::Object(map) = document {
+        put(map.entry(first.clone()).or_insert(Value::Null), rest, value);
+    }
+}
+
+fn json_of(value: &DeValue<'_>) -> Value {
+    match value {
+        DeValue::String(text) => Value::from(text.as_ref()),
+        DeValue::Integer(digits) => i64::from_str_radix(digits.as_str(), digits.radix())
+            .map_or_else(|_| Value::from(digits.as_str()), Value::from),
+        DeValue::Float(digits) => digits
+            .as_str()
+            .parse::<f64>()
+            .map_or_else(|_| Value::from(digits.as_str()), Value::from),
+        DeValue::Boolean(value) => Value::from(*value),
+        DeValue::Datetime(at) => Value::from(at.to_string()),
+        DeValue::Array(items) => items.iter().map(|item| json_of(item.get_ref())).collect(),
+        DeValue::Table(table) => table
+            .iter()
+            .map(|(key, value)| (key.get_ref().to_string(), json_of(value.get_ref())))
+            .collect::<Map<_, _>>()
+            .into(),
+    }
+}
+
+fn place_of(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    let line = before.matches('\n').count() + 1;
+    (line, before[line_start..].chars().count() + 1)
+}

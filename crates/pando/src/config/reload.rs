@@ -1,0 +1,86 @@
+//! Reload: what a running server takes over from a configuration that changed.
+
+use super::{Config, keys};
+use serde_json::Value;
+
+/// How a new configuration differs from the one in force.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Difference {
+    /// Settings that the running server takes over.
+    pub taken: Vec<String>,
+    /// Settings that wait for the next start.
+    pub waiting: Vec<String>,
+}
+
+/// Compares two configurations, setting by setting.
+pub fn difference(old: &Config, new: &Config) -> Difference {
+    let mut difference = Difference::default();
+    let (old, new) = (flat(old), flat(new));
+    for ((path, old), (_, new)) in old.into_iter().zip(new) {
+        if old == new {
+            continue;
+        }
+        if keys::has_mark(&path, "x-reload") {
+            difference.taken.push(path);
+        } else {
+            difference.waiting.push(path);
+        }
+    }
+    difference
+}
+
+/// The configuration that is in force after a reload: `old` with what can change taken
+/// from `new`.
+pub fn merged(old: &Config, new: &Config) -> Config {
+    Config {
+        auth: new.auth.clone(),
+        cors: new.cors.clone(),
+        tls: new.tls.clone(),
+        log: super::Log {
+            level: new.log.level.clone(),
+            ..old.log.clone()
+        },
+        ..old.clone()
+    }
+}
+
+/// Both sides of a comparison come from the same struct, so their paths line up.
+fn flat(config: &Config) -> Vec<(String, Value)> {
+    let mut all = Vec::new();
+    let document = serde_json::to_value(config).unwrap_or_default();
+    for (key, value) in document.as_object().into_iter().flatten() {
+        match value {
+            Value::Object(section) => all.extend(
+                section
+                    .iter()
+                    .map(|(name, value)| (format!("{key}.{name}"), value.clone())),
+            ),
+            value => all.push((key.clone(), value.clone())),
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_marked_is_what_a_merge_takes() {
+        let old = Config::default();
+        let mut new = Config::default();
+        new.auth.required = true;
+        new.cors.origins = vec!["https://a.example".to_owned()];
+        new.cors.max_age = super::super::units::Duration::seconds(1);
+        new.tls.cert = Some("c.pem".into());
+        new.tls.key = Some("k.pem".into());
+        new.log.level = "debug".to_owned();
+        let taken = difference(&old, &new);
+        assert_eq!(taken.waiting, Vec::<String>::new());
+        assert_eq!(difference(&merged(&old, &new), &new), Difference::default());
+
+        new.data_dir = "elsewhere".into();
+        assert_eq!(difference(&old, &new).waiting, ["data_dir"]);
+        assert_eq!(difference(&merged(&old, &new), &new).waiting, ["data_dir"]);
+    }
+}

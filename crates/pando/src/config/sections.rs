@@ -1,0 +1,255 @@
+//! What can be set: one struct for each table of `pando.toml`.
+//!
+//! The doc comment of a field is its documentation everywhere: in the annotated
+//! file, in the JSON Schema and in editors. `x-reload` marks what SIGHUP and the
+//! admin API change in a running server; `x-path` what is relative to the file.
+
+use super::units::{ByteSize, Duration};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+/// Everything that can be set. Nothing is required: each setting has a default.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where to listen: one address, or a list of them. On an address that is not loopback
+    /// every request needs a key.
+    pub listen: Listen,
+    /// The folder that holds the data, the root key and the lock.
+    #[schemars(extend("x-path" = true))]
+    pub data_dir: PathBuf,
+    /// Who may ask.
+    pub auth: Auth,
+    /// Which web pages may ask.
+    pub cors: Cors,
+    /// How much one request, one caller and all of them may take.
+    pub limits: Limits,
+    /// Encryption with certificates from files.
+    pub tls: Tls,
+    /// Where and how data is kept.
+    pub store: Store,
+    /// What is told about it.
+    pub log: Log,
+}
+
+/// One address or several.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(
+    untagged,
+    expecting = "expected an address such as \"127.0.0.1:8080\", or a list of them"
+)]
+pub enum Listen {
+    /// `"127.0.0.1:8080"`.
+    One(#[schemars(with = "String")] SocketAddr),
+    /// `["127.0.0.1:8080", "[::1]:8080"]`.
+    Several(#[schemars(with = "Vec<String>")] Vec<SocketAddr>),
+}
+
+/// Who may ask.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Auth {
+    /// Whether requests need a key on loopback too. Elsewhere they always do.
+    #[schemars(extend("x-reload" = true))]
+    pub required: bool,
+}
+
+/// Which web pages may ask: none until they are named.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Cors {
+    /// Origins of pages that may ask, such as `https://app.example.com`; `*` for all.
+    #[schemars(extend("x-reload" = true))]
+    pub origins: Vec<String>,
+    /// How long a browser may keep the answer to a preflight request.
+    #[schemars(extend("x-reload" = true))]
+    pub max_age: Duration,
+}
+
+/// How much one request, one caller and all of them may take.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// The largest body; a larger one is refused (413) without being read.
+    pub max_body: ByteSize,
+    /// The most headers of one request.
+    pub max_headers: u32,
+    /// The longest path and query together (414).
+    pub max_uri: ByteSize,
+    /// The most rows of one answer; a cut is said in `Pando-Truncated`.
+    pub max_rows: u64,
+    /// The most conditions of one request.
+    pub max_filters: u32,
+    /// How deep resources may be embedded in one another.
+    pub max_embed_depth: u32,
+    /// The most columns that one request may name.
+    pub max_columns: u32,
+    /// How long one request may take.
+    pub request_timeout: Duration,
+    /// How long a caller may take to send its headers.
+    pub header_timeout: Duration,
+    /// How long an idle connection is kept.
+    pub idle_timeout: Duration,
+    /// The most requests under way at once; more are told 503.
+    pub max_requests: u32,
+    /// The most open connections.
+    pub max_connections: u32,
+    /// How long requests under way may take to end when the server is told to stop.
+    pub drain_timeout: Duration,
+}
+
+/// Encryption. Both files, or neither.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tls {
+    /// The certificate and its chain, PEM. Read again on reload.
+    #[schemars(extend("x-reload" = true, "x-path" = true))]
+    pub cert: Option<PathBuf>,
+    /// Its private key, PEM. Read again on reload.
+    #[schemars(extend("x-reload" = true, "x-path" = true))]
+    pub key: Option<PathBuf>,
+}
+
+/// Where and how data is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Store {
+    /// `sqlite`: a file under `data_dir`, synced before each answer. `memory`: gone when the
+    /// process ends, and every answer's durability says so.
+    pub engine: EngineKind,
+    /// Whether `pando serve` applies new migrations when it starts.
+    pub migrate: bool,
+    /// The folder that holds the migrations, `NNNN_name.sql`.
+    #[schemars(extend("x-path" = true))]
+    pub migrations: PathBuf,
+    /// How many readers work at once; 0 is one for each core, two at least.
+    pub readers: u32,
+    /// The page cache of each of them.
+    pub page_cache: ByteSize,
+    /// The most writes that share one sync.
+    pub max_group: u32,
+    /// The most writes that may wait; more are told 503.
+    pub write_queue: u32,
+    /// How long the answer to a write with an idempotency key is kept.
+    pub receipt_ttl: Duration,
+}
+
+/// Which engine keeps the data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum EngineKind {
+    /// An embedded SQLite file.
+    #[default]
+    Sqlite,
+    /// Memory.
+    Memory,
+}
+
+/// What is told about it, on standard error.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// `error`, `warn`, `info`, `debug` or `trace`; by part too: `info,pando_web=debug`.
+    #[schemars(extend("x-reload" = true))]
+    pub level: String,
+    /// `auto` is `text` on a terminal, else `json`.
+    pub format: LogFormat,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum LogFormat {
+    /// By what standard error is.
+    #[default]
+    Auto,
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// Pando's port on loopback.
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+impl Listen {
+    /// All addresses, in the order given.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        match self {
+            Listen::One(one) => vec![*one],
+            Listen::Several(several) => several.clone(),
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            listen: Listen::One(LISTEN),
+            data_dir: PathBuf::from("data"),
+            auth: Auth::default(),
+            cors: Cors::default(),
+            limits: Limits::default(),
+            tls: Tls::default(),
+            store: Store::default(),
+            log: Log::default(),
+        }
+    }
+}
+
+impl Default for Cors {
+    fn default() -> Cors {
+        Cors {
+            origins: Vec::new(),
+            max_age: Duration::seconds(600),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            max_body: ByteSize::mib(16),
+            max_headers: 100,
+            max_uri: ByteSize::kib(32),
+            max_rows: 1_000,
+            max_filters: 100,
+            max_embed_depth: 8,
+            max_columns: 1_000,
+            request_timeout: Duration::seconds(30),
+            header_timeout: Duration::seconds(10),
+            idle_timeout: Duration::seconds(75),
+            max_requests: 4_096,
+            max_connections: 8_192,
+            drain_timeout: Duration::seconds(10),
+        }
+    }
+}
+
+impl Default for Store {
+    fn default() -> Store {
+        Store {
+            engine: EngineKind::Sqlite,
+            migrate: false,
+            migrations: PathBuf::from("migrations"),
+            readers: 0,
+            page_cache: ByteSize::mib(4),
+            max_group: 256,
+            write_queue: 8_192,
+            receipt_ttl: Duration::seconds(86_400),
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Log {
+        Log {
+            level: "info".to_owned(),
+            format: LogFormat::Auto,
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! ARCHITECTURE.md is true: the arrows between rooms, the list of rooms, the
+//! files it names; and no file is longer than the limit.
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+type Arrows = &'static [(&'static str, &'static [&'static str])];
+
+/// What each room may depend on. A room that is not here fails the test.
+const ARROWS: Arrows = &[
+    ("pando-model", &[]),
+    ("pando-store", &["pando-model"]),
+    ("pando-web", &["pando-model", "pando-store"]),
+    ("pando-engine-sqlite", &["pando-model"]),
+    ("pando-engine-memory", &["pando-model"]),
+    ("pando-conformance", &["pando-model"]),
+    ("pando-powercut", &[]),
+    // It measures the binary from outside.
+    ("pando-bench", &[]),
+    (
+        "pando",
+        &[
+            "pando-model",
+            "pando-store",
+            "pando-web",
+            "pando-engine-sqlite",
+            "pando-engine-memory",
+        ],
+    ),
+];
+
+/// What the tests of a room may see besides.
+const TEST_ARROWS: Arrows = &[
+    ("pando-store", &["pando-engine-memory"]),
+    ("pando-web", &["pando-engine-memory"]),
+    (
+        "pando-engine-sqlite",
+        &["pando-conformance", "pando-powercut"],
+    ),
+    ("pando-engine-memory", &["pando-conformance"]),
+    (
+        "pando-conformance",
+        &["pando-engine-memory", "pando-engine-sqlite"],
+    ),
+    ("pando-powercut", &["pando-model", "pando-engine-sqlite"]),
+];
+
+/// No file may be longer.
+const LINES_MAX: usize = 500;
+
+#[test]
+fn rooms_depend_on_one_another_only_as_the_table_says() {
+    let metadata = metadata();
+    let packages = metadata.workspace_packages();
+    let rooms: BTreeSet<String> = packages.iter().map(|p| p.name.to_string()).collect();
+    let mut faults = Vec::new();
+    for package in &packages {
+        let room = package.name.as_str();
+        if !ARROWS.iter().any(|(name, _)| *name == room) {
+            faults.push(format!("{room} is not in the table of arrows"));
+        }
+        let mut may = allowed(ARROWS, room);
+        let built = [DependencyKind::Normal, DependencyKind::Build];
+        for target in arrows(package, &built, &rooms) {
+            if !may.contains(&target) {
+                faults.push(format!("{room} depends on {target}"));
+            }
+        }
+        may.extend(allowed(TEST_ARROWS, room));
+        for target in arrows(package, &[DependencyKind::Development], &rooms) {
+            if !may.contains(&target) {
+                faults.push(format!("the tests of {room} depend on {target}"));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn every_room_is_named_in_the_code_map() {
+    let metadata = metadata();
+    let page = architecture(&metadata);
+    for package in metadata.workspace_packages() {
+        let folder = folder_of(package);
+        let folder = folder
+            .strip_prefix(&metadata.workspace_root)
+            .expect("in the workspace");
+        let name = format!("`{}`", folder.display());
+        assert!(page.contains(&name), "ARCHITECTURE.md does not name {name}");
+    }
+}
+
+#[test]
+fn every_file_that_is_named_exists() {
+    let metadata = metadata();
+    let root = metadata.workspace_root.as_std_path();
+    let tops = [
+        "crates/",
+        "engines/",
+        "testing/",
+        "examples/",
+        "docs/",
+        "bench/",
+    ];
+    let page = architecture(&metadata);
+    let gone: Vec<&str> = page
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|word| tops.iter().any(|top| word.starts_with(top)))
+        .filter(|word| !word.contains(['{', '*']) && !root.join(word).exists())
+        .collect();
+    assert!(gone.is_empty(), "named and not there: {gone:?}");
+}
+
+#[test]
+fn no_file_is_longer_than_the_limit() {
+    let mut long = BTreeMap::new();
+    for package in metadata().workspace_packages() {
+        for file in rust_files(&folder_of(package)) {
+            let text = fs::read_to_string(&file).expect("a source file");
+            let lines = text.lines().count();
+            if lines > LINES_MAX {
+                long.insert(file, lines);
+            }
+        }
+    }
+    assert!(long.is_empty(), "longer than {LINES_MAX} lines: {long:#?}");
+}
+
+#[test]
+fn only_the_composition_root_names_engines() {
+    for package in metadata().workspace_packages() {
+        if !["pando-model", "pando-store", "pando-web"].contains(&package.name.as_str()) {
+            continue;
+        }
+        for file in rust_files(&folder_of(package).join("src")) {
+            // Test modules that are files of their own are compiled for tests only.
+            if file.to_string_lossy().contains("test") {
+                continue;
+            }
+            let text = fs::read_to_string(&file).expect("a source file");
+            let production = text.split("#[cfg(test)]").next().unwrap_or_default();
+            let code = production
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("//"));
+            for line in code {
+                let named = line.contains("rusqlite") || line.contains("pando_engine_");
+                assert!(!named, "{}: {line}", file.display());
+            }
+        }
+    }
+}
+
+fn metadata() -> Metadata {
+    MetadataCommand::new()
+        .manifest_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"))
+        .no_deps()
+        .exec()
+        .expect("cargo metadata")
+}
+
+fn architecture(metadata: &Metadata) -> String {
+    let page = metadata.workspace_root.join("ARCHITECTURE.md");
+    fs::read_to_string(page).expect("ARCHITECTURE.md")
+}
+
+fn folder_of(package: &Package) -> PathBuf {
+    let manifest = package.manifest_path.as_std_path();
+    manifest.parent().expect("a folder").to_owned()
+}
+
+fn arrows(package: &Package, kinds: &[DependencyKind], rooms: &BTreeSet<String>) -> Vec<String> {
+    package
+        .dependencies
+        .iter()
+        .filter(|dependency| kinds.contains(&dependency.kind) && rooms.contains(&dependency.name))
+        .map(|dependency| dependency.name.clone())
+        .collect()
+}
+
+fn allowed(table: Arrows, room: &str) -> BTreeSet<String> {
+    table
+        .iter()
+        .filter(|(name, _)| *name == room)
+        .flat_map(|(_, targets)| targets.iter().map(ToString::to_string))
+        .collect()
+}
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let name = entry.file_name();
+        if path.is_dir() {
+            if name != "target" && name != "node_modules" {
+                found.extend(rust_files(&path));
+            }
+        } else if path.extension().is_some_and(|ext| ext == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}

@@ -1,0 +1,173 @@
+//! The configuration through the real binary: faults and their places, layers and
+//! origins, and the reference files.
+
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::{Command, Output};
+
+#[test]
+fn each_fault_is_told_with_its_line_and_column() {
+    refused(
+        "listen = \"127.0.0.1:8080\"\n\n[store]\nengin = \"memory\"\n",
+        &[],
+        &[
+            "pando.toml:4:1: unknown key `store.engin`",
+            "did you mean `store.engine`?",
+        ],
+    );
+    refused(
+        "[limits]\n  max_body = \"16 bananas\"\nrequest_timeout = 30\n",
+        &[],
+        &[
+            "pando.toml:2:3 (limits.max_body): `bananas` is not a unit",
+            "pando.toml:3:1 (limits.request_timeout): invalid type: integer `30`",
+        ],
+    );
+    for (file, words) in [
+        (
+            "listen = \"everywhere\"\n",
+            "pando.toml:1:1 (listen): expected an address",
+        ),
+        (
+            "store = 5\n",
+            "pando.toml:1:1: `store` is a table of settings",
+        ),
+        ("[store\n", "pando.toml:1:"),
+        ("listen = 1\nlisten = 2\n", "pando.toml:2:1"),
+    ] {
+        refused(file, &[], &[words]);
+    }
+}
+
+#[test]
+fn a_setting_of_a_later_rung_is_refused_as_such() {
+    refused(
+        "[[store.shards]]\nname = \"a\"\n[cache]\nredis = \"redis://cache\"\n",
+        &[],
+        &[
+            "`store.shards` is not available in this version",
+            "pando.toml:3:2: `cache` is not available in this version: the cache tier is rung 5",
+        ],
+    );
+}
+
+#[test]
+fn what_does_not_fit_together_is_refused() {
+    for (file, words) in [
+        (
+            "[tls]\ncert = \"a.pem\"\n",
+            "pando.toml:2:1 (tls.cert): a certificate needs",
+        ),
+        (
+            "[cors]\norigins = [\"example.com\"]\n",
+            "`example.com` is not an origin",
+        ),
+        ("[log]\nlevel = \"loud=very\"\n", "(log.level)"),
+        (
+            "[limits]\nmax_rows = 0\n",
+            "(limits.max_rows): must be more than nothing",
+        ),
+    ] {
+        refused(file, &[], &[words]);
+    }
+}
+
+#[test]
+fn a_variable_that_is_no_setting_is_refused_without_its_value() {
+    let variable = [("PANDO__STORE__ENGIN", "hunter2")];
+    refused(
+        "",
+        &variable,
+        &["PANDO__STORE__ENGIN: unknown key `store.engin`"],
+    );
+    let output = pando(Path::new("."), &["config", "check"], &variable);
+    assert!(!text(&output.stderr).contains("hunter2"));
+}
+
+#[test]
+fn later_layers_win_and_each_setting_tells_its_origin() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(
+        folder.path().join("pando.toml"),
+        "data_dir = \"from-file\"\n[store]\nengine = \"sqlite\"\nreaders = 3\n",
+    )
+    .expect("a file");
+    let output = pando(
+        folder.path(),
+        &[
+            "config",
+            "show",
+            "--origin",
+            "--json",
+            "--data-dir",
+            "from-flag",
+        ],
+        &[
+            ("PANDO__STORE__ENGINE", "memory"),
+            ("PANDO__LIMITS__MAX_ROWS", "7"),
+        ],
+    );
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let shown: Vec<Value> = serde_json::from_slice(&output.stdout).expect("JSON");
+    for (path, value, origin) in [
+        ("data_dir", json!("from-flag"), "--data-dir"),
+        ("store.engine", json!("memory"), "PANDO__STORE__ENGINE"),
+        ("store.readers", json!(3), "pando.toml:4:1"),
+        ("limits.max_rows", json!(7), "PANDO__LIMITS__MAX_ROWS"),
+        ("limits.max_body", json!("16MiB"), "default"),
+    ] {
+        let setting = shown.iter().find(|s| s["path"] == path).expect(path);
+        assert_eq!(setting["value"], value, "{path}");
+        assert_eq!(setting["origin"], origin, "{path}");
+    }
+}
+
+#[test]
+fn the_reference_files_are_current() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference");
+    for (command, file) in [
+        ("config", "pando.toml"),
+        ("config-schema", "pando.schema.json"),
+    ] {
+        let output = pando(Path::new("."), &["generate", command], &[]);
+        assert!(output.status.success());
+        let path = docs.join(file);
+        if std::env::var_os("UPDATE_REFERENCE").is_some() {
+            std::fs::write(&path, &output.stdout).expect("docs/reference is writable");
+        }
+        let kept = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            kept == text(&output.stdout),
+            "docs/reference/{file} is old: run `make reference`"
+        );
+    }
+}
+
+/// Checks a file: every line of `expected` is in the error, and the status is 2.
+fn refused(file: &str, env: &[(&str, &str)], expected: &[&str]) {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("pando.toml"), file).expect("a file");
+    let output = pando(folder.path(), &["config", "check"], env);
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    for words in expected {
+        assert!(error.contains(words), "no {words:?} in:\n{error}");
+    }
+}
+
+fn pando(folder: &Path, args: &[&str], env: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pando"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PANDO")) {
+        command.env_remove(name);
+    }
+    command
+        .current_dir(folder)
+        .args(args)
+        .envs(env.iter().copied())
+        .output()
+        .expect("the binary starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
