@@ -8,6 +8,8 @@
 mod arithmetic;
 mod ordered;
 
+pub(crate) use arithmetic::division_by_zero;
+
 use crate::error::Refusal;
 use num_bigint::{BigInt, Sign};
 use std::borrow::Cow;

@@ -1,12 +1,22 @@
 //! Text patterns: LIKE, ILIKE, `~` and `~*`.
+//!
+//! LIKE has `%`, `_` and a backslash as its escape; ILIKE folds case in ASCII only, as
+//! `COLLATE "C"` does. Regular expressions are the common subset of PostgreSQL's advanced
+//! ones and the regex crate's, checked and translated in `regex.rs`: what one of
+//! them lacks, or the two read differently, is refused (2201B).
+
+mod like;
+mod regex;
 
 use crate::error::Refusal;
+use like::Like;
 
 /// A checked, compiled pattern.
 #[derive(Clone, Debug)]
 pub struct Pattern {
     kind: PatternKind,
     source: String,
+    matcher: Matcher,
 }
 
 /// Which language a pattern is in.
@@ -31,8 +41,17 @@ impl PartialEq for Pattern {
 impl Pattern {
     /// Checks and compiles; refuses (2201B, 22025) what is malformed or outside the subset.
     pub fn new(kind: PatternKind, source: &str) -> Result<Pattern, Refusal> {
-        let _ = (kind, source);
-        todo!()
+        let matcher = match kind {
+            PatternKind::Like => Matcher::Like(Like::new(source)?),
+            PatternKind::ILike => Matcher::ILike(Like::new(&source.to_ascii_lowercase())?),
+            PatternKind::Regex => Matcher::Regex(regex::compile(source, false)?),
+            PatternKind::RegexInsensitive => Matcher::Regex(regex::compile(source, true)?),
+        };
+        Ok(Pattern {
+            kind,
+            source: source.to_owned(),
+            matcher,
+        })
     }
 
     /// Its language.
@@ -47,12 +66,29 @@ impl Pattern {
 
     /// For LIKE: the literal prefix that every match begins with, for a range over an index.
     pub fn literal_prefix(&self) -> &str {
-        todo!()
+        match &self.matcher {
+            Matcher::Like(like) => like.literal_prefix(),
+            Matcher::ILike(_) | Matcher::Regex(_) => "",
+        }
     }
 
     /// Whether the text matches.
     pub fn is_match(&self, text: &str) -> bool {
-        let _ = text;
-        todo!()
+        match &self.matcher {
+            Matcher::Like(like) => like.is_match(text),
+            Matcher::ILike(like) => like.is_match(&text.to_ascii_lowercase()),
+            Matcher::Regex(regex) => regex.is_match(text),
+        }
     }
 }
+
+#[derive(Clone, Debug)]
+enum Matcher {
+    Like(Like),
+    /// The pattern in lower case.
+    ILike(Like),
+    Regex(::regex::Regex),
+}
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,8 @@ mod read_json;
 mod read_text;
 mod write;
 
+pub(crate) use cast::check as check_cast;
+
 use crate::column::ColumnType;
 use crate::error::Refusal;
 use crate::numeric::Numeric;
