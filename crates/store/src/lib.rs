@@ -16,6 +16,7 @@ pub mod request;
 pub mod seal;
 pub mod session;
 mod store;
+pub mod tables;
 pub mod token;
 
 pub use config::StoreConfig;

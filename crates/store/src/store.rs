@@ -8,6 +8,7 @@ use crate::ids::Ids;
 use crate::keys::Keyring;
 use crate::seal::Sealer;
 use crate::session::Result;
+use crate::tables::DirectoryCache;
 use crate::token::Token;
 use arc_swap::ArcSwap;
 use pando_model::clock::Clock;
@@ -22,6 +23,7 @@ pub struct Store {
     clock: Arc<dyn Clock>,
     config: StoreConfig,
     schema: ArcSwap<Schema>,
+    directory: DirectoryCache,
     ids: Ids,
     sealer: Sealer,
     keyring: Keyring,
@@ -48,6 +50,7 @@ impl Store {
             clock,
             config,
             schema: ArcSwap::from_pointee(schema),
+            directory: DirectoryCache::default(),
             ids,
             sealer,
             keyring,
@@ -135,6 +138,10 @@ impl Store {
             tracing::debug!(%error, "could not record when keys were last used");
         }
         self.engine.close().await.map_err(StoreError::from)
+    }
+
+    pub(crate) fn directory(&self) -> &DirectoryCache {
+        &self.directory
     }
 
     pub(crate) fn catalog(&self) -> &Arc<Catalog> {

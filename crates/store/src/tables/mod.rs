@@ -1,0 +1,202 @@
+//! Tables: requests resolved, carried out and answered.
+//!
+//! [`resolve`] turns a request into a plan, the engine carries it out in one
+//! snapshot or one transaction, [`shape`] writes the rows down. A plan made for a
+//! schema that is not in force any more is made anew. Nothing here knows HTTP.
+
+mod cursor;
+mod directory;
+mod payload;
+mod read;
+mod refusals;
+mod relationships;
+mod resolve;
+mod shape;
+mod write;
+
+pub(crate) use directory::DirectoryCache;
+pub use relationships::{Cardinality, Junction, Relationship, Relationships, relationships};
+
+use crate::error::StoreError;
+use crate::request::{TableRead, TableWrite};
+use crate::session::{Consistency, Result, Session, Stamped, TableAnswer};
+use crate::store::Store;
+use pando_model::engine::{Read, Write, WriteAnswer};
+use pando_model::error::EngineError;
+use pando_model::stamp::Reach;
+use parking_lot::Mutex;
+use read::ReadPlan;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Makes the bytes that are stored with a receipt out of an answer; called inside the
+/// transaction, so it must not block.
+pub type Encode = Box<dyn Fn(&TableAnswer) -> Vec<u8> + Send>;
+
+/// The answer to a write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// What [`Encode`] made of the answer, now or when the write was first done.
+    pub answer: Vec<u8>,
+    /// Whether it had been done before under the same key.
+    pub replayed: bool,
+    /// The write's stamp.
+    pub stamped: Stamped,
+}
+
+/// How often a plan is made anew when the schema changes under it. Each time the newest schema
+/// is loaded, so a second change has to come within microseconds of the first.
+const PLANS_MAX: usize = 4;
+/// How often a read that waits looks how far the engine has got.
+const CATCH_UP_STEP: Duration = Duration::from_millis(2);
+/// The only shard there is.
+const SHARD: u32 = 0;
+
+impl Store {
+    /// Reads a table and what is embedded in it, in one snapshot.
+    pub async fn read_table(
+        &self,
+        request: &TableRead,
+        session: &Session,
+    ) -> Result<(TableAnswer, Stamped)> {
+        let lost = self.reach(session).await?;
+        let cursor = match &request.query.cursor {
+            Some(text) => Some(self.open_cursor(text).ok_or_else(refusals::bad_cursor)?),
+            None => None,
+        };
+        for _ in 1..PLANS_MAX {
+            match self.try_read(request, cursor.as_deref(), lost).await {
+                Err(StoreError::Engine(EngineError::SchemaChanged { .. })) => {
+                    self.reload_schema().await?;
+                }
+                other => return other,
+            }
+        }
+        self.try_read(request, cursor.as_deref(), lost).await
+    }
+
+    /// Writes to a table: all of it or nothing. The answer is made inside the transaction,
+    /// and what `encode` makes of it is what a repetition under the same idempotency key gets.
+    pub async fn write_table(
+        &self,
+        request: TableWrite,
+        session: &Session,
+        encode: Encode,
+    ) -> Result<Written> {
+        let lost = self.has_lost(session);
+        let request = Arc::new(request);
+        // Shared, because the closure of a write that met another schema is gone with it.
+        let encode = Arc::new(Mutex::new(encode));
+        for _ in 1..PLANS_MAX {
+            match self.try_write(&request, lost, &encode).await {
+                Err(StoreError::Engine(EngineError::SchemaChanged { .. })) => {
+                    self.reload_schema().await?;
+                }
+                other => return other,
+            }
+        }
+        self.try_write(&request, lost, &encode).await
+    }
+
+    async fn try_read(
+        &self,
+        request: &TableRead,
+        cursor: Option<&[u8]>,
+        lost: bool,
+    ) -> Result<(TableAnswer, Stamped)> {
+        let directory = self.directory().get(&self.schema());
+        let (tree, plan) = ReadPlan::new(&directory, self.config(), request, cursor)?;
+        let answer = self
+            .engine()
+            .read(Read {
+                schema_version: directory.version,
+                tree,
+                count: request.count.is_some(),
+            })
+            .await?;
+        let shaped = plan.answer(request, &answer.rows, |bytes| self.seal_cursor(bytes))?;
+        let high = answer.high;
+        Ok((shaped, Stamped { high, lost }))
+    }
+
+    async fn try_write(
+        &self,
+        request: &Arc<TableWrite>,
+        lost: bool,
+        encode: &Arc<Mutex<Encode>>,
+    ) -> Result<Written> {
+        let directory = self.directory().get(&self.schema());
+        let planned = write::plan(self, &directory, request).await?;
+        let (changes, receipt, finisher) = planned.into_parts();
+        if changes.is_empty() && receipt.is_none() {
+            let high = self.engine().progress().high;
+            return Ok(Written {
+                answer: (encode.lock())(&finisher.finish(Vec::new())?),
+                replayed: false,
+                stamped: Stamped { high, lost },
+            });
+        }
+        let encode = Arc::clone(encode);
+        let answer = self
+            .engine()
+            .write(Write {
+                schema_version: directory.version,
+                changes,
+                receipt,
+                finish: Box::new(move |outcomes| {
+                    let answer = finisher.finish(outcomes)?;
+                    Ok((encode.lock())(&answer))
+                }),
+            })
+            .await?;
+        let (answer, at, replayed) = match answer {
+            WriteAnswer::Done { at, answer } => (answer, at, false),
+            WriteAnswer::Replayed { at, answer } => (answer, at, true),
+        };
+        Ok(Written {
+            answer,
+            replayed,
+            stamped: Stamped { high: at, lost },
+        })
+    }
+
+    /// Waits until the engine has got as far as the caller requires; whether what is required
+    /// was lost.
+    async fn reach(&self, session: &Session) -> Result<bool> {
+        let Some(wanted) = session
+            .token
+            .as_ref()
+            .and_then(|token| token.position(SHARD))
+        else {
+            return Ok(false);
+        };
+        let must_wait = matches!(
+            session.consistency,
+            Consistency::Session | Consistency::Strong
+        );
+        let deadline = tokio::time::Instant::now() + self.config().catch_up;
+        loop {
+            let progress = self.engine().progress();
+            match progress.history.reach(wanted, progress.low) {
+                Reach::Contained => return Ok(false),
+                Reach::Lost => return Ok(true),
+                Reach::Ahead if !must_wait => return Ok(false),
+                Reach::Ahead if tokio::time::Instant::now() >= deadline => {
+                    return Err(StoreError::Behind);
+                }
+                Reach::Ahead => tokio::time::sleep(CATCH_UP_STEP).await,
+            }
+        }
+    }
+
+    /// Whether the caller brings a position that the history has lost.
+    fn has_lost(&self, session: &Session) -> bool {
+        let token = session.token.as_ref();
+        token
+            .and_then(|token| token.position(SHARD))
+            .is_some_and(|wanted| {
+                let progress = self.engine().progress();
+                progress.history.reach(wanted, progress.low) == Reach::Lost
+            })
+    }
+}
