@@ -9,9 +9,11 @@
 
 pub mod catalog;
 pub mod config;
+pub mod ddl;
 pub mod error;
 pub mod ids;
 pub mod keys;
+pub mod migrate;
 pub mod request;
 pub mod seal;
 pub mod session;
