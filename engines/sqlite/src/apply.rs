@@ -1,0 +1,381 @@
+//! Changes of the physical schema, all of them and the catalog's rows in one transaction.
+//!
+//! A table changes shape by being built anew beside itself, unless SQLite's own
+//! ALTER TABLE leaves the same behind. Rows pass the rules again where the rules changed.
+
+use crate::cell::Param;
+use crate::connection::Conn;
+use crate::fault::{Fault, Step};
+use crate::layout::{Layout, create_table_sql, reconcile_indexes};
+use crate::sql::quoted;
+use crate::tree::{read_page, read_tree};
+use crate::writer::{Transaction, Writer, cells, slot_param};
+use pando_model::canonical;
+use pando_model::constraint::{complete_row, duplicate_key, missing_target};
+use pando_model::engine::{Result, SchemaChange};
+use pando_model::error::Refusal;
+use pando_model::plan::{Filter, Is, Join, KeySource, Output, Row, Scalar, Select, Tree};
+use pando_model::schema::{ColumnSource, SLOT_COLUMN, SchemaStep, Table};
+use pando_model::stamp::Position;
+use pando_model::value::Value;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// Rows that are held in memory at once while a table is built anew.
+const ROWS_AT_ONCE: u64 = 2_000;
+
+impl Writer {
+    /// Applies a change of the schema.
+    pub(crate) fn apply(&mut self, change: &SchemaChange) -> Result<Position> {
+        let applied = self.transact(|transaction| carry_out(transaction, change));
+        // Whatever became of it: what is in the file is the truth.
+        if self.conn().is_ok() {
+            self.reload_layout()?;
+        }
+        applied
+    }
+}
+
+fn carry_out(transaction: Transaction<'_>, change: &SchemaChange) -> Step<(Position, u64, u64)> {
+    transaction.check_schema(change.from_version)?;
+    let conn = transaction.conn;
+    for step in &change.steps {
+        step_out(conn, step)?;
+    }
+    let layout = Layout::load(conn)?;
+    let mut transaction = transaction.with_layout(&layout);
+    for step in &change.steps {
+        if let SchemaStep::AlterTable { from, to, .. } = step
+            && from.foreign_keys != to.foreign_keys
+        {
+            check_references(&transaction, &to.name)?;
+        }
+    }
+    transaction.set_schema_version(change.to_version)?;
+    transaction.carry_out(&change.record)?;
+    transaction.record_events()?;
+    transaction.advance();
+    let p = transaction.seal()?;
+    Ok((transaction.position(), p, change.to_version))
+}
+
+fn step_out(conn: &Conn, step: &SchemaStep) -> Step<()> {
+    match step {
+        SchemaStep::CreateTable(table) => {
+            conn.batch(&create_table_sql(table, &table.name))?;
+            define(conn, table)
+        }
+        SchemaStep::DropTable(table) => {
+            conn.batch(&format!("DROP TABLE {}", quoted(&table.name)))?;
+            forget(conn, &table.name)
+        }
+        SchemaStep::AlterTable { from, to, columns } => {
+            if needs_rules(from, to, columns) {
+                rebuild_by_rows(conn, from, to, columns)?;
+            } else if !alter_in_place(conn, from, to, columns)? {
+                rebuild_by_copy(conn, from, to, columns)?;
+            }
+            forget(conn, &from.name)?;
+            define(conn, to)
+        }
+        SchemaStep::CreateIndex { table, .. } => define(conn, table),
+        SchemaStep::DropIndex { table, name } => {
+            let mut table = Table::clone(table);
+            table.indexes.retain(|index| index.name != *name);
+            table.uniques.retain(|unique| unique.name != *name);
+            define(conn, &table)
+        }
+    }
+}
+
+/// Stores a table's definition, and brings its indexes in line with it.
+fn define(conn: &Conn, table: &Table) -> Step<()> {
+    let definition = serde_json::to_string(table).map_err(|error| {
+        pando_model::error::EngineError::internal("write down a table's definition", error)
+    })?;
+    conn.execute(
+        "INSERT OR REPLACE INTO _pando_layout VALUES (?, ?)",
+        &[
+            Param::Text(Cow::Borrowed(&table.name)),
+            Param::Text(Cow::Owned(definition)),
+        ],
+    )?;
+    match reconcile_indexes(conn, table) {
+        Err(fault) if fault.is_constraint() => Err(not_unique(conn, table, fault)?),
+        result => result,
+    }
+}
+
+fn forget(conn: &Conn, name: &str) -> Step<()> {
+    conn.execute(
+        "DELETE FROM _pando_layout WHERE name = ?",
+        &[Param::Text(Cow::Borrowed(name))],
+    )?;
+    Ok(())
+}
+
+/// Whether rows have to pass the rules again, or to find another slot.
+fn needs_rules(from: &Table, to: &Table, columns: &[ColumnSource]) -> bool {
+    let null_in_source = |source: &ColumnSource| match source {
+        ColumnSource::Column(ix) => from.columns[*ix].nullable && !from.is_key(*ix),
+        ColumnSource::Value(value) => value.is_null(),
+    };
+    let narrowed = to
+        .columns
+        .iter()
+        .zip(columns)
+        .any(|(column, source)| !column.nullable && null_in_source(source));
+    let generated = to.columns.iter().zip(columns).any(|(column, source)| {
+        column.generated.is_some()
+            && match source {
+                ColumnSource::Column(ix) => from.columns[*ix].generated != column.generated,
+                ColumnSource::Value(_) => true,
+            }
+    });
+    let retyped = to.columns.iter().zip(columns).any(|(column, source)| {
+        matches!(source, ColumnSource::Column(ix) if from.columns[*ix].ty != column.ty)
+    });
+    let same = |old: &[usize], new: &[usize]| {
+        let sources = new.iter().map(|ix| &columns[*ix]);
+        old.len() == new.len()
+            && old
+                .iter()
+                .zip(sources)
+                .all(|(old, source)| matches!(source, ColumnSource::Column(ix) if ix == old))
+    };
+    narrowed
+        || generated
+        || retyped
+        || to.checks.iter().any(|check| !from.checks.contains(check))
+        || to.reference != from.reference
+        || !same(&from.primary_key.columns, &to.primary_key.columns)
+        || !same(&from.shard_key, &to.shard_key)
+}
+
+/// Renames and adds columns where that is all there is to do.
+fn alter_in_place(conn: &Conn, from: &Table, to: &Table, columns: &[ColumnSource]) -> Step<bool> {
+    let kept = from.columns.len();
+    let in_place = from.name == to.name
+        && columns.len() >= kept
+        && columns
+            .iter()
+            .enumerate()
+            .all(|(place, source)| match source {
+                ColumnSource::Column(ix) => {
+                    place == *ix && from.columns[*ix].nullable == to.columns[place].nullable
+                }
+                ColumnSource::Value(_) => place >= kept,
+            });
+    let renamed: Vec<usize> = (0..kept.min(to.columns.len()))
+        .filter(|ix| from.columns[*ix].name != to.columns[*ix].name)
+        .collect();
+    let free = renamed
+        .iter()
+        .all(|ix| from.column_ix(&to.columns[*ix].name).is_none());
+    // SQLite takes the default of an added column as text; only NULL is simple in all types.
+    let simple = columns[kept.min(columns.len())..]
+        .iter()
+        .all(|source| matches!(source, ColumnSource::Value(Value::Null)));
+    if !in_place || !free || !simple {
+        return Ok(false);
+    }
+    let name = quoted(&to.name);
+    for ix in renamed {
+        let (old, new) = (&from.columns[ix].name, &to.columns[ix].name);
+        conn.batch(&format!(
+            "ALTER TABLE {name} RENAME COLUMN {} TO {}",
+            quoted(old),
+            quoted(new)
+        ))?;
+    }
+    for column in &to.columns[kept..] {
+        conn.batch(&format!(
+            "ALTER TABLE {name} ADD COLUMN {}",
+            crate::layout::column_sql(column, false)
+        ))?;
+    }
+    Ok(true)
+}
+
+fn rebuild_by_copy(conn: &Conn, from: &Table, to: &Table, columns: &[ColumnSource]) -> Step<()> {
+    let beside = beside(to);
+    conn.batch(&create_table_sql(to, &beside))?;
+    let mut params = Vec::new();
+    let mut sources = Vec::new();
+    for (column, source) in to.columns.iter().zip(columns) {
+        sources.push(match source {
+            ColumnSource::Column(ix) => quoted(&from.columns[*ix].name),
+            ColumnSource::Value(value) => {
+                params.push(Param::of(value, &column.ty));
+                "?".to_owned()
+            }
+        });
+    }
+    let all: Vec<usize> = (0..to.columns.len()).collect();
+    let sql = format!(
+        "INSERT INTO {} ({SLOT_COLUMN}, {}) SELECT {SLOT_COLUMN}, {} FROM {}",
+        quoted(&beside),
+        crate::layout::names(to, &all),
+        sources.join(", "),
+        quoted(&from.name)
+    );
+    conn.execute(&sql, &params)?;
+    replace(conn, from, to, &beside)
+}
+
+fn rebuild_by_rows(
+    conn: &Conn,
+    from: &Arc<Table>,
+    to: &Table,
+    columns: &[ColumnSource],
+) -> Step<()> {
+    let beside = beside(to);
+    conn.batch(&create_table_sql(to, &beside))?;
+    let insert = crate::layout::insert_sql(to, &beside);
+    let mut after = None;
+    loop {
+        let rows = read_page(conn, from, after.as_ref(), ROWS_AT_ONCE)?;
+        for row in &rows {
+            let mut recast: Row = columns
+                .iter()
+                .map(|source| match source {
+                    ColumnSource::Column(ix) => row[*ix].clone(),
+                    ColumnSource::Value(value) => value.clone(),
+                })
+                .collect();
+            complete_row(to, &mut recast)?;
+            let mut params = vec![slot_param(canonical::slot_of_row(to, &recast))];
+            params.extend(cells(to, &recast));
+            conn.execute(&insert, &params)?;
+        }
+        if (rows.len() as u64) < ROWS_AT_ONCE {
+            break;
+        }
+        after = rows.into_iter().next_back();
+    }
+    replace(conn, from, to, &beside)
+}
+
+fn beside(to: &Table) -> String {
+    format!("_pando_new {}", to.name)
+}
+
+fn replace(conn: &Conn, from: &Table, to: &Table, beside: &str) -> Step<()> {
+    conn.batch(&format!("DROP TABLE {}", quoted(&from.name)))?;
+    conn.batch(&format!(
+        "ALTER TABLE {} RENAME TO {}",
+        quoted(beside),
+        quoted(&to.name)
+    ))
+}
+
+/// The refusal of a unique index that the rows break, in PostgreSQL's words; in the order in
+/// which the keys are declared.
+fn not_unique(conn: &Conn, table: &Table, fault: Fault) -> Step<Fault> {
+    let key = &table.primary_key;
+    let keys = std::iter::once((&key.name, &key.columns))
+        .chain(table.uniques.iter().map(|one| (&one.name, &one.columns)));
+    for (name, columns) in keys {
+        let names = crate::layout::names(table, columns);
+        let not_null: Vec<_> = columns
+            .iter()
+            .map(|ix| format!("{} IS NOT NULL", quoted(&table.columns[*ix].name)))
+            .collect();
+        let sql = format!(
+            "SELECT {names} FROM {} WHERE {} GROUP BY {names} HAVING count(*) > 1 LIMIT 1",
+            quoted(&table.name),
+            not_null.join(" AND ")
+        );
+        let mut row = vec![Value::Null; table.columns.len()];
+        let mut found = false;
+        conn.select(&sql, &[], |raw| {
+            found = true;
+            for (place, ix) in columns.iter().enumerate() {
+                row[*ix] = crate::cell::value_of(raw.get_ref(place)?, &table.columns[*ix].ty)?;
+            }
+            Ok(())
+        })?;
+        if found {
+            let refusal = duplicate_key(table, name, columns, &row);
+            return Ok(Fault::from(Refusal {
+                message: format!("could not create unique index \"{name}\""),
+                details: refusal
+                    .details
+                    .map(|details| details.replace(" already exists.", " is duplicated.")),
+                ..Refusal::new("23505", "")
+            }));
+        }
+    }
+    Ok(fault)
+}
+
+/// Refuses a table of which a row refers to nothing.
+fn check_references(transaction: &Transaction<'_>, name: &str) -> Step<()> {
+    let physical = transaction.layout.table(name)?;
+    let Some(select) = first_dangling(&physical) else {
+        return Ok(());
+    };
+    let tree = Tree {
+        select,
+        children: Vec::new(),
+    };
+    let found = read_tree(transaction.conn, &tree)?;
+    let Some(row) = found.rows.first() else {
+        return Ok(());
+    };
+    for reference in &physical.outgoing {
+        let key = reference.foreign_key();
+        let known = key.columns.iter().all(|ix| !row[*ix].is_null());
+        if known && !transaction.target_exists(reference, row)? {
+            return Err(missing_target(&physical.table, key, row).into());
+        }
+    }
+    Ok(())
+}
+
+/// The first row, by primary key, with an enforced foreign key that leads nowhere.
+pub(crate) fn first_dangling(physical: &crate::layout::Physical) -> Option<Select> {
+    let dangling: Vec<Filter> = physical
+        .outgoing
+        .iter()
+        .map(|reference| {
+            let columns = &reference.foreign_key().columns;
+            let mut parts: Vec<Filter> = columns
+                .iter()
+                .map(|ix| {
+                    Filter::Not(Box::new(Filter::Is {
+                        left: Scalar::Column(*ix),
+                        what: Is::Null,
+                    }))
+                })
+                .collect();
+            let targets = reference.target_columns.iter().copied();
+            parts.push(Filter::Not(Box::new(Filter::Exists {
+                join: Join {
+                    table: reference.target.clone(),
+                    via: None,
+                    on: columns
+                        .iter()
+                        .copied()
+                        .zip(targets.map(KeySource::Table))
+                        .collect(),
+                },
+                filter: Box::new(Filter::Const(true)),
+            })));
+            Filter::And(parts)
+        })
+        .collect();
+    if dangling.is_empty() {
+        return None;
+    }
+    Some(Select {
+        table: physical.table.clone(),
+        output: (0..physical.table.columns.len())
+            .map(|ix| Output::Scalar(Scalar::Column(ix)))
+            .collect(),
+        filter: Filter::Or(dangling),
+        order: Vec::new(),
+        limit: Some(1),
+        offset: 0,
+    })
+}

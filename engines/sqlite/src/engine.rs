@@ -1,0 +1,232 @@
+//! The port: which thread does what.
+//!
+//! | work | where |
+//! |---|---|
+//! | reads that turn out short | the caller's thread, bounded |
+//! | other reads, the feed, checks | a bounded number of threads |
+//! | writes, changes of the schema, followers | the writer's thread |
+//! | copies | a thread of their own |
+
+use crate::backup::Copying;
+use crate::config::SqliteConfig;
+use crate::connection::Conn;
+use crate::fault::{Fault, Step};
+use crate::marks::Marks;
+use crate::readers::{Readers, Short};
+use crate::tree::{read_count, read_tree};
+use crate::writer::{Transaction, WriterHandle};
+use crate::{feed, verify};
+use async_trait::async_trait;
+use pando_model::engine::{
+    Durability, Engine, EngineInfo, FeedCursor, FeedPage, Progress, Read, ReadAnswer, Result,
+    SchemaChange, Statistics, Write, WriteAnswer,
+};
+use pando_model::error::EngineError;
+use pando_model::plan::RowSet;
+use pando_model::stamp::Position;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+/// A page of up to so many rows is tried on the caller's thread first.
+const SHORT_ROWS: u64 = 200;
+
+/// One shard in one SQLite file.
+pub struct SqliteEngine {
+    config: SqliteConfig,
+    marks: Arc<Marks>,
+    writer: WriterHandle,
+    readers: Arc<Readers>,
+}
+
+impl SqliteEngine {
+    /// Opens a file, or makes one. A damaged file, or one that is not Pando's, is
+    /// [`EngineError::Corrupt`]. It does blocking work, and needs no runtime.
+    pub fn open(config: SqliteConfig) -> Result<Arc<SqliteEngine>> {
+        let marks = Arc::new(Marks::default());
+        let writer = WriterHandle::start(&config, marks.clone())?;
+        Ok(Arc::new(SqliteEngine {
+            readers: Arc::new(Readers::new(&config)),
+            config,
+            marks,
+            writer,
+        }))
+    }
+
+    async fn transact<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Step<T> + Send + 'static,
+    ) -> Result<T> {
+        self.writer
+            .run(move |writer| {
+                writer.transact(|transaction| {
+                    let value = work(&transaction)?;
+                    let p = transaction.seal()?;
+                    Ok((value, p, transaction.schema_version()))
+                })
+            })
+            .await
+    }
+}
+
+#[async_trait]
+impl Engine for SqliteEngine {
+    fn info(&self) -> EngineInfo {
+        EngineInfo {
+            name: "sqlite",
+            version: rusqlite::version().to_owned(),
+            durability: Durability {
+                synced: self.config.synchronous == crate::Synchronous::Full,
+                copies: 1,
+            },
+        }
+    }
+
+    fn progress(&self) -> Progress {
+        self.marks.progress()
+    }
+
+    async fn fetch_schema_version(&self) -> Result<u64> {
+        Ok(self.marks.schema_low())
+    }
+
+    async fn read(&self, read: Read) -> Result<ReadAnswer> {
+        if is_short(&read) {
+            let short = self
+                .readers
+                .try_short(|conn| read_snapshot(conn, &self.marks, &read));
+            if let Short::Done(result) = short {
+                return result;
+            }
+        }
+        let marks = self.marks.clone();
+        self.readers
+            .run(move |conn| read_snapshot(conn, &marks, &read))
+            .await
+    }
+
+    async fn write(&self, write: Write) -> Result<WriteAnswer> {
+        self.writer.write(write).await
+    }
+
+    async fn apply(&self, change: SchemaChange) -> Result<Position> {
+        self.writer.run(move |writer| writer.apply(&change)).await
+    }
+
+    async fn follow(&self, follower: &str) -> Result<FeedCursor> {
+        let name = follower.to_owned();
+        self.transact(move |transaction| feed::follow(transaction, &name))
+            .await
+    }
+
+    async fn fetch_feed(&self, after: FeedCursor, max: usize) -> Result<FeedPage> {
+        self.readers
+            .run(move |conn| in_snapshot(conn, |conn| feed::read_page(conn, after, max)))
+            .await
+    }
+
+    async fn acknowledge_feed(&self, follower: &str, cursor: FeedCursor) -> Result<()> {
+        let name = follower.to_owned();
+        self.transact(move |transaction| feed::acknowledge(transaction, &name, cursor))
+            .await
+    }
+
+    async fn unfollow(&self, follower: &str) -> Result<()> {
+        let name = follower.to_owned();
+        self.transact(move |transaction| feed::unfollow(transaction, &name))
+            .await
+    }
+
+    async fn backup(&self, path: &Path, progress: &(dyn Fn(u64, u64) + Send + Sync)) -> Result<()> {
+        let mut copying = Copying::start(&self.config, path)?;
+        while let Some((done, all)) = copying.step().await {
+            progress(done, all);
+        }
+        copying.finish().await
+    }
+
+    async fn verify(&self) -> Result<Vec<String>> {
+        self.readers
+            .run(|conn| in_snapshot(conn, verify::verify_data))
+            .await
+    }
+
+    async fn fetch_statistics(&self) -> Result<Statistics> {
+        let feed_depth = self.readers.run(feed::read_depth).await?;
+        let counters = self.writer.counters();
+        Ok(Statistics {
+            size_bytes: size_of_files(&self.config.path),
+            commits: counters.commits.load(Relaxed),
+            writes: counters.writes.load(Relaxed),
+            queued: counters.queued.load(Relaxed),
+            last_commit: Duration::from_nanos(counters.last_commit_ns.load(Relaxed)),
+            feed_depth,
+        })
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.readers.close();
+        self.writer.close().await
+    }
+}
+
+/// Whether a read is worth trying on its caller's thread.
+fn is_short(read: &Read) -> bool {
+    let select = &read.tree.select;
+    select.limit.is_some_and(|limit| limit <= SHORT_ROWS)
+        || crate::sql::fixed_by(&select.filter).is_one_row(&select.table)
+}
+
+/// A read with its marks, refused where its plan was made for another schema.
+fn read_snapshot(conn: &Conn, marks: &Marks, read: &Read) -> Step<ReadAnswer> {
+    check_schema(marks.schema_low(), read)?;
+    let low = marks.low();
+    let result = if read.count || !read.tree.children.is_empty() {
+        in_snapshot(conn, |conn| read_rows(conn, read))
+    } else {
+        // One statement is one snapshot.
+        read_tree(conn, &read.tree)
+    };
+    // Before the result is looked at: an error may come of a schema that changed meanwhile.
+    check_schema(marks.schema_high(), read)?;
+    Ok(ReadAnswer {
+        rows: result?,
+        low,
+        high: marks.high(),
+    })
+}
+
+fn read_rows(conn: &Conn, read: &Read) -> Step<RowSet> {
+    let mut rows = read_tree(conn, &read.tree)?;
+    if read.count {
+        rows.total = Some(read_count(conn, &read.tree.select)?);
+    }
+    Ok(rows)
+}
+
+fn check_schema(current: u64, read: &Read) -> Step<()> {
+    if current == read.schema_version {
+        return Ok(());
+    }
+    Err(Fault::Engine(EngineError::SchemaChanged { current }))
+}
+
+/// Runs several statements on one snapshot.
+fn in_snapshot<T>(conn: &Conn, work: impl FnOnce(&Conn) -> Step<T>) -> Step<T> {
+    conn.execute("BEGIN", &[])?;
+    let result = work(conn);
+    // An interrupted statement may have ended the transaction already.
+    if !conn.db().is_autocommit() {
+        conn.control().allow(None, None);
+        conn.execute("ROLLBACK", &[])?;
+    }
+    result
+}
+
+fn size_of_files(path: &Path) -> u64 {
+    let size = |path: &Path| std::fs::metadata(path).map_or(0, |data| data.len());
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    size(path) + size(Path::new(&log))
+}

@@ -1,0 +1,87 @@
+//! Which columns a filter fixes to one value, and the slot that follows from them.
+
+use pando_model::canonical;
+use pando_model::plan::{Comparison, Filter, Scalar};
+use pando_model::schema::{ColumnIx, RESERVED_PREFIX, Table};
+use pando_model::slot::Slot;
+use pando_model::value::Value;
+
+/// Columns that equal a constant in every row that passes.
+#[derive(Debug, Default)]
+pub(crate) struct Fixed<'a>(Vec<(ColumnIx, &'a Value)>);
+
+/// What `filter` fixes.
+pub(crate) fn fixed_by(filter: &Filter) -> Fixed<'_> {
+    let mut fixed = Fixed::default();
+    fixed.collect(filter);
+    fixed
+}
+
+impl<'a> Fixed<'a> {
+    fn collect(&mut self, filter: &'a Filter) {
+        match filter {
+            Filter::And(parts) => parts.iter().for_each(|part| self.collect(part)),
+            Filter::Compare {
+                left: Scalar::Column(ix),
+                op: Comparison::Eq,
+                right,
+            } if !right.is_null() => self.0.push((*ix, right)),
+            Filter::Keys { columns, keys } if keys.len() == 1 => {
+                self.0.extend(columns.iter().copied().zip(&keys[0]));
+            }
+            _ => {}
+        }
+    }
+
+    /// The value that a column is fixed to.
+    pub(crate) fn value(&self, column: ColumnIx) -> Option<&'a Value> {
+        self.0
+            .iter()
+            .find(|(ix, _)| *ix == column)
+            .map(|(_, value)| *value)
+    }
+
+    /// Whether at most one row can pass.
+    pub(crate) fn is_one_row(&self, table: &Table) -> bool {
+        let key = &table.primary_key.columns;
+        key.iter().all(|ix| self.value(*ix).is_some())
+    }
+
+    /// The slot of the rows, where it is known and where naming it lets SQLite use the
+    /// clustered key. Elsewhere an index on the columns themselves is better.
+    pub(crate) fn slot(&self, table: &Table) -> Option<Slot> {
+        let key = &table.primary_key.columns;
+        let leads = self.value(key[0]).is_some();
+        if table.name.starts_with(RESERVED_PREFIX) {
+            return leads.then_some(Slot::CATALOG);
+        }
+        if table.reference {
+            return leads.then_some(Slot::REFERENCE);
+        }
+        let mut parts = Vec::with_capacity(table.shard_key.len());
+        for ix in &table.shard_key {
+            parts.push((&table.columns[*ix].ty, self.value(*ix)?));
+        }
+        (leads || !self.is_indexed(table)).then(|| Slot::of_key(&canonical::bytes_of(&parts)))
+    }
+
+    fn is_indexed(&self, table: &Table) -> bool {
+        let firsts = table
+            .uniques
+            .iter()
+            .filter_map(|unique| unique.columns.first())
+            .chain(
+                table
+                    .indexes
+                    .iter()
+                    .filter_map(|index| index.columns.first().map(|(ix, _)| ix)),
+            )
+            .chain(
+                table
+                    .foreign_keys
+                    .iter()
+                    .filter_map(|key| key.columns.first()),
+            );
+        firsts.into_iter().any(|ix| self.value(*ix).is_some())
+    }
+}

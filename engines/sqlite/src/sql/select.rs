@@ -1,0 +1,414 @@
+//! Selects: of a table, and of a table by keys of its parents' rows.
+
+use super::fixed::fixed_by;
+use super::scalar::{ScalarSource, is_nullable};
+use super::{Alias, Sql};
+use crate::cell::Param;
+use crate::functions::type_text;
+use pando_model::aggregate::AggregateFn;
+use pando_model::column::ColumnType;
+use pando_model::plan::{Filter, KeySource, Order, OrderBy, Output, Scalar, Select, Via};
+use pando_model::schema::{ColumnIx, SLOT_COLUMN, Table};
+use pando_model::value::Value;
+
+/// A select in SQL, and how its rows are read.
+#[derive(Debug)]
+pub(crate) struct Statement<'a> {
+    pub(crate) sql: Sql<'a>,
+    pub(crate) decode: Vec<Decode<'a>>,
+}
+
+/// How one place of a row is read.
+#[derive(Debug)]
+pub(crate) enum Decode<'a> {
+    /// A column as it lies there.
+    Column(&'a ColumnType),
+    /// Computed from a column that lies there.
+    Scalar(&'a Scalar, &'a ColumnType),
+    /// A result of SQL's.
+    Result(ColumnType),
+}
+
+/// The keys of a keyed select.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Keyed<'a> {
+    /// The junction between the parent and the table.
+    pub(crate) via: Option<&'a Via>,
+    /// Where the key's columns lie.
+    pub(crate) key: &'a [KeySource],
+    /// The parents' keys, without NULLs.
+    pub(crate) keys: &'a [Vec<Value>],
+}
+
+/// Where the columns of a key lie in a statement.
+type KeyColumns<'a> = Vec<(Alias, &'a Table, ColumnIx)>;
+
+/// A select; with `keyed`, the key's values follow the outputs in each row.
+pub(crate) fn select<'a>(select: &'a Select, keyed: Option<Keyed<'a>>) -> Statement<'a> {
+    let mut sql = Sql::new();
+    let bounded = keyed.is_some() && (select.limit.is_some() || select.offset > 0);
+    if bounded {
+        sql.push("SELECT * FROM (");
+    }
+    let root = sql.alias();
+    let via_alias = keyed.and_then(|keyed| keyed.via).map(|_| sql.alias());
+    let key_columns = keyed.map_or_else(Vec::new, |keyed| {
+        key_columns(select, keyed, root, via_alias)
+    });
+
+    sql.push("SELECT ");
+    let mut decode = outputs(&mut sql, select, root);
+    for (alias, table, ix) in &key_columns {
+        let column = &table.columns[*ix];
+        if !decode.is_empty() {
+            sql.push(", ");
+        }
+        sql.column(*alias, &column.name);
+        decode.push(Decode::Column(&column.ty));
+    }
+    if decode.is_empty() {
+        sql.push("1");
+    }
+    if bounded {
+        window(&mut sql, select, root, &key_columns);
+    }
+    let via = keyed.and_then(|keyed| keyed.via).zip(via_alias);
+    source(&mut sql, select, via, root);
+    conditions(&mut sql, select, keyed, root, &key_columns);
+    if select.is_aggregate() {
+        group_by(&mut sql, select, key_columns.len());
+    }
+    if bounded {
+        beyond_offset(&mut sql, select, key_columns.len());
+    } else {
+        if keyed.is_some() || !fixed_by(&select.filter).is_one_row(&select.table) {
+            order_by(&mut sql, select, root, Ends::Statement(&key_columns));
+        }
+        limit(&mut sql, select);
+    }
+    Statement { sql, decode }
+}
+
+/// All columns of the rows that pass a filter, in the order of the primary key.
+pub(crate) fn whole_rows<'a>(table: &'a Table, filter: &'a Filter) -> Statement<'a> {
+    let mut sql = Sql::new();
+    let root = sql.alias();
+    sql.push("SELECT ")
+        .joined(", ", &table.columns, |sql, column| {
+            sql.column(root, &column.name);
+        });
+    sql.push(" FROM ").table(&table.name, root).push(" WHERE ");
+    passing(&mut sql, table, filter, root);
+    if !fixed_by(filter).is_one_row(table) {
+        sql.push(" ORDER BY ")
+            .joined(", ", &table.primary_key.columns, |sql, ix| {
+                sql.column(root, &table.columns[*ix].name);
+            });
+    }
+    let decode = table
+        .columns
+        .iter()
+        .map(|column| Decode::Column(&column.ty))
+        .collect();
+    Statement { sql, decode }
+}
+
+/// How many rows a select would give without limit and offset.
+pub(crate) fn count(select: &Select) -> Sql<'_> {
+    let mut sql = Sql::new();
+    let root = sql.alias();
+    if select.is_aggregate() {
+        sql.push("SELECT count(*) FROM (SELECT ");
+        outputs(&mut sql, select, root);
+        source(&mut sql, select, None, root);
+        conditions(&mut sql, select, None, root, &Vec::new());
+        group_by(&mut sql, select, 0);
+        sql.push(")");
+    } else {
+        sql.push("SELECT count(*)");
+        source(&mut sql, select, None, root);
+        conditions(&mut sql, select, None, root, &Vec::new());
+    }
+    sql
+}
+
+fn key_columns<'a>(
+    select: &'a Select,
+    keyed: Keyed<'a>,
+    root: Alias,
+    via_alias: Option<Alias>,
+) -> KeyColumns<'a> {
+    keyed
+        .key
+        .iter()
+        .map(|source| match (source, keyed.via, via_alias) {
+            (KeySource::Via(ix), Some(via), Some(alias)) => (alias, &*via.table, *ix),
+            (KeySource::Via(ix) | KeySource::Table(ix), ..) => (root, &*select.table, *ix),
+        })
+        .collect()
+}
+
+fn outputs<'a>(sql: &mut Sql<'a>, select: &'a Select, root: Alias) -> Vec<Decode<'a>> {
+    let table = &*select.table;
+    let aggregates = select.is_aggregate();
+    let mut decode = Vec::with_capacity(select.output.len() + 2);
+    sql.joined(", ", &select.output, |sql, output| match output {
+        Output::Scalar(Scalar::Column(ix)) => {
+            sql.column(root, &table.columns[*ix].name);
+            decode.push(Decode::Column(&table.columns[*ix].ty));
+        }
+        Output::Scalar(scalar) if !aggregates => {
+            let column = &table.columns[scalar.source()];
+            sql.column(root, &column.name);
+            decode.push(Decode::Scalar(scalar, &column.ty));
+        }
+        Output::Scalar(_) | Output::Aggregate(..) => {
+            output_sql(sql, output, table, root);
+            decode.push(Decode::Result(output.ty(table)));
+        }
+    });
+    decode
+}
+
+fn output_sql<'a>(sql: &mut Sql<'a>, output: &'a Output, table: &'a Table, root: Alias) {
+    match output {
+        Output::Scalar(scalar) => {
+            sql.scalar(scalar, table, root);
+        }
+        Output::Aggregate(AggregateFn::Count, None) => {
+            sql.push("count(*)");
+        }
+        Output::Aggregate(function, input) => {
+            let Some(input) = input else {
+                // Only a count has no input; anything else is refused by its plan.
+                sql.push("NULL");
+                return;
+            };
+            let ty = input.ty(table);
+            let native = is_native(*function, &ty);
+            sql.push(if native { "" } else { "pando_" })
+                .push(match function {
+                    AggregateFn::Count => "count(",
+                    AggregateFn::Sum => "sum(",
+                    AggregateFn::Avg => "avg(",
+                    AggregateFn::Min => "min(",
+                    AggregateFn::Max => "max(",
+                })
+                .scalar(input, table, root);
+            if !native {
+                sql.push(", ").literal(&type_text(&ty));
+            }
+            sql.push(")");
+        }
+    }
+}
+
+/// Whether SQLite's own aggregate means the same: the stored order is the values' order, and
+/// a sum of 32-bit integers is exact in 64 bits.
+fn is_native(function: AggregateFn, ty: &ColumnType) -> bool {
+    match function {
+        AggregateFn::Count => true,
+        AggregateFn::Min | AggregateFn::Max => !matches!(
+            ty,
+            ColumnType::Jsonb | ColumnType::Json | ColumnType::Boolean
+        ),
+        AggregateFn::Sum => *ty == ColumnType::Integer,
+        AggregateFn::Avg => false,
+    }
+}
+
+fn source<'a>(sql: &mut Sql<'a>, select: &'a Select, via: Option<(&'a Via, Alias)>, root: Alias) {
+    sql.push(" FROM ").table(&select.table.name, root);
+    if let Some((via, alias)) = via {
+        sql.joined_via(via, alias, &select.table, root);
+    }
+}
+
+fn conditions<'a>(
+    sql: &mut Sql<'a>,
+    select: &'a Select,
+    keyed: Option<Keyed<'a>>,
+    root: Alias,
+    key_columns: &KeyColumns<'a>,
+) {
+    sql.push(" WHERE ");
+    if let Some(keyed) = keyed {
+        sql.keys(key_columns, keyed.keys).push(" AND ");
+    }
+    passing(sql, &select.table, &select.filter, root);
+}
+
+/// Adds a filter, and the slot where it follows from it.
+fn passing<'a>(sql: &mut Sql<'a>, table: &'a Table, filter: &'a Filter, root: Alias) {
+    if let Some(slot) = fixed_by(filter).slot(table) {
+        sql.column(root, SLOT_COLUMN)
+            .push(" = ")
+            .bind(Param::Int(i64::from(slot.number())))
+            .push(" AND ");
+    }
+    sql.push("(").filter(filter, table, root).push(")");
+}
+
+/// Groups by the outputs that are no aggregates, and by the key.
+fn group_by(sql: &mut Sql<'_>, select: &Select, keys: usize) {
+    let scalars = select
+        .output
+        .iter()
+        .enumerate()
+        .filter(|(_, output)| matches!(output, Output::Scalar(_)))
+        .map(|(place, _)| place);
+    let outputs = select.output.len();
+    let places: Vec<usize> = scalars.chain(outputs..outputs + keys).collect();
+    if !places.is_empty() {
+        sql.push(" GROUP BY ").joined(", ", places, |sql, place| {
+            sql.number(place as i64 + 1);
+        });
+    }
+}
+
+/// Adds the number of each row within its key.
+fn window<'a>(sql: &mut Sql<'a>, select: &'a Select, root: Alias, key_columns: &KeyColumns<'a>) {
+    sql.push(", row_number() OVER (PARTITION BY ").joined(
+        ", ",
+        key_columns,
+        |sql, (alias, table, ix)| {
+            sql.column(*alias, &table.columns[*ix].name);
+        },
+    );
+    order_by(sql, select, root, Ends::Window);
+    sql.push(") AS _pando_row");
+}
+
+fn beyond_offset(sql: &mut Sql<'_>, select: &Select, keys: usize) {
+    let offset = clamped(select.offset);
+    sql.push(") WHERE _pando_row > ").bind(Param::Int(offset));
+    if let Some(limit) = select.limit {
+        sql.push(" AND _pando_row <= ")
+            .bind(Param::Int(offset.saturating_add(clamped(limit))));
+    }
+    sql.push(" ORDER BY ");
+    for place in select.output.len()..select.output.len() + keys {
+        sql.number(place as i64 + 1).push(", ");
+    }
+    sql.push("_pando_row");
+}
+
+/// Where an order stands.
+#[derive(Clone, Copy)]
+enum Ends<'k, 'a> {
+    /// At the end of a statement: by key first, and outputs are named by their place.
+    Statement(&'k KeyColumns<'a>),
+    /// In a window over one key, where outputs are written out.
+    Window,
+}
+
+/// Adds ` ORDER BY …`, to the end.
+fn order_by<'a>(sql: &mut Sql<'a>, select: &'a Select, root: Alias, ends: Ends<'_, 'a>) {
+    let table = &*select.table;
+    let mut separator = " ORDER BY ";
+    if let Ends::Statement(key_columns) = ends {
+        for (alias, table, ix) in key_columns {
+            sql.push(separator).column(*alias, &table.columns[*ix].name);
+            separator = ", ";
+        }
+    }
+    let written_out = matches!(ends, Ends::Window);
+    for order in &select.order {
+        sql.push(separator);
+        separator = ", ";
+        order_term(sql, order, select, root, written_out);
+    }
+    if select.is_aggregate() {
+        for (place, output) in select.output.iter().enumerate() {
+            if matches!(output, Output::Scalar(_)) {
+                sql.push(separator);
+                separator = ", ";
+                output_place(sql, select, place, root, written_out);
+                sql.push(" NULLS LAST");
+            }
+        }
+        return;
+    }
+    for ix in &table.primary_key.columns {
+        let listed = select
+            .order
+            .iter()
+            .any(|order| matches!(&order.by, OrderBy::Scalar(Scalar::Column(by)) if by == ix));
+        if !listed {
+            sql.push(separator).column(root, &table.columns[*ix].name);
+            separator = ", ";
+        }
+    }
+}
+
+fn order_term<'a>(
+    sql: &mut Sql<'a>,
+    order: &'a Order,
+    select: &'a Select,
+    root: Alias,
+    written_out: bool,
+) {
+    let table = &*select.table;
+    let nullable = match &order.by {
+        OrderBy::Scalar(scalar) => {
+            sql.scalar(scalar, table, root);
+            is_nullable(scalar, table)
+        }
+        OrderBy::Related(join, scalar) => {
+            // The inner table's alias is known only once FROM is written.
+            sql.push("(SELECT ");
+            let other = Alias(sql.tables);
+            sql.scalar(scalar, &join.table, other);
+            sql.related(join, table, root);
+            sql.push(" LIMIT 1)");
+            true
+        }
+        OrderBy::Output(place) => {
+            output_place(sql, select, *place, root, written_out);
+            true
+        }
+    };
+    if order.descending {
+        sql.push(" DESC");
+    }
+    // SQLite takes NULL for the least value. Saying so where it is so would only keep an
+    // index from being used.
+    if nullable && order.nulls_first == order.descending {
+        sql.push(if order.nulls_first {
+            " NULLS FIRST"
+        } else {
+            " NULLS LAST"
+        });
+    }
+}
+
+fn output_place<'a>(
+    sql: &mut Sql<'a>,
+    select: &'a Select,
+    place: usize,
+    root: Alias,
+    written_out: bool,
+) {
+    match select.output.get(place) {
+        Some(output) if written_out => output_sql(sql, output, &select.table, root),
+        _ => {
+            sql.number(place as i64 + 1);
+        }
+    }
+}
+
+fn limit(sql: &mut Sql<'_>, select: &Select) {
+    if select.limit.is_none() && select.offset == 0 {
+        return;
+    }
+    sql.push(" LIMIT ")
+        .bind(Param::Int(select.limit.map_or(-1, clamped)));
+    if select.offset > 0 {
+        sql.push(" OFFSET ")
+            .bind(Param::Int(clamped(select.offset)));
+    }
+}
+
+fn clamped(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

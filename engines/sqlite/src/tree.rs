@@ -1,0 +1,146 @@
+//! Reads: a select, and what is embedded in its rows.
+//!
+//! A child is one select for all its parents, by their keys; never one for each row.
+
+use crate::cell::value_of;
+use crate::connection::Conn;
+use crate::fault::Step;
+use crate::sql::{self, Decode, Keyed, Statement};
+use pando_model::canonical;
+use pando_model::plan::{Child, Filter, KeySource, Output, Row, RowSet, Scalar, Select, Tree};
+use pando_model::schema::Table;
+use pando_model::value::Value;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// Keys of several columns in one statement; four parameters each stay well below SQLite's
+/// bound of 32,766. Keys of one column are one parameter together, however many.
+const KEYS_PER_STATEMENT: usize = 4_096;
+
+/// Reads a tree. The caller sees to the snapshot.
+pub(crate) fn read_tree(conn: &Conn, tree: &Tree) -> Step<RowSet> {
+    let rows = run(conn, &sql::select(&tree.select, None), &tree.select.table)?;
+    with_children(conn, tree, rows)
+}
+
+/// Counts a select's rows without limit and offset.
+pub(crate) fn read_count(conn: &Conn, select: &Select) -> Step<u64> {
+    let count = sql::count(select);
+    let total = conn.first_int(&count.text, &count.params)?;
+    Ok(total.map_or(0, i64::unsigned_abs))
+}
+
+/// Whole rows that pass a filter, in the order of the primary key.
+pub(crate) fn read_whole_rows(conn: &Conn, table: &Table, filter: &Filter) -> Step<Vec<Row>> {
+    run(conn, &sql::whole_rows(table, filter), table)
+}
+
+/// The next whole rows behind `after`, in the order of the primary key.
+pub(crate) fn read_page(
+    conn: &Conn,
+    table: &Arc<Table>,
+    after: Option<&Row>,
+    limit: u64,
+) -> Step<Vec<Row>> {
+    let columns = table.primary_key.columns.clone();
+    let filter = match after {
+        Some(row) => Filter::After {
+            values: columns.iter().map(|ix| row[*ix].clone()).collect(),
+            columns,
+        },
+        None => Filter::Const(true),
+    };
+    let select = Select {
+        table: table.clone(),
+        output: (0..table.columns.len())
+            .map(|ix| Output::Scalar(Scalar::Column(ix)))
+            .collect(),
+        filter,
+        order: Vec::new(),
+        limit: Some(limit),
+        offset: 0,
+    };
+    run(conn, &sql::select(&select, None), table)
+}
+
+/// The row set of rows that were read already.
+pub(crate) fn with_children(conn: &Conn, tree: &Tree, rows: Vec<Row>) -> Step<RowSet> {
+    let children = tree
+        .children
+        .iter()
+        .map(|child| read_child(conn, child, &rows))
+        .collect::<Step<_>>()?;
+    Ok(RowSet {
+        rows,
+        children,
+        total: None,
+    })
+}
+
+fn read_child(conn: &Conn, child: &Child, parents: &[Row]) -> Step<RowSet> {
+    let select = &child.tree.select;
+    let keys = distinct_keys(child, parents);
+    let chunk = if child.key.len() == 1 {
+        keys.len().max(1)
+    } else {
+        KEYS_PER_STATEMENT
+    };
+    let mut rows = Vec::new();
+    for keys in keys.chunks(chunk) {
+        let keyed = Keyed {
+            via: child.via.as_ref(),
+            key: &child.key,
+            keys,
+        };
+        rows.extend(run(conn, &sql::select(select, Some(keyed)), &select.table)?);
+    }
+    with_children(conn, &child.tree, rows)
+}
+
+/// The parents' keys, each once, those with a NULL left out.
+fn distinct_keys(child: &Child, parents: &[Row]) -> Vec<Vec<Value>> {
+    let types: Vec<_> = child
+        .key
+        .iter()
+        .map(|source| match (source, &child.via) {
+            (KeySource::Via(ix), Some(via)) => &via.table.columns[*ix].ty,
+            (KeySource::Via(ix) | KeySource::Table(ix), _) => {
+                &child.tree.select.table.columns[*ix].ty
+            }
+        })
+        .collect();
+    let mut seen = HashSet::with_capacity(parents.len());
+    let mut keys = Vec::new();
+    for parent in parents {
+        let parts: Vec<_> = types
+            .iter()
+            .copied()
+            .zip(child.parent.iter().map(|place| &parent[*place]))
+            .collect();
+        if parts.iter().any(|(_, value)| value.is_null()) {
+            continue;
+        }
+        if seen.insert(canonical::bytes_of(&parts)) {
+            keys.push(parts.into_iter().map(|(_, value)| value.clone()).collect());
+        }
+    }
+    keys
+}
+
+fn run(conn: &Conn, statement: &Statement<'_>, table: &Table) -> Step<Vec<Row>> {
+    let mut rows = Vec::new();
+    conn.select(&statement.sql.text, &statement.sql.params, |raw| {
+        let mut row = Vec::with_capacity(statement.decode.len());
+        for (place, decode) in statement.decode.iter().enumerate() {
+            let cell = raw.get_ref(place)?;
+            row.push(match decode {
+                Decode::Column(ty) => value_of(cell, ty)?,
+                Decode::Scalar(scalar, ty) => sql::evaluate(scalar, table, value_of(cell, ty)?)?,
+                Decode::Result(ty) => value_of(cell, ty)?,
+            });
+        }
+        rows.push(row);
+        Ok(())
+    })?;
+    Ok(rows)
+}

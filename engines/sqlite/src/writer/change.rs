@@ -1,0 +1,210 @@
+//! Changes: insert, update, delete, and what they answer of their rows.
+
+use super::Transaction;
+use super::foreign::Statement;
+use super::rows::differs;
+use crate::fault::{Fault, Step};
+use crate::sql::{ScalarSource, evaluate};
+use crate::tree::{read_tree, read_whole_rows, with_children};
+use pando_model::constraint::too_many_affected;
+use pando_model::engine::Outcome;
+use pando_model::plan::{Delete, Filter, Insert, Output, Row, RowSet, Select, Tree, Update};
+use pando_model::schema::Table;
+use std::sync::Arc;
+
+impl Transaction<'_> {
+    /// New rows, and rows merged into old ones.
+    pub(super) fn insert(&mut self, insert: &Insert) -> Step<Outcome> {
+        let physical = self.layout.table(&insert.table.name)?;
+        let mut statement = Statement::default();
+        let mut touched = super::conflict::Touched::default();
+        let mut written = Vec::new();
+        let (mut affected, mut inserted) = (0, 0);
+        for row in &insert.rows {
+            let stored = match &insert.conflict {
+                None => self
+                    .insert_row(&mut statement, &physical, row.clone())
+                    .map(|row| Some((row, true))),
+                Some(conflict) => {
+                    self.insert_or_merge(&mut statement, &physical, conflict, row, &mut touched)
+                }
+            };
+            match stored {
+                Ok(Some((row, is_new))) => {
+                    affected += 1;
+                    inserted += u64::from(is_new);
+                    if insert.returning.is_some() {
+                        written.push(row);
+                    }
+                }
+                Ok(None) => {}
+                Err(fault) => return Err(self.first_fault(statement, fault)),
+            }
+        }
+        self.settle(&mut statement)?;
+        Ok(Outcome {
+            affected,
+            inserted,
+            rows: self.returned(insert.returning.as_ref(), written)?,
+        })
+    }
+
+    /// New values for the rows that pass.
+    pub(super) fn update(&mut self, update: &Update) -> Step<Outcome> {
+        let physical = self.layout.table(&update.table.name)?;
+        let table = &update.table;
+        let rows = read_whole_rows(self.conn, table, &update.filter)?;
+        check_count(rows.len(), update.max_affected)?;
+        let affected = rows.len() as u64;
+        let mut statement = Statement::default();
+        let mut written = Vec::new();
+        let mut moved = false;
+        for old in rows {
+            let mut row = old.clone();
+            for (ix, value) in &update.set {
+                row[*ix] = value.clone();
+            }
+            match self.replace_row(&mut statement, &physical, &old, row) {
+                Ok(row) => {
+                    moved |= differs(&table.primary_key.columns, &old, &row);
+                    if update.returning.is_some() {
+                        written.push(row);
+                    }
+                }
+                Err(fault) => return Err(self.first_fault(statement, fault)),
+            }
+        }
+        self.settle(&mut statement)?;
+        if moved {
+            sort_by_key(table, &mut written);
+        }
+        Ok(Outcome {
+            affected,
+            inserted: 0,
+            rows: self.returned(update.returning.as_ref(), written)?,
+        })
+    }
+
+    /// The rows that pass go.
+    pub(super) fn delete(&mut self, delete: &Delete) -> Step<Outcome> {
+        let physical = self.layout.table(&delete.table.name)?;
+        let rows = read_whole_rows(self.conn, &delete.table, &delete.filter)?;
+        check_count(rows.len(), delete.max_affected)?;
+        // Before they go: what is embedded in them may go with them.
+        let returned = match &delete.returning {
+            Some(tree) => self.returned(Some(tree), rows.clone())?,
+            None => None,
+        };
+        let mut statement = Statement::default();
+        for row in &rows {
+            self.remove_row(&mut statement, &physical, row)?;
+        }
+        self.settle(&mut statement)?;
+        Ok(Outcome {
+            affected: rows.len() as u64,
+            inserted: 0,
+            rows: returned,
+        })
+    }
+
+    /// The first row with a fault decides: a reference of an earlier row that does not hold
+    /// comes before the key of a later one.
+    fn first_fault(&mut self, mut statement: Statement, fault: Fault) -> Fault {
+        if !fault.is_about_the_request() {
+            return fault;
+        }
+        match self.settle(&mut statement) {
+            Ok(()) => fault,
+            Err(earlier) => earlier,
+        }
+    }
+
+    /// What a change answers of its rows, which are stored as they are given.
+    fn returned(&self, tree: Option<&Tree>, rows: Vec<Row>) -> Step<Option<RowSet>> {
+        let Some(tree) = tree else {
+            return Ok(None);
+        };
+        let select = &tree.select;
+        let plain = select.filter == Filter::Const(true)
+            && select.order.is_empty()
+            && !select.is_aggregate();
+        if plain {
+            let skip = usize::try_from(select.offset).unwrap_or(usize::MAX);
+            let take = select.limit.map_or(usize::MAX, |limit| {
+                usize::try_from(limit).unwrap_or(usize::MAX)
+            });
+            let shaped = rows
+                .iter()
+                .skip(skip)
+                .take(take)
+                .map(|row| project(select, row))
+                .collect::<Step<_>>()?;
+            return with_children(self.conn, tree, shaped).map(Some);
+        }
+        self.returned_by_select(tree, rows).map(Some)
+    }
+
+    /// The same by a select of the rows' keys, where more is asked than their values.
+    fn returned_by_select(&self, tree: &Tree, rows: Vec<Row>) -> Step<RowSet> {
+        let columns = tree.select.table.primary_key.columns.clone();
+        let key_of = |row: &Row| columns.iter().map(|ix| row[*ix].clone()).collect();
+        let keys = Filter::Keys {
+            keys: rows.iter().map(key_of).collect(),
+            columns: columns.clone(),
+        };
+        let mut tree = tree.clone();
+        let filter = std::mem::replace(&mut tree.select.filter, Filter::Const(true));
+        tree.select.filter = Filter::And(vec![keys, filter]);
+        let ordered = !tree.select.order.is_empty() || tree.select.is_aggregate();
+        if ordered {
+            return read_tree(self.conn, &tree);
+        }
+        // Filtered, but in the order given: find out which pass, and shape those.
+        let passing = read_whole_rows(self.conn, &tree.select.table, &tree.select.filter)?;
+        let same = |a: &Row, b: &Row| !differs(&columns, a, b);
+        let kept = rows
+            .into_iter()
+            .filter(|row| {
+                passing
+                    .binary_search_by(|found| compare_keys(&columns, found, row))
+                    .is_ok_and(|place| same(&passing[place], row))
+            })
+            .collect();
+        tree.select.filter = Filter::Const(true);
+        match self.returned(Some(&tree), kept)? {
+            Some(set) => Ok(set),
+            None => Ok(RowSet::default()),
+        }
+    }
+}
+
+fn project(select: &Select, row: &Row) -> Step<Row> {
+    let mut shaped = Vec::with_capacity(select.output.len());
+    for output in &select.output {
+        if let Output::Scalar(scalar) = output {
+            let source = row[scalar.source()].clone();
+            shaped.push(evaluate(scalar, &select.table, source)?);
+        }
+    }
+    Ok(shaped)
+}
+
+fn check_count(rows: usize, max: Option<u64>) -> Step<()> {
+    let rows = rows as u64;
+    match max {
+        Some(max) if rows > max => Err(too_many_affected(rows).into()),
+        _ => Ok(()),
+    }
+}
+
+fn sort_by_key(table: &Arc<Table>, rows: &mut [Row]) {
+    rows.sort_by(|a, b| compare_keys(&table.primary_key.columns, a, b));
+}
+
+fn compare_keys(columns: &[usize], a: &Row, b: &Row) -> std::cmp::Ordering {
+    columns
+        .iter()
+        .map(|ix| a[*ix].compare(&b[*ix]))
+        .find(|order| order.is_ne())
+        .unwrap_or(std::cmp::Ordering::Equal)
+}

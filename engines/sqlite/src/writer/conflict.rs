@@ -1,0 +1,80 @@
+//! `ON CONFLICT`: rows that are merged into old ones, or left out.
+
+use super::Transaction;
+use super::foreign::Statement;
+use crate::fault::Step;
+use crate::layout::Physical;
+use crate::tree::read_whole_rows;
+use pando_model::canonical;
+use pando_model::constraint::{complete_row, merged_twice};
+use pando_model::plan::{Conflict, Filter, Row};
+use pando_model::schema::Table;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// The rows that the statement has written: none of them may be merged again.
+#[derive(Debug, Default)]
+pub(super) struct Touched(HashSet<Vec<u8>>);
+
+impl Touched {
+    fn note(&mut self, table: &Table, row: &Row) {
+        self.0.insert(key_of(table, row));
+    }
+
+    fn contains(&self, table: &Table, row: &Row) -> bool {
+        self.0.contains(&key_of(table, row))
+    }
+}
+
+impl Transaction<'_> {
+    /// The row as stored, and whether it is new; `None` where it was left out.
+    pub(super) fn insert_or_merge(
+        &mut self,
+        statement: &mut Statement,
+        physical: &Arc<Physical>,
+        conflict: &Conflict,
+        row: &Row,
+        touched: &mut Touched,
+    ) -> Step<Option<(Row, bool)>> {
+        let table = &*physical.table;
+        // The row as it was proposed has to be sound, whatever becomes of it.
+        let mut row = row.clone();
+        complete_row(table, &mut row)?;
+        let Some(old) = self.conflicting(table, conflict, &row)? else {
+            let row = self.insert_row(statement, physical, row)?;
+            touched.note(table, &row);
+            return Ok(Some((row, true)));
+        };
+        let Some(columns) = &conflict.merge else {
+            return Ok(None);
+        };
+        if touched.contains(table, &old) {
+            return Err(merged_twice().into());
+        }
+        let mut merged = old.clone();
+        for ix in columns {
+            merged[*ix] = row[*ix].clone();
+        }
+        let merged = self.replace_row(statement, physical, &old, merged)?;
+        touched.note(table, &merged);
+        Ok(Some((merged, false)))
+    }
+
+    /// The row that has the same values in the conflict's target.
+    fn conflicting(&self, table: &Table, conflict: &Conflict, row: &Row) -> Step<Option<Row>> {
+        let target = &conflict.target;
+        if target.iter().any(|ix| row[*ix].is_null()) {
+            return Ok(None);
+        }
+        let filter = Filter::Keys {
+            columns: target.clone(),
+            keys: vec![target.iter().map(|ix| row[*ix].clone()).collect()],
+        };
+        let found = read_whole_rows(self.conn, table, &filter)?;
+        Ok(found.into_iter().next())
+    }
+}
+
+fn key_of(table: &Table, row: &Row) -> Vec<u8> {
+    canonical::key_bytes(table, &table.primary_key.columns, row)
+}

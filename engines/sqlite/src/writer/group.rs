@@ -1,0 +1,150 @@
+//! Groups: many writes, one commit.
+//!
+//! An error that is about a request rolls its savepoint back and leaves the others
+//! alone. Any other (disk full, input/output, memory) takes the transaction down as a
+//! whole; then the members are carried out again one by one, so that what fits is done and
+//! what does not is told so.
+
+use super::transaction::{Transaction, rollback};
+use super::{Pending, Writer, receipt};
+use crate::fault::{Fault, Step};
+use pando_model::engine::{Result, WriteAnswer};
+use std::sync::atomic::Ordering::Relaxed;
+
+/// How a group ended.
+enum End {
+    /// COMMIT succeeded: these are the answers.
+    Committed(Vec<Result<WriteAnswer>>),
+    /// Nothing happened.
+    Failed(Fault),
+    /// COMMIT failed, and may have happened all the same; the answers if it did, and the
+    /// position that tells.
+    InDoubt(Vec<Result<WriteAnswer>>, u64, Fault),
+}
+
+impl Writer {
+    /// Carries a group out, and answers each of its members.
+    pub(super) fn write_group(&mut self, mut group: Vec<Pending>) {
+        if group.is_empty() {
+            return;
+        }
+        self.reopen_if_due();
+        match self.attempt(&mut group) {
+            End::Committed(answers) => {
+                self.counters.writes.fetch_add(group.len() as u64, Relaxed);
+                reply(group, answers);
+            }
+            End::InDoubt(answers, p, fault) => {
+                let count = group.len();
+                let answers = self.resolve(answers, p, fault);
+                debug_assert_eq!(answers.len(), count, "each member has an answer");
+                reply(group, answers);
+            }
+            End::Failed(fault) if group.len() == 1 => {
+                reply(group, vec![Err(fault.into_engine("write"))]);
+            }
+            End::Failed(fault) => {
+                tracing::warn!(?fault, members = group.len(), "a group failed as a whole");
+                for member in group {
+                    self.write_group(vec![member]);
+                }
+            }
+        }
+    }
+
+    fn attempt(&mut self, group: &mut [Pending]) -> End {
+        let (answers, p) = match self.fill(group) {
+            Ok(filled) => filled,
+            Err(fault) => {
+                if let Some(conn) = &self.conn {
+                    rollback(conn);
+                }
+                return End::Failed(fault);
+            }
+        };
+        let schema_version = self.marks.schema_low();
+        match self.commit(p, schema_version) {
+            Ok(()) => End::Committed(answers),
+            Err(fault) if super::recovery::is_in_doubt(&fault) => End::InDoubt(answers, p, fault),
+            Err(fault) => {
+                if let Some(conn) = &self.conn {
+                    rollback(conn);
+                }
+                self.marks.abandon_commit();
+                End::Failed(fault)
+            }
+        }
+    }
+
+    /// Everything but COMMIT.
+    fn fill(&mut self, group: &mut [Pending]) -> Step<(Vec<Result<WriteAnswer>>, u64)> {
+        let alone = group.len() == 1;
+        let conn = self.conn()?;
+        let mut transaction = Transaction::begin(conn, &self.layout, &self.marks)?;
+        let mut answers = Vec::with_capacity(group.len());
+        for member in group {
+            if !alone {
+                conn.execute("SAVEPOINT member", &[])?;
+            }
+            let result = member_of(&mut transaction, member);
+            if conn.db().is_autocommit() {
+                // The error rolled everything back by itself.
+                return Err(result.err().unwrap_or_else(lost_transaction));
+            }
+            match result {
+                Ok(answer) => {
+                    answers.push(Ok(answer));
+                    if !alone {
+                        conn.execute("RELEASE member", &[])?;
+                    }
+                }
+                Err(fault) if alone || !fault.is_about_the_request() => return Err(fault),
+                Err(fault) => {
+                    conn.execute("ROLLBACK TO member", &[])?;
+                    conn.execute("RELEASE member", &[])?;
+                    transaction.forget();
+                    answers.push(Err(fault.into_engine("write")));
+                }
+            }
+        }
+        let p = transaction.seal()?;
+        Ok((answers, p))
+    }
+}
+
+fn member_of(transaction: &mut Transaction<'_>, member: &mut Pending) -> Step<WriteAnswer> {
+    let write = &mut member.write;
+    if let Some(receipt) = &write.receipt
+        && let Some(answer) = receipt::look_up(transaction, receipt)?
+    {
+        return Ok(answer);
+    }
+    transaction.check_schema(write.schema_version)?;
+    let before = transaction.conn.db().total_changes();
+    let outcomes = transaction.carry_out(&write.changes)?;
+    let answer = (write.finish)(outcomes)?;
+    transaction.record_events()?;
+    if let Some(receipt) = &write.receipt {
+        receipt::keep(transaction, receipt, &answer)?;
+    }
+    // What changes nothing needs no position, and no sync.
+    if transaction.conn.db().total_changes() > before {
+        transaction.advance();
+    }
+    let at = transaction.position();
+    Ok(WriteAnswer::Done { at, answer })
+}
+
+fn reply(group: Vec<Pending>, answers: Vec<Result<WriteAnswer>>) {
+    for (member, answer) in group.into_iter().zip(answers) {
+        // A caller that has gone away needs no answer; its receipt has it.
+        let _ = member.reply.send(answer);
+    }
+}
+
+fn lost_transaction() -> Fault {
+    Fault::Engine(crate::fault::unavailable(
+        "the transaction was lost",
+        std::time::Duration::from_secs(1),
+    ))
+}

@@ -1,0 +1,278 @@
+//! The one thread that writes.
+//!
+//! Writes wait in a bounded queue. The thread takes as many as there are, carries them
+//! out in one transaction, each within a savepoint, and answers all of them after
+//! COMMIT: one sync for the group. Changes of the schema and of the feed's
+//! followers pass through the same queue, each in a transaction of its own.
+
+mod change;
+mod conflict;
+mod feed;
+mod foreign;
+mod group;
+mod receipt;
+mod recovery;
+mod rows;
+mod transaction;
+
+pub(crate) use rows::{cells, key_cells, slot_param};
+pub(crate) use transaction::Transaction;
+
+use crate::config::SqliteConfig;
+use crate::connection::Conn;
+use crate::fault::{Fault, Step, unavailable};
+use crate::layout::Layout;
+use crate::marks::Marks;
+use crate::open::{open_writer, read_history, read_shard};
+use crate::readers::closed;
+use pando_model::engine::{Result, Write, WriteAnswer};
+use pando_model::error::EngineError;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+
+/// What the engine's users see of the writer.
+pub(crate) struct WriterHandle {
+    sender: Sender<Job>,
+    counters: Arc<Counters>,
+    queue_depth: u64,
+}
+
+/// What the writer counts.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) commits: AtomicU64,
+    pub(crate) writes: AtomicU64,
+    pub(crate) queued: AtomicU64,
+    pub(crate) last_commit_ns: AtomicU64,
+    closed: AtomicBool,
+}
+
+/// The thread's own state.
+pub(crate) struct Writer {
+    config: SqliteConfig,
+    /// `None` while it is not known what the last commit did.
+    conn: Option<Conn>,
+    layout: Layout,
+    marks: Arc<Marks>,
+    counters: Arc<Counters>,
+    recovery: recovery::Backoff,
+}
+
+/// Something for the thread to do.
+enum Job {
+    Write(Pending),
+    Task(Box<dyn FnOnce(&mut Writer) + Send>),
+    Close(oneshot::Sender<Result<()>>),
+}
+
+/// A write and who waits for it.
+struct Pending {
+    write: Write,
+    reply: oneshot::Sender<Result<WriteAnswer>>,
+}
+
+impl WriterHandle {
+    /// Opens the file and starts the thread.
+    pub(crate) fn start(config: &SqliteConfig, marks: Arc<Marks>) -> Result<WriterHandle> {
+        let counters = Arc::new(Counters::default());
+        let mut writer = Writer {
+            config: config.clone(),
+            conn: Some(open_writer(config)?),
+            layout: Layout::default(),
+            marks,
+            counters: counters.clone(),
+            recovery: recovery::Backoff::default(),
+        };
+        writer
+            .load()
+            .map_err(|fault| fault.into_engine("read the shard's own tables"))?;
+        let (sender, receiver) = channel();
+        std::thread::Builder::new()
+            .name("pando-writer".to_owned())
+            .spawn(move || writer.run(&receiver))
+            .map_err(|error| EngineError::internal("start the writer", error))?;
+        Ok(WriterHandle {
+            sender,
+            counters,
+            queue_depth: config.queue_depth as u64,
+        })
+    }
+
+    /// What it has counted.
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Queues a write and waits for its answer.
+    pub(crate) async fn write(&self, write: Write) -> Result<WriteAnswer> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::Write(Pending { write, reply }))?;
+        // Only a thread that died leaves without a word, and then nobody knows.
+        answer.await.unwrap_or_else(|_| {
+            Err(EngineError::OutcomeUnknown {
+                reason: "the writer ended".to_owned(),
+            })
+        })
+    }
+
+    /// Queues something else and waits for its result.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        task: impl FnOnce(&mut Writer) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::Task(Box::new(move |writer| {
+            // A caller that has gone away needs no answer.
+            let _ = reply.send(task(writer));
+        })))?;
+        answer.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    /// Lets the thread finish what is queued, and end.
+    pub(crate) async fn close(&self) -> Result<()> {
+        if self.counters.closed.swap(true, Relaxed) {
+            return Ok(());
+        }
+        let (reply, answer) = oneshot::channel();
+        if self.sender.send(Job::Close(reply)).is_err() {
+            return Ok(());
+        }
+        answer.await.unwrap_or(Ok(()))
+    }
+
+    fn send(&self, job: Job) -> Result<()> {
+        if self.counters.closed.load(Relaxed) {
+            return Err(closed());
+        }
+        if self.counters.queued.fetch_add(1, Relaxed) >= self.queue_depth {
+            self.counters.queued.fetch_sub(1, Relaxed);
+            return Err(unavailable(
+                "the write queue is full",
+                Duration::from_secs(1),
+            ));
+        }
+        self.sender.send(job).map_err(|_| closed())
+    }
+}
+
+impl Writer {
+    /// Reads what the file says of itself.
+    fn load(&mut self) -> Step<()> {
+        let conn = self.conn()?;
+        let shard = read_shard(conn)?;
+        let history = read_history(conn)?;
+        let layout = Layout::load(conn)?;
+        self.layout = layout;
+        self.marks.reset(shard.at, shard.schema_version, history);
+        Ok(())
+    }
+
+    /// The connection, which a commit in doubt takes away.
+    pub(crate) fn conn(&self) -> Step<&Conn> {
+        self.conn.as_ref().ok_or_else(|| {
+            Fault::Engine(unavailable(
+                "the data file is being reopened",
+                Duration::from_secs(1),
+            ))
+        })
+    }
+
+    fn run(mut self, receiver: &Receiver<Job>) {
+        let mut group = Vec::new();
+        while let Ok(first) = receiver.recv() {
+            let mut next = Some(first);
+            while let Some(job) = next.take() {
+                match job {
+                    Job::Write(pending) => {
+                        self.counters.queued.fetch_sub(1, Relaxed);
+                        group.push(pending);
+                        if group.len() < self.config.max_group {
+                            next = receiver.try_recv().ok();
+                        }
+                        if next.is_none() {
+                            self.write_group(std::mem::take(&mut group));
+                        }
+                    }
+                    Job::Task(task) => {
+                        self.write_group(std::mem::take(&mut group));
+                        self.counters.queued.fetch_sub(1, Relaxed);
+                        self.reopen_if_due();
+                        task(&mut self);
+                    }
+                    Job::Close(reply) => {
+                        self.write_group(std::mem::take(&mut group));
+                        let _ = reply.send(self.finish());
+                        return;
+                    }
+                }
+            }
+        }
+        // The engine was dropped without being closed.
+        let _ = self.finish();
+    }
+
+    /// Folds the log into the file and closes it.
+    fn finish(&mut self) -> Result<()> {
+        let Some(conn) = self.conn.take() else {
+            return Ok(());
+        };
+        let checkpoint = conn.first_int("PRAGMA wal_checkpoint(TRUNCATE)", &[]);
+        if let Err(fault) = checkpoint {
+            tracing::warn!(?fault, "the log was left beside the data file");
+        }
+        conn.into_db()
+            .close()
+            .map_err(|(_, error)| EngineError::internal("close the data file", error))
+    }
+
+    /// Carries out a transaction of its own, and commits it. `work` gives its result, the
+    /// position that the transaction reaches, and the schema version in force after it.
+    pub(crate) fn transact<T>(
+        &mut self,
+        work: impl FnOnce(Transaction<'_>) -> Step<(T, u64, u64)>,
+    ) -> Result<T> {
+        let (value, p, schema_version) = match self.prepare(work) {
+            Ok(prepared) => prepared,
+            Err(fault) => {
+                if let Some(conn) = &self.conn {
+                    transaction::rollback(conn);
+                }
+                return Err(fault.into_engine("write"));
+            }
+        };
+        match self.commit(p, schema_version) {
+            Ok(()) => Ok(value),
+            Err(fault) => self.settle_alone(value, p, fault),
+        }
+    }
+
+    fn prepare<T>(
+        &self,
+        work: impl FnOnce(Transaction<'_>) -> Step<(T, u64, u64)>,
+    ) -> Step<(T, u64, u64)> {
+        let transaction = Transaction::begin(self.conn()?, &self.layout, &self.marks)?;
+        work(transaction)
+    }
+
+    /// Reads the tables' definitions anew.
+    pub(crate) fn reload_layout(&mut self) -> Result<()> {
+        let layout = self.conn().and_then(Layout::load);
+        self.layout = layout.map_err(|fault| fault.into_engine("read the tables' definitions"))?;
+        Ok(())
+    }
+
+    /// Measures a commit.
+    fn commit(&mut self, p: u64, schema_version: u64) -> Step<()> {
+        self.marks.begin_commit(p, schema_version);
+        let start = Instant::now();
+        self.conn()?.execute("COMMIT", &[])?;
+        self.marks.end_commit(p, schema_version);
+        let took = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.counters.last_commit_ns.store(took, Relaxed);
+        self.counters.commits.fetch_add(1, Relaxed);
+        Ok(())
+    }
+}

@@ -1,0 +1,197 @@
+//! A transaction: the shard's row, the fences of the slots it writes, its position.
+
+use super::feed::Recorder;
+use crate::cell::Param;
+use crate::connection::Conn;
+use crate::fault::{Fault, Step};
+use crate::layout::Layout;
+use crate::marks::Marks;
+use crate::open::{ShardRow, read_shard};
+use pando_model::engine::Outcome;
+use pando_model::error::EngineError;
+use pando_model::plan::Change;
+use pando_model::slot::Slot;
+use pando_model::stamp::Position;
+use std::collections::HashMap;
+
+/// The slot is ours, and not on its way to somebody else.
+const OWNER: i64 = 0;
+
+/// A fence row, as this transaction has it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fence {
+    pub(crate) epoch: i64,
+    pub(crate) seq: i64,
+}
+
+/// The transaction that is open on the writer's connection.
+pub(crate) struct Transaction<'w> {
+    pub(crate) conn: &'w Conn,
+    pub(crate) layout: &'w Layout,
+    pub(super) recorder: Recorder,
+    shard: ShardRow,
+    /// The position of the last write in it that changed something.
+    p: u64,
+    fences: HashMap<Slot, Fence>,
+}
+
+impl<'w> Transaction<'w> {
+    /// Begins one. What the file says of itself is read within it: another engine in this
+    /// process may have written since.
+    pub(crate) fn begin(
+        conn: &'w Conn,
+        layout: &'w Layout,
+        marks: &Marks,
+    ) -> Step<Transaction<'w>> {
+        conn.execute("BEGIN IMMEDIATE", &[])?;
+        let shard = match read_shard(conn) {
+            Ok(shard) => shard,
+            Err(fault) => {
+                rollback(conn);
+                return Err(fault);
+            }
+        };
+        // Positions that a failed commit has shown to readers are not given out again.
+        let p = shard.at.p.max(marks.highest_p());
+        Ok(Transaction {
+            conn,
+            layout,
+            recorder: Recorder::new(shard.followed),
+            shard,
+            p,
+            fences: HashMap::new(),
+        })
+    }
+
+    /// The same transaction, with the tables as they are now.
+    pub(crate) fn with_layout<'l>(self, layout: &'l Layout) -> Transaction<'l>
+    where
+        'w: 'l,
+    {
+        Transaction { layout, ..self }
+    }
+
+    /// The position of the last write in it.
+    pub(crate) fn position(&self) -> Position {
+        Position {
+            timeline: self.shard.at.timeline,
+            p: self.p,
+        }
+    }
+
+    /// The position of the write that is being carried out.
+    pub(crate) fn next_position(&self) -> Position {
+        Position {
+            timeline: self.shard.at.timeline,
+            p: self.p + 1,
+        }
+    }
+
+    /// The write took its position.
+    pub(crate) fn advance(&mut self) {
+        self.p += 1;
+    }
+
+    /// The schema in force.
+    pub(crate) fn schema_version(&self) -> u64 {
+        self.shard.schema_version
+    }
+
+    /// Refuses a plan for another schema.
+    pub(crate) fn check_schema(&self, version: u64) -> Step<()> {
+        if version == self.shard.schema_version {
+            return Ok(());
+        }
+        Err(Fault::Engine(EngineError::SchemaChanged {
+            current: self.shard.schema_version,
+        }))
+    }
+
+    /// From here on another schema is in force.
+    pub(crate) fn set_schema_version(&mut self, version: u64) -> Step<()> {
+        self.shard.schema_version = version;
+        self.fences.clear();
+        let version = [Param::Int(version as i64)];
+        self.conn
+            .execute("UPDATE _pando_shard SET schema_version = ?", &version)?;
+        self.conn
+            .execute("UPDATE _pando_fence SET schema_version = ?", &version)?;
+        Ok(())
+    }
+
+    /// The fence of a slot that is about to be written; `Moved` where it is not ours.
+    pub(crate) fn fence(&mut self, slot: Slot) -> Step<Fence> {
+        if let Some(fence) = self.fences.get(&slot) {
+            return Ok(*fence);
+        }
+        let mut found = None;
+        self.conn.select(
+            "SELECT epoch, state, seq, schema_version FROM _pando_fence WHERE slot = ?",
+            &[Param::Int(i64::from(slot.number()))],
+            |row| {
+                let state: i64 = row.get(1)?;
+                let fence = Fence {
+                    epoch: row.get(0)?,
+                    seq: row.get(2)?,
+                };
+                found = Some((fence, state, row.get::<_, i64>(3)?.unsigned_abs()));
+                Ok(())
+            },
+        )?;
+        match found {
+            Some((fence, OWNER, version)) => {
+                self.check_schema(version)?;
+                self.fences.insert(slot, fence);
+                Ok(fence)
+            }
+            _ => Err(Fault::Engine(EngineError::Moved {
+                slot: slot.number(),
+            })),
+        }
+    }
+
+    /// Keeps the slot's event counter; it is written with the member's other rows.
+    pub(super) fn set_seq(&mut self, slot: Slot, seq: i64) {
+        if let Some(fence) = self.fences.get_mut(&slot) {
+            fence.seq = seq;
+        }
+    }
+
+    /// Forgets what was read under a savepoint that was rolled back.
+    pub(crate) fn forget(&mut self) {
+        self.fences.clear();
+        self.recorder.forget();
+    }
+
+    /// Carries changes out, in order.
+    pub(crate) fn carry_out(&mut self, changes: &[Change]) -> Step<Vec<Outcome>> {
+        changes
+            .iter()
+            .map(|change| match change {
+                Change::Insert(insert) => self.insert(insert),
+                Change::Update(update) => self.update(update),
+                Change::Delete(delete) => self.delete(delete),
+            })
+            .collect()
+    }
+
+    /// Writes the shard's row, if anything was changed; answers the last position.
+    pub(crate) fn seal(&self) -> Step<u64> {
+        if self.p > self.shard.at.p {
+            self.conn.execute(
+                "UPDATE _pando_shard SET position = ?",
+                &[Param::Int(self.p as i64)],
+            )?;
+        }
+        Ok(self.p)
+    }
+}
+
+/// Rolls back, whatever is left to roll back.
+pub(crate) fn rollback(conn: &Conn) {
+    if !conn.db().is_autocommit() {
+        if let Err(fault) = conn.execute("ROLLBACK", &[]) {
+            tracing::warn!(?fault, "a rollback failed");
+        }
+    }
+}
