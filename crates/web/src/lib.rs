@@ -1,3 +1,40 @@
-//! The stateless web tier.
+//! The stateless web tier: HTTP in front of the store.
+//!
+//! It reads PostgREST's grammar ([`rest`]), decides who may ask ([`gate`]), has
+//! the store do the work, and chooses statuses ([`status`]). It keeps nothing
+//! between requests but counters and memoised headers, so any number of these
+//! can stand side by side. It does not know which engine is below, and reads no
+//! files but certificates.
+//!
+//! A request's way: [`server`] accepts, [`web`] checks and routes, [`rest`] or
+//! [`admin`] answers, [`web`] adds what every answer gets.
 
+mod access_log;
+mod admin;
+mod config;
+mod cors;
+mod deadline;
+mod error;
+mod gate;
+mod health;
+mod idempotency;
+mod intake;
+mod metrics;
+mod openapi;
+mod reply;
 mod rest;
+mod route;
+mod server;
+mod stamps;
+mod status;
+mod web;
+
+pub use admin::{Admin, AdminError, AdminErrorKind};
+pub use config::{Cors, Limits, WebConfig};
+pub use error::ApiError;
+pub use gate::Exposure;
+pub use openapi::describe;
+pub use reply::Reply;
+pub use server::tls::{TlsError, TlsFiles};
+pub use server::{Drained, Running, serve};
+pub use web::Web;

@@ -1,3 +1,166 @@
 //! Tables over HTTP: `/rest/v1`.
+//!
+//! [`grammar`] reads requests, [`read`] and [`write`] have the store carry them
+//! out, [`stored`] is what comes back; [`explain`] says where a request would go.
 
+mod explain;
 pub(crate) mod grammar;
+mod nulls;
+mod read;
+mod stored;
+mod write;
+
+use crate::deadline::Deadline;
+use crate::error::ApiError;
+use crate::gate::Caller;
+use crate::intake;
+use crate::reply::{self, Reply};
+use crate::stamps;
+use crate::web::Web;
+use bytes::Bytes;
+use http::header::{ALLOW, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use http::request::Parts;
+use http::{Method, StatusCode};
+use hyper::body::Body;
+use pando_model::error::Refusal;
+
+/// What can be done to a table.
+pub(crate) const ALLOWED: &str = "OPTIONS,GET,HEAD,POST,PUT,PATCH,DELETE";
+
+/// Answers a request on a table.
+pub(crate) async fn table<B>(
+    web: &Web,
+    name: &str,
+    parts: &Parts,
+    body: B,
+    caller: &Caller,
+    deadline: Deadline,
+) -> Result<Reply, ApiError>
+where
+    B: Body<Data = Bytes>,
+{
+    refuse_other_schemas(&parts.method, &parts.headers)?;
+    match parts.method {
+        Method::GET | Method::HEAD => read_table(web, name, parts, deadline).await,
+        Method::OPTIONS => describe(web, name),
+        _ => match write::verb_of(&parts.method) {
+            Some(verb) => {
+                let mut request = write::request(name, verb, parts)?;
+                if request.prefer.explain {
+                    let query = &request.write.query;
+                    return explained(explain::explain(web.store(), name, query, Some(verb))?);
+                }
+                let max = web.limits().max_body;
+                let body = deadline.for_body(intake::body(body, max)).await?;
+                request.write.body = body;
+                write_table(web, request, parts, caller, deadline).await
+            }
+            None => Err(ApiError::method(&parts.method, ALLOWED)),
+        },
+    }
+}
+
+/// 404: there are no functions.
+pub(crate) fn no_such_function(name: &str) -> ApiError {
+    Refusal::new(
+        "PGRST202",
+        format!("Could not find the function public.{name} in the schema cache"),
+    )
+    .hint("There are no functions here: tables are read and written at /rest/v1/{table}.")
+    .into()
+}
+
+/// 404: there is no such table.
+fn no_such_table(name: &str) -> ApiError {
+    let message = format!("Could not find the table 'public.{name}' in the schema cache");
+    Refusal::new("PGRST205", message).into()
+}
+
+async fn read_table(
+    web: &Web,
+    name: &str,
+    parts: &Parts,
+    deadline: Deadline,
+) -> Result<Reply, ApiError> {
+    let request = read::request(name, parts)?;
+    if request.prefer.explain {
+        let query = &request.read.query;
+        return explained(explain::explain(web.store(), name, query, None)?);
+    }
+    let carried_out = read::carry_out(web.store(), &request, parts);
+    let (answer, stamped) = deadline.for_read(carried_out).await?;
+    let mut reply = answer.into_reply();
+    web.stamps().put(web.store(), stamped, reply.headers_mut());
+    Ok(reply)
+}
+
+async fn write_table(
+    web: &Web,
+    request: write::WriteRequest,
+    parts: &Parts,
+    caller: &Caller,
+    deadline: Deadline,
+) -> Result<Reply, ApiError> {
+    let caller = caller.as_deref().map_or("", |key| key.id.as_str());
+    let carried_out = write::carry_out(web.store(), web.under_way(), caller, request, parts);
+    let written = match deadline.for_write(carried_out).await {
+        Ok(written) => written,
+        // With a key the same request can be sent again and is done once.
+        Err(error) if error.code() == "outcome_unknown" && has_key(&parts.headers) => {
+            return Err(error.header(RETRY_AFTER, HeaderValue::from_static("1")));
+        }
+        Err(error) => return Err(error),
+    };
+    let mut reply = written.answer.into_reply();
+    let headers = reply.headers_mut();
+    if written.replayed {
+        let name = HeaderName::from_static("idempotency-replayed");
+        headers.insert(name, HeaderValue::from_static("true"));
+    }
+    web.stamps().put(web.store(), written.stamped, headers);
+    stamps::set_cookie(web.store(), written.stamped, &parts.headers, headers);
+    Ok(reply)
+}
+
+fn has_key(headers: &HeaderMap) -> bool {
+    headers.contains_key("idempotency-key")
+}
+
+fn explained(explanation: serde_json::Value) -> Result<Reply, ApiError> {
+    let mut reply = reply::json(StatusCode::OK, &explanation);
+    let applied = HeaderValue::from_static("explain");
+    reply
+        .headers_mut()
+        .insert(HeaderName::from_static("preference-applied"), applied);
+    Ok(reply)
+}
+
+fn describe(web: &Web, name: &str) -> Result<Reply, ApiError> {
+    if web.store().schema().table(name).is_none() {
+        return Err(no_such_table(name));
+    }
+    let mut reply = reply::empty(StatusCode::OK);
+    reply
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static(ALLOWED));
+    Ok(reply)
+}
+
+/// PostgREST's clients may name a schema; there is one, `public`.
+fn refuse_other_schemas(method: &Method, headers: &HeaderMap) -> Result<(), ApiError> {
+    let name = match *method {
+        Method::GET | Method::HEAD | Method::OPTIONS => "accept-profile",
+        _ => "content-profile",
+    };
+    match headers.get(name) {
+        Some(schema) if schema != "public" => {
+            let schema = String::from_utf8_lossy(schema.as_bytes());
+            Err(
+                Refusal::new("PGRST106", format!("Invalid schema: {schema}"))
+                    .hint("Only the following schemas are exposed: public")
+                    .into(),
+            )
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,186 @@
+//! `/admin/v1`: what operators and the command line use.
+//!
+//! Keys and status are the store's; what needs the process as a whole (its
+//! configuration, files, end) is behind [`Admin`], which the composition root
+//! implements.
+
+mod keys;
+mod status;
+
+use crate::error::{ApiError, unavailable};
+use crate::reply::{self, Reply};
+use crate::web::Web;
+use async_trait::async_trait;
+use http::{Method, StatusCode};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What the process can do besides serving.
+#[async_trait]
+pub trait Admin: Send + Sync {
+    /// The configuration in force with the origin of each setting; secrets are left out.
+    fn config(&self) -> Value;
+
+    /// Reads the configuration again, checks it, and takes over what can change in a running
+    /// process. Answers what was taken over and what waits for a restart.
+    async fn reload(&self) -> Result<Value, AdminError>;
+
+    /// Applies the migrations that are configured, or with `check` only says what it would
+    /// do. Answers a report for each file.
+    async fn migrate(&self, check: bool) -> Result<Value, AdminError>;
+
+    /// Writes a verified copy of the data to a file that does not exist yet. Answers what it
+    /// holds and how large it is.
+    async fn backup(&self, path: &Path) -> Result<Value, AdminError>;
+
+    /// Begins to stop the process, as SIGTERM does. Returns at once.
+    fn shutdown(&self);
+}
+
+/// Why the process did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct AdminError {
+    /// Whose fault it is.
+    pub kind: AdminErrorKind,
+    /// Stable: `migration_refused`, `file_exists`, …
+    pub code: &'static str,
+    /// What is wrong.
+    pub message: String,
+    /// What exactly.
+    pub details: Option<String>,
+    /// How to mend it.
+    pub hint: Option<String>,
+}
+
+/// Whose fault an [`AdminError`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdminErrorKind {
+    /// The caller's: 400.
+    Malformed,
+    /// Of things as they are: 409.
+    Conflict,
+    /// Nobody's; it may succeed later: 503.
+    Unavailable,
+    /// The server's: 500.
+    Failed,
+}
+
+/// What there is, for 405.
+const ROUTES: [(&str, &str); 8] = [
+    ("backup", "POST"),
+    ("config", "GET"),
+    ("keys", "GET, POST"),
+    ("migrate", "POST"),
+    ("reload", "POST"),
+    ("shutdown", "POST"),
+    ("status", "GET"),
+    ("verify", "POST"),
+];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BackupRequest {
+    path: PathBuf,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct MigrateRequest {
+    check: bool,
+}
+
+/// Answers a request; `path` is what follows `/admin/v1/`. There is no deadline: a
+/// backup takes as long as it takes.
+pub(crate) async fn answer(
+    web: &Web,
+    method: &Method,
+    path: &str,
+    body: &[u8],
+) -> Result<Reply, ApiError> {
+    let admin = web.admin();
+    match (method.as_str(), path) {
+        ("GET" | "HEAD", "status") => status::answer(web).await,
+        ("GET" | "HEAD", "config") => Ok(ok(&admin.config())),
+        ("POST", "reload") => Ok(ok(&admin.reload().await?)),
+        ("POST", "migrate") => {
+            let request: MigrateRequest = optional_json(body)?;
+            Ok(ok(&admin.migrate(request.check).await?))
+        }
+        ("POST", "backup") => {
+            let request: BackupRequest = json_of(body)?;
+            Ok(ok(&admin.backup(&request.path).await?))
+        }
+        ("POST", "verify") => {
+            let problems = web.store().engine().verify().await?;
+            Ok(ok(
+                &json!({ "ok": problems.is_empty(), "problems": problems }),
+            ))
+        }
+        ("POST", "shutdown") => {
+            admin.shutdown();
+            let body = json!({ "status": "stopping" });
+            Ok(reply::json(StatusCode::ACCEPTED, &body))
+        }
+        ("GET" | "HEAD", "keys") => keys::list(web.store()).await,
+        ("POST", "keys") => keys::create(web.store(), body).await,
+        (_, _) => match path.strip_prefix("keys/") {
+            Some(id) if method == Method::DELETE => keys::revoke(web.store(), id).await,
+            Some(_) => Err(ApiError::method(method, "DELETE")),
+            None => Err(match ROUTES.iter().find(|(name, _)| *name == path) {
+                Some((_, allow)) => ApiError::method(method, allow),
+                None => ApiError::no_such_path(),
+            }),
+        },
+    }
+}
+
+impl From<AdminError> for ApiError {
+    fn from(error: AdminError) -> ApiError {
+        let status = match error.kind {
+            AdminErrorKind::Malformed => StatusCode::BAD_REQUEST,
+            AdminErrorKind::Conflict => StatusCode::CONFLICT,
+            AdminErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            AdminErrorKind::Failed => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        let mut answer = match error.kind {
+            AdminErrorKind::Unavailable => {
+                unavailable(error.code, error.message).retry_after(Duration::from_secs(1))
+            }
+            _ => ApiError::new(status, error.code, error.message),
+        };
+        if let Some(details) = error.details {
+            answer = answer.details(details);
+        }
+        match error.hint {
+            Some(hint) => answer.hint(hint),
+            None => answer,
+        }
+    }
+}
+
+fn ok(value: &Value) -> Reply {
+    reply::json(StatusCode::OK, value)
+}
+
+fn json_of<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    serde_json::from_slice(body).map_err(|error| {
+        ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "body_malformed",
+            "the body is not what is expected here",
+        )
+        .details(error.to_string())
+        .hint("/openapi.json says what is expected.")
+    })
+}
+
+fn optional_json<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, ApiError> {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Ok(T::default());
+    }
+    json_of(body)
+}

@@ -1,0 +1,78 @@
+//! What can be set of the web tier. Where settings are read from is the
+//! composition root's business.
+
+use std::time::Duration;
+
+/// Settings of the web tier. `auth_required` and `cors` can change in a running
+/// server ([`crate::Running::reload`]); the limits are those it started with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WebConfig {
+    /// Whether requests need a key on loopback too. Elsewhere they always do.
+    pub auth_required: bool,
+    /// Which web pages may ask.
+    pub cors: Cors,
+    /// How much one request and all of them may take.
+    pub limits: Limits,
+}
+
+/// Which web pages may ask: none until they are named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cors {
+    /// Origins (`https://app.example.com`); `*` for all.
+    pub origins: Vec<String>,
+    /// How long a browser may keep the answer to a preflight request.
+    pub max_age: Duration,
+}
+
+/// How much one request, and all of them together, may take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a body at most; a larger one is refused without being read.
+    pub max_body: u64,
+    /// Headers of one request at most.
+    pub max_headers: usize,
+    /// Bytes of all headers of one request at most.
+    pub max_header_bytes: usize,
+    /// Bytes of path and query at most.
+    pub max_uri: usize,
+    /// How long one request may take, its body included.
+    pub request_timeout: Duration,
+    /// How long a caller may take to send its headers; also how long a TLS handshake may take.
+    pub header_timeout: Duration,
+    /// How long an idle connection is kept.
+    pub idle_timeout: Duration,
+    /// Requests under way at once at most; more are told 503.
+    pub max_requests: usize,
+    /// Open connections at most; more wait to be accepted.
+    pub max_connections: usize,
+    /// How long requests under way may take to end when the server is told to stop.
+    pub drain_timeout: Duration,
+}
+
+impl Default for Cors {
+    fn default() -> Cors {
+        Cors {
+            origins: Vec::new(),
+            max_age: Duration::from_secs(600),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            max_body: 16 << 20,
+            max_headers: 100,
+            // A stamp of 2 KiB, a browser's cookies, and room.
+            max_header_bytes: 64 << 10,
+            // A list of a thousand ids in a filter still fits.
+            max_uri: 32 << 10,
+            request_timeout: Duration::from_secs(30),
+            header_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(75),
+            max_requests: 4_096,
+            max_connections: 8_192,
+            drain_timeout: Duration::from_secs(30),
+        }
+    }
+}

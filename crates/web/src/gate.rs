@@ -1,0 +1,199 @@
+//! Who may ask: the loopback rule, keys and scopes.
+//!
+//! A listener on a loopback address is *open* unless `auth_required`: no key is
+//! needed, but a web page elsewhere must not reach it, so `Host` must be a
+//! loopback name (a foreign one is DNS rebinding) and `Origin` absent or named.
+//! Everywhere else a key is needed. A valid key that is sent counts everywhere,
+//! with its scopes; on an open listener an unknown one counts as none, because
+//! client libraries insist on sending something.
+
+use crate::cors::Origins;
+use crate::error::ApiError;
+use crate::route::Route;
+use http::header::{AUTHORIZATION, HOST, HeaderMap, ORIGIN};
+use http::{Method, StatusCode, Uri};
+use pando_store::Store;
+use pando_store::keys::KeyInfo;
+use std::sync::Arc;
+
+/// How a listener is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exposure {
+    /// Its address is a loopback one.
+    Loopback,
+    /// Others can reach it.
+    Public,
+}
+
+/// Who asks: a key, or nobody in particular on an open listener.
+pub(crate) type Caller = Option<Arc<KeyInfo>>;
+
+/// Lets a request in, or says why not.
+pub(crate) fn admit(
+    store: &Store,
+    is_open: bool,
+    origins: &Origins,
+    (method, uri, headers): (&Method, &Uri, &HeaderMap),
+    route: &Route<'_>,
+) -> Result<Caller, ApiError> {
+    let secret = secret_of(headers);
+    let caller = secret.and_then(|secret| store.authenticate(secret));
+    if caller.is_none() && is_open {
+        return refuse_foreign_pages(origins, uri, headers).map(|()| None);
+    }
+    if route.is_probe() {
+        return Ok(caller);
+    }
+    let Some(key) = caller else {
+        return Err(match secret {
+            Some(_) => ApiError::unauthorized("PGRST301", "the key is not valid"),
+            None => ApiError::unauthorized("PGRST302", "a key is required"),
+        });
+    };
+    if let Some((surface, verb, collection)) = route.needs(method)
+        && !key.scopes.allow(surface, verb, collection)
+    {
+        let (message, scope) = match collection {
+            Some(table) => (
+                format!("permission denied for table {table}"),
+                format!("{surface}:{verb}:{table}"),
+            ),
+            None => (
+                format!("permission denied for {}", route.label()),
+                format!("{surface}:{verb}"),
+            ),
+        };
+        return Err(ApiError::new(StatusCode::FORBIDDEN, "42501", message)
+            .hint(format!("The key needs the scope {scope}.")));
+    }
+    Ok(Some(key))
+}
+
+/// The key that a request brings: `Authorization: Bearer`, else `apikey`.
+fn secret_of(headers: &HeaderMap) -> Option<&str> {
+    let bearer = headers.get(AUTHORIZATION).and_then(|value| {
+        let (scheme, secret) = value.to_str().ok()?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim())
+    });
+    bearer.or_else(|| headers.get("apikey")?.to_str().ok())
+}
+
+fn refuse_foreign_pages(origins: &Origins, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
+    let forbidden = |message: String, hint: &str| {
+        Err(ApiError::new(StatusCode::FORBIDDEN, "foreign_page", message).hint(hint))
+    };
+    let host = match uri.authority() {
+        Some(authority) => Some(authority.as_str()),
+        None => headers.get(HOST).and_then(|host| host.to_str().ok()),
+    };
+    let host = host.unwrap_or_default();
+    if !is_loopback_name(host) {
+        return forbidden(
+            format!("this server is open on loopback only, and {host:?} is not a name of loopback"),
+            "Use localhost or 127.0.0.1, or send a key.",
+        );
+    }
+    if let Some(origin) = headers.get(ORIGIN)
+        && !origins.name(origin)
+    {
+        return forbidden(
+            "pages of this Origin may not use this server".to_owned(),
+            "Name the page's origin in [cors] origins, or send a key.",
+        );
+    }
+    Ok(())
+}
+
+/// `localhost`, `*.localhost`, `127.0.0.0/8` and `[::1]`, with or without a port.
+fn is_loopback_name(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => {
+            let (address, port) = rest.split_once(']').unwrap_or((rest, "?"));
+            return address.parse() == Ok(std::net::Ipv6Addr::LOCALHOST) && is_port(port);
+        }
+        None => match host.split_once(':') {
+            Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+            Some(_) => return false,
+            None => host,
+        },
+    };
+    let address: Result<std::net::Ipv4Addr, _> = name.parse();
+    address.is_ok_and(|address| address.is_loopback())
+        || name.eq_ignore_ascii_case("localhost")
+        || name.to_ascii_lowercase().ends_with(".localhost")
+}
+
+fn is_port(text: &str) -> bool {
+    text.is_empty()
+        || text
+            .strip_prefix(':')
+            .is_some_and(|port| port.bytes().all(|b| b.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_s_own_names_are_loopback() {
+        for name in [
+            "localhost",
+            "LOCALHOST:8080",
+            "app.localhost",
+            "127.0.0.1",
+            "127.0.0.1:80",
+            "127.9.9.9",
+            "[::1]",
+            "[::1]:8080",
+        ] {
+            assert!(is_loopback_name(name), "{name}");
+        }
+        for name in [
+            "",
+            "example.com",
+            "localhost.example.com",
+            "127.0.0.1.example.com",
+            "127.0.0.1:x",
+            "[::2]",
+            "[::1",
+            "[::1]x",
+            "10.0.0.1",
+            "0.0.0.0",
+            "localhost:80:90",
+            "notlocalhost",
+            "127.1",
+            "[::ffff:127.0.0.1]",
+        ] {
+            assert!(!is_loopback_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_read_from_either_header() {
+        let cases = [
+            (vec![("authorization", "Bearer k")], Some("k")),
+            (vec![("authorization", "bearer  k ")], Some("k")),
+            (vec![("apikey", "k")], Some("k")),
+            (
+                vec![("authorization", "Bearer a"), ("apikey", "b")],
+                Some("a"),
+            ),
+            (
+                vec![("authorization", "Basic a"), ("apikey", "b")],
+                Some("b"),
+            ),
+            (vec![("authorization", "k")], None),
+            (vec![], None),
+        ];
+        for (pairs, secret) in cases {
+            let headers: HeaderMap = pairs
+                .iter()
+                .map(|(name, value)| {
+                    let name = http::HeaderName::from_static(name);
+                    (name, http::HeaderValue::from_static(value))
+                })
+                .collect();
+            assert_eq!(secret_of(&headers), secret, "for {pairs:?}");
+        }
+    }
+}

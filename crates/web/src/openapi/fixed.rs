@@ -1,0 +1,202 @@
+//! Paths that are there whatever the schema is.
+
+use super::{object, reference};
+use serde_json::{Map, Value, json};
+
+/// What can go wrong with any request.
+const ERRORS: [u16; 8] = [400, 401, 403, 405, 413, 414, 431, 503];
+
+/// The paths.
+pub(super) fn paths() -> Map<String, Value> {
+    let any = json!({ "type": "object" });
+    let document = |id: &str, summary: &str, media: &str| {
+        let body = json!({ media: { "schema": any } });
+        operation(id, "operation", summary, &[("200", Some(body))])
+    };
+    object([
+        (
+            "/rest/v1/".to_owned(),
+            json!({ "get": document("rest_root", "This document, as PostgREST's clients ask for it", "application/openapi+json") }),
+        ),
+        (
+            "/openapi.json".to_owned(),
+            json!({ "get": document("openapi", "This document", "application/json") }),
+        ),
+        ("/metrics".to_owned(), json!({ "get": metrics() })),
+        (
+            "/livez".to_owned(),
+            json!({ "get": document("livez", "The process answers", "application/json") }),
+        ),
+        (
+            "/startupz".to_owned(),
+            json!({ "get": document("startupz", "The server has started", "application/json") }),
+        ),
+        ("/readyz".to_owned(), json!({ "get": ready() })),
+        (
+            "/admin/v1/status".to_owned(),
+            json!({ "get": admin("status", "One look at the deployment", "200") }),
+        ),
+        (
+            "/admin/v1/config".to_owned(),
+            json!({ "get": admin("config", "The configuration in force", "200") }),
+        ),
+        ("/admin/v1/keys".to_owned(), keys()),
+        ("/admin/v1/keys/{id}".to_owned(), key()),
+        ("/admin/v1/migrate".to_owned(), json!({ "post": migrate() })),
+        ("/admin/v1/backup".to_owned(), json!({ "post": backup() })),
+        (
+            "/admin/v1/verify".to_owned(),
+            json!({ "post": admin("verify", "Check the data's integrity", "200") }),
+        ),
+        (
+            "/admin/v1/reload".to_owned(),
+            json!({ "post": admin("reload", "Read the configuration again", "200") }),
+        ),
+        (
+            "/admin/v1/shutdown".to_owned(),
+            json!({ "post": admin("shutdown", "Stop, as SIGTERM does", "202") }),
+        ),
+    ])
+}
+
+fn metrics() -> Value {
+    let text = json!({ "schema": { "type": "string" } });
+    let body = json!({ "application/openmetrics-text": text });
+    operation(
+        "metrics",
+        "operation",
+        "Counters and gauges in OpenMetrics' text form",
+        &[("200", Some(body))],
+    )
+}
+
+fn ready() -> Value {
+    let mut operation = operation(
+        "readyz",
+        "operation",
+        "Whether requests can be served",
+        &[("200", Some(json_body(json!({ "type": "object" }))))],
+    );
+    // Not ready says why, check by check; too busy is an error as everywhere.
+    operation["responses"]["503"] = json!({
+        "description": "Not ready",
+        "content": json_body(json!({ "type": "object" })),
+    });
+    operation
+}
+
+fn keys() -> Value {
+    let key = reference("schemas", "Key");
+    let list = json!({
+        "type": "object",
+        "required": ["keys"],
+        "properties": { "keys": { "type": "array", "items": key } },
+    });
+    let made = json!({ "allOf": [key, {
+        "type": "object",
+        "required": ["key"],
+        "properties": { "key": { "type": "string", "description": "The secret; it is told only here" } },
+    }] });
+    let mut create = operation(
+        "create_key",
+        "admin",
+        "Make a key",
+        &[("201", Some(json_body(made)))],
+    );
+    create["requestBody"] = required_body(json!({
+        "type": "object",
+        "required": ["scopes"],
+        "additionalProperties": false,
+        "properties": {
+            "name": { "type": ["string", "null"], "minLength": 1, "maxLength": 50, "pattern": "^[ -~]+$" },
+            "scopes": { "anyOf": [
+                scope_list(),
+                { "type": "array", "minItems": 1, "items": scope() },
+            ] },
+        },
+    }));
+    json!({
+        "get": operation("list_keys", "admin", "All keys, without their secrets", &[("200", Some(json_body(list)))]),
+        "post": create,
+    })
+}
+
+fn key() -> Value {
+    let mut revoke = operation("revoke_key", "admin", "End a key", &[("204", None)]);
+    revoke["parameters"] = json!([{
+        "name": "id", "in": "path", "required": true, "schema": { "type": "string", "minLength": 1 },
+    }]);
+    revoke["responses"]["404"] = reference("responses", "e404");
+    json!({ "delete": revoke })
+}
+
+fn migrate() -> Value {
+    let mut operation = admin(
+        "migrate",
+        "Apply migrations, or say what that would do",
+        "200",
+    );
+    operation["requestBody"] = json!({
+        "required": false,
+        "content": json_body(json!({
+            "type": "object",
+            "additionalProperties": false,
+            "properties": { "check": { "type": "boolean" } },
+        })),
+    });
+    operation
+}
+
+fn backup() -> Value {
+    let mut operation = admin("backup", "Write a verified copy of the data", "200");
+    operation["requestBody"] = required_body(json!({
+        "type": "object",
+        "required": ["path"],
+        "additionalProperties": false,
+        "properties": { "path": { "type": "string", "minLength": 1 } },
+    }));
+    operation
+}
+
+fn scope() -> Value {
+    json!({ "type": "string", "pattern": SCOPE })
+}
+
+fn scope_list() -> Value {
+    json!({ "type": "string", "pattern": SCOPE })
+}
+
+const SCOPE: &str = "^(\\*|(rest|docs|kv|wide|graph|sessions|queue|topics|changes|assets|edge|\
+    admin|metrics|\\*):(read|write|\\*)(:[A-Za-z0-9_-]+)?)$";
+
+fn admin(id: &str, summary: &str, status: &'static str) -> Value {
+    let body = json_body(json!({ "type": "object" }));
+    let mut operation = operation(id, "admin", summary, &[(status, Some(body))]);
+    for status in ["409", "500", "501"] {
+        operation["responses"][status] = reference("responses", &format!("e{status}"));
+    }
+    operation
+}
+
+fn operation(id: &str, tag: &str, summary: &str, success: &[(&str, Option<Value>)]) -> Value {
+    let mut responses = object(ERRORS.iter().map(|status| {
+        let response = reference("responses", &format!("e{status}"));
+        (status.to_string(), response)
+    }));
+    for (status, content) in success {
+        let mut response = json!({ "description": summary });
+        if let Some(content) = content {
+            response["content"] = content.clone();
+        }
+        responses.insert((*status).to_owned(), response);
+    }
+    json!({ "operationId": id, "tags": [tag], "summary": summary, "responses": responses })
+}
+
+fn json_body(schema: Value) -> Value {
+    json!({ "application/json": { "schema": schema } })
+}
+
+fn required_body(schema: Value) -> Value {
+    json!({ "required": true, "content": json_body(schema) })
+}

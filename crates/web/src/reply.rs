@@ -1,0 +1,37 @@
+//! Answers: whole bodies, never streams, so that one type serves all routes.
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Response, StatusCode};
+use http_body_util::Full;
+use serde::Serialize;
+
+/// An answer.
+pub type Reply = Response<Full<Bytes>>;
+
+/// `application/json` with its charset, as all JSON here is sent.
+pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+
+/// An answer without a body.
+pub(crate) fn empty(status: StatusCode) -> Reply {
+    let mut reply = Response::new(Full::default());
+    *reply.status_mut() = status;
+    reply
+}
+
+/// An answer with a body of some type.
+pub(crate) fn body(status: StatusCode, kind: HeaderValue, body: impl Into<Bytes>) -> Reply {
+    let mut reply = Response::new(Full::new(body.into()));
+    *reply.status_mut() = status;
+    reply.headers_mut().insert(CONTENT_TYPE, kind);
+    reply
+}
+
+/// An answer in JSON.
+pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Reply {
+    match serde_json::to_vec(value) {
+        Ok(text) => body(status, JSON, text),
+        // Only maps with keys that are no strings cannot be written; there are none here.
+        Err(_) => empty(StatusCode::INTERNAL_SERVER_ERROR),
+    }
+}

@@ -1,0 +1,153 @@
+//! A table's answer: a status, a few headers and a body; and its stored form,
+//! which an idempotency key's receipt keeps for a day.
+//!
+//! Stored: a version byte (1), the status (2 bytes), the number of headers
+//! (1 byte), for each its place in [`NAMES`] (1), length (4) and bytes, then the
+//! body. Numbers are little-endian. Places are only ever added.
+
+use crate::reply::Reply;
+use bytes::Bytes;
+use http::header::{
+    CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LINK, LOCATION,
+};
+use http::{Response, StatusCode};
+use http_body_util::Full;
+
+/// The headers that a table's answer can have.
+static NAMES: [HeaderName; 7] = [
+    CONTENT_TYPE,
+    CONTENT_RANGE,
+    LOCATION,
+    HeaderName::from_static("preference-applied"),
+    HeaderName::from_static("pando-truncated"),
+    HeaderName::from_static("pando-cursor"),
+    LINK,
+];
+
+const VERSION: u8 = 1;
+
+/// `Preference-Applied`.
+pub(super) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+/// `Pando-Truncated`.
+pub(super) const TRUNCATED: HeaderName = HeaderName::from_static("pando-truncated");
+/// `Pando-Cursor`.
+pub(super) const CURSOR: HeaderName = HeaderName::from_static("pando-cursor");
+
+/// An answer about a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers, all of them in [`NAMES`].
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Bytes,
+}
+
+impl Answer {
+    /// An answer with a status only.
+    pub(super) fn new(status: StatusCode) -> Answer {
+        Answer {
+            status,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+        }
+    }
+
+    /// Adds a header; a text that cannot be one is left out.
+    pub(super) fn put(&mut self, name: HeaderName, value: impl TryInto<HeaderValue>) {
+        debug_assert!(NAMES.contains(&name), "{name} is not stored");
+        if let Ok(value) = value.try_into() {
+            self.headers.insert(name, value);
+        }
+    }
+
+    /// Its stored form.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.body.len() + 160);
+        out.push(VERSION);
+        out.extend_from_slice(&self.status.as_u16().to_le_bytes());
+        let places = NAMES.iter().enumerate();
+        let present: Vec<(usize, &HeaderValue)> = places
+            .filter_map(|(place, name)| Some((place, self.headers.get(name)?)))
+            .collect();
+        out.push(present.len() as u8);
+        for (place, value) in present {
+            out.push(place as u8);
+            out.extend_from_slice(&(value.len() as u32).to_le_bytes());
+            out.extend_from_slice(value.as_bytes());
+        }
+        out.extend_from_slice(&self.body);
+        out
+    }
+
+    /// Reads what [`Answer::encode`] wrote; `None` for other bytes.
+    pub(super) fn decode(stored: Vec<u8>) -> Option<Answer> {
+        let mut rest = Bytes::from(stored);
+        let head = take(&mut rest, 4)?;
+        let [VERSION, low, high, count] = *head.as_ref() else {
+            return None;
+        };
+        let status = StatusCode::from_u16(u16::from_le_bytes([low, high])).ok()?;
+        let mut answer = Answer::new(status);
+        for _ in 0..count {
+            let place = take(&mut rest, 1)?;
+            let length = take(&mut rest, 4)?;
+            let length = u32::from_le_bytes(length.as_ref().try_into().ok()?);
+            let name = NAMES.get(usize::from(*place.first()?))?.clone();
+            let value = take(&mut rest, length as usize)?;
+            answer
+                .headers
+                .insert(name, HeaderValue::from_maybe_shared(value).ok()?);
+        }
+        answer.body = rest;
+        Some(answer)
+    }
+
+    /// The answer as it is sent.
+    pub(super) fn into_reply(self) -> Reply {
+        let mut reply = Response::new(Full::new(self.body));
+        *reply.status_mut() = self.status;
+        *reply.headers_mut() = self.headers;
+        reply
+    }
+}
+
+fn take(bytes: &mut Bytes, count: usize) -> Option<Bytes> {
+    (bytes.len() >= count).then(|| bytes.split_to(count))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn an_answer_survives_being_stored() {
+        let mut answer = Answer::new(StatusCode::CREATED);
+        answer.put(CONTENT_TYPE, "application/json");
+        answer.put(LOCATION, "/rest/v1/t?id=eq.1");
+        answer.put(CURSOR, "abc");
+        answer.body = Bytes::from_static(b"[{\"id\":1}]");
+        assert_eq!(Answer::decode(answer.encode()), Some(answer));
+        let empty = Answer::new(StatusCode::NO_CONTENT);
+        assert_eq!(Answer::decode(empty.encode()), Some(empty));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_decoding_panic(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+            let _ = Answer::decode(bytes);
+        }
+
+        #[test]
+        fn no_damage_to_a_stored_answer_makes_decoding_panic(at in 0..40usize, byte in any::<u8>()) {
+            let mut answer = Answer::new(StatusCode::OK);
+            answer.put(CONTENT_RANGE, "0-1/2");
+            let mut stored = answer.encode();
+            let at = at % stored.len();
+            stored[at] = byte;
+            let _ = Answer::decode(stored);
+        }
+    }
+}

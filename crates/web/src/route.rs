@@ -1,0 +1,143 @@
+//! Where a request goes, by its path; and what that takes of a key.
+
+use http::Method;
+use pando_store::keys::{Surface, Verb};
+use std::borrow::Cow;
+
+/// A place of the surface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Route<'a> {
+    /// `/rest/v1/{table}`.
+    Table(Cow<'a, str>),
+    /// `/rest/v1/`.
+    RestRoot,
+    /// `/rest/v1/rpc/{function}`.
+    Rpc(Cow<'a, str>),
+    /// `/admin/v1/{rest}`.
+    Admin(&'a str),
+    /// `/openapi.json`.
+    OpenApi,
+    /// `/metrics`.
+    Metrics,
+    /// `/livez`.
+    Live,
+    /// `/readyz`.
+    Ready,
+    /// `/startupz`.
+    Startup,
+    /// Anywhere else.
+    Nowhere,
+}
+
+impl<'a> Route<'a> {
+    /// The route of a path; names in it are single percent-encoded segments.
+    pub(crate) fn of(path: &'a str) -> Route<'a> {
+        if let Some(rest) = path.strip_prefix("/rest/v1") {
+            return Route::of_rest(rest);
+        }
+        match path {
+            "/livez" => Route::Live,
+            "/readyz" => Route::Ready,
+            "/startupz" => Route::Startup,
+            "/metrics" => Route::Metrics,
+            "/openapi.json" => Route::OpenApi,
+            _ => match path.strip_prefix("/admin/v1/") {
+                Some(rest) => Route::Admin(rest),
+                None => Route::Nowhere,
+            },
+        }
+    }
+
+    fn of_rest(rest: &'a str) -> Route<'a> {
+        let Some(name) = rest.strip_prefix('/') else {
+            return if rest.is_empty() {
+                Route::RestRoot
+            } else {
+                Route::Nowhere
+            };
+        };
+        if name.is_empty() {
+            return Route::RestRoot;
+        }
+        let (name, is_rpc) = match name.strip_prefix("rpc/") {
+            Some(function) => (function, true),
+            None => (name, false),
+        };
+        if name.contains('/') {
+            return Route::Nowhere;
+        }
+        let decoded = percent_encoding::percent_decode_str(name).decode_utf8();
+        match decoded {
+            Ok(name) if is_rpc => Route::Rpc(name),
+            Ok(name) => Route::Table(name),
+            Err(_) => Route::Nowhere,
+        }
+    }
+
+    /// Its name in metrics and logs: never what a caller wrote, so there are few.
+    pub(crate) fn label(&self) -> &'static str {
+        match self {
+            Route::Table(_) => "/rest/v1/{table}",
+            Route::RestRoot => "/rest/v1/",
+            Route::Rpc(_) => "/rest/v1/rpc/{function}",
+            Route::Admin(_) => "/admin/v1",
+            Route::OpenApi => "/openapi.json",
+            Route::Metrics => "/metrics",
+            Route::Live => "/livez",
+            Route::Ready => "/readyz",
+            Route::Startup => "/startupz",
+            Route::Nowhere => "unknown",
+        }
+    }
+
+    /// Whether it answers while the server is starting, draining or full, and without a key.
+    pub(crate) fn is_probe(&self) -> bool {
+        matches!(self, Route::Live | Route::Ready | Route::Startup)
+    }
+
+    /// What a key must allow; `None` where any valid key will do.
+    pub(crate) fn needs(&self, method: &Method) -> Option<(Surface, Verb, Option<&str>)> {
+        let verb = match *method {
+            Method::GET | Method::HEAD | Method::OPTIONS => Verb::Read,
+            _ => Verb::Write,
+        };
+        match self {
+            Route::Table(table) => Some((Surface::Rest, verb, Some(table))),
+            Route::RestRoot | Route::OpenApi | Route::Rpc(_) => None,
+            Route::Admin(_) => Some((Surface::Admin, verb, None)),
+            Route::Metrics => Some((Surface::Metrics, Verb::Read, None)),
+            Route::Live | Route::Ready | Route::Startup | Route::Nowhere => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_lead_where_they_say() {
+        let table = |name: &'static str| Route::Table(Cow::Borrowed(name));
+        let cases = [
+            ("/rest/v1/flights", table("flights")),
+            ("/rest/v1/a%2Fb", table("a/b")),
+            ("/rest/v1/a%20b", table("a b")),
+            ("/rest/v1/", Route::RestRoot),
+            ("/rest/v1", Route::RestRoot),
+            ("/rest/v1x", Route::Nowhere),
+            ("/rest/v1/a/b", Route::Nowhere),
+            ("/rest/v1/%FF", Route::Nowhere),
+            ("/rest/v1/rpc/f", Route::Rpc(Cow::Borrowed("f"))),
+            ("/rest/v1/rpc", table("rpc")),
+            ("/admin/v1/keys/k1", Route::Admin("keys/k1")),
+            ("/admin/v1", Route::Nowhere),
+            ("/openapi.json", Route::OpenApi),
+            ("/livez", Route::Live),
+            ("/", Route::Nowhere),
+            ("", Route::Nowhere),
+        ];
+        for (path, route) in cases {
+            assert_eq!(Route::of(path), route, "for {path}");
+        }
+    }
+}

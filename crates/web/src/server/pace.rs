@@ -1,0 +1,193 @@
+//! How long a connection may take to say something: a head that dribbles in and
+//! a caller that says nothing are both ended, at the price of two stores of a
+//! number for each request instead of a timer.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// What a connection is doing since when, in milliseconds of its own life.
+#[derive(Debug)]
+pub(super) struct Pace {
+    born: Instant,
+    header_timeout: Duration,
+    idle_timeout: Duration,
+    /// Requests that are being answered.
+    busy: AtomicUsize,
+    /// When the head that is now coming in began, plus one; 0 while none is.
+    head_since: AtomicU64,
+    /// When something was last answered or sent.
+    active_at: AtomicU64,
+}
+
+/// A request that is being answered.
+pub(super) struct Busy<'a>(&'a Pace);
+
+/// A stream that tells its [`Pace`] what goes over it.
+pub(super) struct Paced<S> {
+    stream: S,
+    pace: Arc<Pace>,
+}
+
+impl Pace {
+    pub(super) fn new(header_timeout: Duration, idle_timeout: Duration) -> Pace {
+        Pace {
+            born: Instant::now(),
+            header_timeout,
+            idle_timeout,
+            busy: AtomicUsize::new(0),
+            // A caller that connects owes a head.
+            head_since: AtomicU64::new(1),
+            active_at: AtomicU64::new(0),
+        }
+    }
+
+    /// Marks the begin of an answer; its end is when the mark is dropped.
+    pub(super) fn busy(&self) -> Busy<'_> {
+        self.busy.fetch_add(1, Ordering::Relaxed);
+        self.head_since.store(0, Ordering::Relaxed);
+        Busy(self)
+    }
+
+    /// Resolves when the connection has been silent or slow for too long.
+    pub(super) async fn overdue(&self) {
+        // Looking twice in the shorter time finds the late within one and a half of it.
+        let look = (self.header_timeout.min(self.idle_timeout) / 2).max(Duration::from_millis(1));
+        loop {
+            tokio::time::sleep(look).await;
+            if self.is_overdue(self.now()) {
+                return;
+            }
+        }
+    }
+
+    fn is_overdue(&self, now: u64) -> bool {
+        if self.busy.load(Ordering::Relaxed) > 0 {
+            return false;
+        }
+        let (since, limit) = match self.head_since.load(Ordering::Relaxed) {
+            0 => (self.active_at.load(Ordering::Relaxed), self.idle_timeout),
+            began => (began - 1, self.header_timeout),
+        };
+        u128::from(now.saturating_sub(since)) > limit.as_millis()
+    }
+
+    fn now(&self) -> u64 {
+        self.born.elapsed().as_millis() as u64
+    }
+
+    fn received(&self) {
+        if self.busy.load(Ordering::Relaxed) == 0 && self.head_since.load(Ordering::Relaxed) == 0 {
+            self.head_since.store(self.now() + 1, Ordering::Relaxed);
+        }
+    }
+
+    fn sent(&self) {
+        self.active_at.store(self.now(), Ordering::Relaxed);
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.active_at.store(self.0.now(), Ordering::Relaxed);
+        self.0.busy.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl<S> Paced<S> {
+    pub(super) fn new(stream: S, pace: Arc<Pace>) -> Paced<S> {
+        Paced { stream, pace }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if buf.filled().len() > before {
+            self.pace.received();
+        }
+        polled
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write(cx, buf);
+        if polled.is_ready() {
+            self.pace.sent();
+        }
+        polled
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        if polled.is_ready() {
+            self.pace.sent();
+        }
+        polled
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pace() -> Pace {
+        Pace::new(Duration::from_secs(10), Duration::from_secs(75))
+    }
+
+    #[test]
+    fn a_caller_that_connects_owes_a_head() {
+        let pace = pace();
+        assert!(!pace.is_overdue(10_000));
+        assert!(pace.is_overdue(10_001));
+    }
+
+    #[test]
+    fn a_connection_is_never_overdue_while_it_is_answered() {
+        let pace = pace();
+        let busy = pace.busy();
+        assert!(!pace.is_overdue(1_000_000));
+        drop(busy);
+        assert!(pace.is_overdue(1_000_000));
+    }
+
+    #[test]
+    fn an_idle_connection_is_kept_longer_than_a_slow_head() {
+        let pace = pace();
+        drop(pace.busy());
+        assert!(!pace.is_overdue(74_000));
+        pace.received();
+        assert!(!pace.is_overdue(9_000));
+        assert!(pace.is_overdue(20_000));
+    }
+}

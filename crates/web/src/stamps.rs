@@ -1,0 +1,197 @@
+//! Stamps at the edge: what a caller brings, what it is handed, and the cookies
+//! that do both for browsers.
+//!
+//! Each write sets a short-lived cookie of its own, so that a slow parallel
+//! answer cannot overwrite a newer stamp; the cookies a request brings are
+//! merged, and those that a write's own covers are dropped with it.
+
+use crate::error::ApiError;
+use arc_swap::ArcSwapOption;
+use http::StatusCode;
+use http::header::{COOKIE, HeaderMap, HeaderName, HeaderValue, ORIGIN, SET_COOKIE};
+use pando_model::stamp::Position;
+use pando_store::Store;
+use pando_store::session::{Consistency, Session, Stamped};
+use pando_store::token::Token;
+use std::sync::Arc;
+
+const STAMP: HeaderName = HeaderName::from_static("pando-stamp");
+const LOST: HeaderName = HeaderName::from_static("pando-stamp-lost");
+const COOKIE_PREFIX: &str = "__Host-pando-stamp-";
+/// Longer than copies lag behind; a write's cookie is not needed once they have caught up.
+const COOKIE_SECONDS: u32 = 60;
+/// Cookies of earlier writes that one answer drops at most.
+const DROPPED_MAX: usize = 16;
+
+/// Headers of the last stamp that was handed out: under reads it is the same again and again.
+#[derive(Debug, Default)]
+pub(crate) struct StampHeaders {
+    last: ArcSwapOption<(Arc<str>, HeaderValue)>,
+}
+
+/// What a request requires of the copy that answers it.
+pub(crate) fn session_of(store: &Store, headers: &HeaderMap) -> Result<Session, ApiError> {
+    let mut token: Option<Token> = headers
+        .get(STAMP)
+        .and_then(|value| store.unseal(value.to_str().ok()?));
+    for cookie in stamp_cookies(headers) {
+        if let Some(other) = store.unseal(cookie.1) {
+            match &mut token {
+                Some(token) => token.merge(&other),
+                None => token = Some(other),
+            }
+        }
+    }
+    Ok(Session {
+        token,
+        consistency: match headers.get("pando-consistency") {
+            Some(value) => consistency(value)?,
+            None => Consistency::default(),
+        },
+    })
+}
+
+impl StampHeaders {
+    /// Hands the caller what the answer has shown it.
+    pub(crate) fn put(&self, store: &Store, stamped: Stamped, headers: &mut HeaderMap) {
+        if let Some(value) = self.value(store, stamped.high) {
+            headers.insert(STAMP, value);
+        }
+        if stamped.lost {
+            headers.insert(LOST, HeaderValue::from_static("true"));
+        }
+    }
+
+    fn value(&self, store: &Store, high: Position) -> Option<HeaderValue> {
+        let token = store.seal(high);
+        if let Some(last) = self.last.load().as_deref()
+            && Arc::ptr_eq(&last.0, &token)
+        {
+            return Some(last.1.clone());
+        }
+        let value = HeaderValue::from_str(&token).ok()?;
+        self.last.store(Some(Arc::new((token, value.clone()))));
+        Some(value)
+    }
+}
+
+/// After a write by a browser: a cookie with its stamp, and an end to those that it covers.
+pub(crate) fn set_cookie(
+    store: &Store,
+    stamped: Stamped,
+    request: &HeaderMap,
+    answer: &mut HeaderMap,
+) {
+    let by_browser = [COOKIE, ORIGIN, HeaderName::from_static("sec-fetch-site")]
+        .iter()
+        .any(|name| request.contains_key(name));
+    if !by_browser {
+        return;
+    }
+    let Position { timeline, p } = stamped.high;
+    let own = format!("{COOKIE_PREFIX}{timeline}-{p}");
+    let mut append = |text: String| {
+        if let Ok(value) = HeaderValue::try_from(text) {
+            answer.append(SET_COOKIE, value);
+        }
+    };
+    const ATTRIBUTES: &str = "Path=/; Secure; HttpOnly; SameSite=Lax";
+    let token = store.seal(stamped.high);
+    append(format!(
+        "{own}={token}; Max-Age={COOKIE_SECONDS}; {ATTRIBUTES}"
+    ));
+    for (name, value) in stamp_cookies(request).take(DROPPED_MAX) {
+        let covered = store.unseal(value).is_none_or(|token| {
+            let mut positions = token.positions.iter();
+            positions.all(|(shard, position)| *shard == 0 && *position <= stamped.high)
+        });
+        if covered && name != own {
+            append(format!("{name}=; Max-Age=0; {ATTRIBUTES}"));
+        }
+    }
+}
+
+/// The stamp cookies of a request, by name and value.
+fn stamp_cookies(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+    headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|header| header.to_str().ok())
+        .flat_map(|header| header.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .filter(|(name, _)| name.starts_with(COOKIE_PREFIX))
+}
+
+fn consistency(value: &HeaderValue) -> Result<Consistency, ApiError> {
+    let text = value.to_str().unwrap_or_default().trim();
+    match text {
+        "strong" => Ok(Consistency::Strong),
+        "session" => Ok(Consistency::Session),
+        "eventual" => Ok(Consistency::Eventual),
+        _ => text
+            .strip_prefix("bounded=")
+            .and_then(microseconds)
+            .map(Consistency::BoundedUs)
+            .ok_or_else(|| {
+                ApiError::new(
+                    StatusCode::BAD_REQUEST,
+                    "consistency_malformed",
+                    format!("Pando-Consistency cannot be {text:?}"),
+                )
+                .hint("Use strong, session, bounded=5s or eventual.")
+            }),
+    }
+}
+
+fn microseconds(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number: u64 = digits.parse().ok()?;
+    let unit = match text.get(digits.len()..)? {
+        "us" => 1,
+        "ms" => 1_000,
+        "s" => 1_000_000,
+        "m" => 60_000_000,
+        _ => return None,
+    };
+    number.checked_mul(unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn consistency_is_one_of_four() {
+        let cases = [
+            ("strong", Some(Consistency::Strong)),
+            ("session", Some(Consistency::Session)),
+            ("eventual", Some(Consistency::Eventual)),
+            ("bounded=5s", Some(Consistency::BoundedUs(5_000_000))),
+            ("bounded=250ms", Some(Consistency::BoundedUs(250_000))),
+            ("bounded=1m", Some(Consistency::BoundedUs(60_000_000))),
+            ("bounded=5", None),
+            ("bounded=s", None),
+            ("bounded=-1s", None),
+            ("bounded=99999999999999999999s", None),
+            ("bounded=18446744073709551615s", None),
+            ("Strong", None),
+            ("", None),
+        ];
+        for (text, expected) in cases {
+            let value = HeaderValue::from_static(text);
+            assert_eq!(consistency(&value).ok(), expected, "for {text:?}");
+        }
+    }
+
+    #[test]
+    fn stamp_cookies_are_found_among_others() {
+        let mut headers = HeaderMap::new();
+        headers.append(
+            COOKIE,
+            HeaderValue::from_static("a=b; __Host-pando-stamp-1-2=x;c=d"),
+        );
+        headers.append(COOKIE, HeaderValue::from_static("__Host-pando-stamp-1-3=y"));
+        let found: Vec<_> = stamp_cookies(&headers).map(|(_, value)| value).collect();
+        assert_eq!(found, ["x", "y"]);
+    }
+}

@@ -1,0 +1,291 @@
+//! One request from head to answer: the checks in their order, the route, and
+//! what every answer gets.
+//!
+//! This is one function on purpose: layers that each box a future cost more
+//! than a point read's own work.
+
+use crate::access_log::AccessLog;
+use crate::admin::{self, Admin};
+use crate::config::{Limits, WebConfig};
+use crate::cors::Origins;
+use crate::deadline::Deadline;
+use crate::error::ApiError;
+use crate::gate::{self, Exposure};
+use crate::health::{self, Life, Phase};
+use crate::idempotency::UnderWay;
+use crate::intake::{self, Turnstile};
+use crate::metrics::Metrics;
+use crate::openapi::Description;
+use crate::reply::{self, Reply};
+use crate::rest;
+use crate::route::Route;
+use crate::stamps::StampHeaders;
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH, HeaderValue};
+use http::request::Parts;
+use http::{Method, Request, StatusCode};
+use hyper::body::Body;
+use pando_store::Store;
+use pando_store::session::Stamped;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tracing::Instrument;
+
+/// The web tier over one store.
+pub struct Web {
+    store: Arc<Store>,
+    admin: Arc<dyn Admin>,
+    limits: Limits,
+    policy: ArcSwap<Policy>,
+    life: Life,
+    turnstile: Turnstile,
+    under_way: UnderWay,
+    stamps: StampHeaders,
+    description: Description,
+    metrics: Metrics,
+    log: AccessLog,
+    started: Instant,
+}
+
+/// What can change while it serves.
+struct Policy {
+    auth_required: bool,
+    origins: Origins,
+}
+
+impl Web {
+    /// A web tier over a store. Nothing listens yet: [`crate::serve`] does that.
+    pub fn new(store: Arc<Store>, admin: Arc<dyn Admin>, config: WebConfig) -> Web {
+        Web {
+            metrics: Metrics::new(&store),
+            policy: ArcSwap::from_pointee(Policy::new(&config)),
+            turnstile: Turnstile::new(config.limits.max_requests),
+            limits: config.limits,
+            store,
+            admin,
+            life: Life::default(),
+            under_way: UnderWay::default(),
+            stamps: StampHeaders::default(),
+            description: Description::default(),
+            log: AccessLog::default(),
+            started: Instant::now(),
+        }
+    }
+
+    /// Answers a request that came in through a listener of this exposure.
+    pub async fn handle<B>(&self, request: Request<B>, exposure: Exposure) -> Reply
+    where
+        B: Body<Data = Bytes>,
+    {
+        let started = Instant::now();
+        let (parts, body) = request.into_parts();
+        let route = Route::of(parts.uri.path());
+        let answer = self.answer(&parts, body, &route, exposure, started);
+        let outcome = match parts.headers.get("traceparent") {
+            Some(parent) => {
+                let span = tracing::info_span!("request", traceparent = ?parent);
+                answer.instrument(span).await
+            }
+            None => answer.await,
+        };
+        let mut reply = match outcome {
+            Ok(reply) => reply,
+            Err(error) => self.tell(error, &route),
+        };
+        self.finish(&mut reply, &parts);
+        let took = started.elapsed();
+        self.metrics
+            .count(route.label(), &parts.method, reply.status(), took);
+        self.log.write(&parts, reply.status(), took);
+        reply
+    }
+
+    /// Takes over what can change while it serves: whether keys are required, and origins.
+    pub fn reload(&self, config: &WebConfig) {
+        self.policy.store(Arc::new(Policy::new(config)));
+    }
+
+    async fn answer<B>(
+        &self,
+        parts: &Parts,
+        body: B,
+        route: &Route<'_>,
+        exposure: Exposure,
+        started: Instant,
+    ) -> Result<Reply, ApiError>
+    where
+        B: Body<Data = Bytes>,
+    {
+        let _pass = self.turnstile.enter(route.is_probe())?;
+        self.refuse_oversized(parts)?;
+        let (method, uri, headers) = (&parts.method, &parts.uri, &parts.headers);
+        let caller = {
+            let policy = self.policy.load();
+            if let Some(reply) = policy.origins.preflight(method, headers) {
+                return Ok(reply);
+            }
+            let is_open = exposure == Exposure::Loopback && !policy.auth_required;
+            let request = (method, uri, headers);
+            gate::admit(&self.store, is_open, &policy.origins, request, route)?
+        };
+        let deadline = Deadline::after(started, self.limits.request_timeout);
+        if let Route::Table(name) = route {
+            return rest::table(self, name, parts, body, &caller, deadline).await;
+        }
+        if let Route::Admin(path) = route {
+            let body = intake::body(body, self.limits.max_body);
+            let body = deadline.for_body(body).await?;
+            return admin::answer(self, method, path, &body).await;
+        }
+        if let Route::Rpc(name) = route {
+            return Err(rest::no_such_function(name));
+        }
+        if *route == Route::Nowhere {
+            return Err(ApiError::no_such_path());
+        }
+        self.answer_fixed(method, route).await
+    }
+
+    /// The places that can only be looked at.
+    async fn answer_fixed(&self, method: &Method, route: &Route<'_>) -> Result<Reply, ApiError> {
+        const ALLOWED: &str = "OPTIONS,GET,HEAD";
+        match *method {
+            Method::GET | Method::HEAD => {}
+            Method::OPTIONS => {
+                let mut reply = reply::empty(StatusCode::OK);
+                let headers = reply.headers_mut();
+                headers.insert(ALLOW, HeaderValue::from_static(ALLOWED));
+                return Ok(reply);
+            }
+            _ => return Err(ApiError::method(method, ALLOWED)),
+        }
+        Ok(match route {
+            Route::Live => health::live(),
+            Route::Startup => health::started(),
+            Route::Ready => health::ready(&self.store, self.phase()).await,
+            Route::Metrics => {
+                self.metrics
+                    .answer(&self.store, self.turnstile.inside())
+                    .await
+            }
+            Route::RestRoot => self.description.answer(&self.store, true),
+            _ => self.description.answer(&self.store, false),
+        })
+    }
+
+    fn refuse_oversized(&self, parts: &Parts) -> Result<(), ApiError> {
+        let uri = parts
+            .uri
+            .path_and_query()
+            .map_or(0, |both| both.as_str().len());
+        if uri > self.limits.max_uri {
+            let message = format!(
+                "path and query are longer than {} bytes",
+                self.limits.max_uri
+            );
+            return Err(ApiError::new(StatusCode::URI_TOO_LONG, "uri_too_long", message).close());
+        }
+        let headers = &parts.headers;
+        let bytes: usize = headers
+            .iter()
+            .map(|(name, value)| name.as_str().len() + value.len())
+            .sum();
+        if headers.len() > self.limits.max_headers || bytes > self.limits.max_header_bytes {
+            return Err(ApiError::new(
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "headers_too_large",
+                format!(
+                    "there may be {} headers of {} bytes together",
+                    self.limits.max_headers, self.limits.max_header_bytes
+                ),
+            )
+            .close());
+        }
+        Ok(())
+    }
+
+    /// The answer that tells an error; with a stamp where the caller was let in.
+    fn tell(&self, error: ApiError, route: &Route<'_>) -> Reply {
+        let status = error.status_code();
+        let let_in = status != StatusCode::UNAUTHORIZED && status != StatusCode::FORBIDDEN;
+        let mut reply = error.into_reply();
+        if let_in && matches!(route, Route::Table(_)) {
+            let stamped = Stamped {
+                high: self.store.engine().progress().high,
+                lost: false,
+            };
+            self.stamps.put(&self.store, stamped, reply.headers_mut());
+        }
+        reply
+    }
+
+    /// What every answer gets.
+    fn finish(&self, reply: &mut Reply, parts: &Parts) {
+        let policy = self.policy.load();
+        policy.origins.allow(&parts.headers, reply.headers_mut());
+        if self.phase() == Phase::Draining {
+            let close = HeaderValue::from_static("close");
+            reply.headers_mut().insert(CONNECTION, close);
+        }
+        if parts.method == Method::HEAD {
+            let length = reply.body().size_hint().exact().unwrap_or_default();
+            *reply.body_mut() = Default::default();
+            let headers = reply.headers_mut();
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        }
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(crate) fn admin(&self) -> &dyn Admin {
+        self.admin.as_ref()
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(crate) fn under_way(&self) -> &UnderWay {
+        &self.under_way
+    }
+
+    pub(crate) fn stamps(&self) -> &StampHeaders {
+        &self.stamps
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.life.phase()
+    }
+
+    pub(crate) fn drain(&self) {
+        self.life.drain();
+    }
+
+    pub(crate) fn uptime(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    pub(crate) fn in_flight(&self) -> usize {
+        self.turnstile.inside()
+    }
+
+    pub(crate) fn auth_required(&self) -> bool {
+        self.policy.load().auth_required
+    }
+}
+
+impl Policy {
+    fn new(config: &WebConfig) -> Policy {
+        Policy {
+            auth_required: config.auth_required,
+            origins: Origins::new(&config.cors),
+        }
+    }
+}
