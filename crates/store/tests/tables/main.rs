@@ -1,0 +1,20 @@
+//! Tables, from request to bytes, over the memory engine.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a test: a panic is how it fails"
+)]
+
+mod aggregates;
+mod ask;
+mod bench;
+mod cursors;
+mod embeds;
+mod filters;
+mod reads;
+mod sessions;
+mod upserts;
+mod writes;

@@ -1,0 +1,105 @@
+use crate::ask::*;
+use crate::bench::Bench;
+use pando_model::stamp::Position;
+use pando_store::error::StoreError;
+use pando_store::request::{Idempotency, TableWrite, Verb};
+use pando_store::session::{Consistency, Session};
+use pando_store::token::Token;
+
+fn session(at: Position, consistency: Consistency) -> Session {
+    Session {
+        token: Some(Token::of(0, at)),
+        consistency,
+    }
+}
+
+#[tokio::test]
+async fn a_caller_reads_what_it_wrote_and_is_handed_its_stamp() {
+    let bench = Bench::new().await;
+    let done = bench
+        .write(write(Verb::Insert, "users", r#"{"id":9,"name":"Kim"}"#))
+        .await
+        .unwrap();
+    let at = done.written.stamped.high;
+    let ask = from("users").filter(eq("id", "9"));
+    let (answer, stamped) = bench
+        .store
+        .read_table(&ask.0, &session(at, Consistency::Session))
+        .await
+        .unwrap();
+    assert_eq!(answer.rows, 1);
+    assert!(stamped.high >= at && !stamped.lost);
+}
+
+#[tokio::test]
+async fn a_copy_that_has_not_got_there_says_so_and_a_lost_stamp_is_told() {
+    let bench = Bench::new().await;
+    let high = bench.store.engine().progress().high;
+    let ahead = Position {
+        p: high.p + 1,
+        ..high
+    };
+    let ask = from("users");
+    for consistency in [Consistency::Session, Consistency::Strong] {
+        let answer = bench
+            .store
+            .read_table(&ask.0, &session(ahead, consistency))
+            .await;
+        assert!(matches!(answer, Err(StoreError::Behind)));
+    }
+    let answer = bench
+        .store
+        .read_table(&ask.0, &session(ahead, Consistency::Eventual))
+        .await;
+    assert!(answer.is_ok());
+    let older = Position {
+        timeline: high.timeline - 1,
+        p: high.p + 1,
+    };
+    let (_, stamped) = bench
+        .store
+        .read_table(&ask.0, &session(older, Consistency::Session))
+        .await
+        .unwrap();
+    assert!(stamped.lost);
+    assert_eq!(stamped.high.timeline, high.timeline);
+}
+
+fn keyed(table: &str, body: &str, request: u8) -> TableWrite {
+    TableWrite {
+        idempotency: Some(Idempotency {
+            scope: [1; 16],
+            key: "once".into(),
+            request: [request; 32],
+        }),
+        ..write(Verb::Insert, table, body)
+    }
+}
+
+#[tokio::test]
+async fn the_same_key_does_a_write_once_and_gets_the_first_answer_again() {
+    let bench = Bench::new().await;
+    // The id is made by the store, so only the receipt can tell that both are one.
+    let body = r#"{"name":"lamp"}"#;
+    let first = bench.write(keyed("items", body, 1)).await.unwrap();
+    let again = bench.write(keyed("items", body, 1)).await.unwrap();
+    assert!(!first.written.replayed && again.written.replayed);
+    assert_eq!(first.written.answer, again.written.answer);
+    assert_eq!(bench.read(&from("items")).await.rows, 1);
+    let other = bench.write(keyed("items", r#"{"name":"x"}"#, 2)).await;
+    assert!(matches!(
+        other,
+        Err(StoreError::Engine(
+            pando_model::error::EngineError::KeyReused
+        ))
+    ));
+}
+
+#[tokio::test]
+async fn a_write_that_changes_nothing_is_replayed_too() {
+    let bench = Bench::new().await;
+    let first = bench.write(keyed("items", "[]", 1)).await.unwrap();
+    let again = bench.write(keyed("items", "[]", 1)).await.unwrap();
+    assert_eq!(first.body, "[]");
+    assert!(again.written.replayed);
+}
