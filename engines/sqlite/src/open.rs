@@ -27,16 +27,12 @@ pub(crate) struct ShardRow {
 
 /// Opens or makes the file, and gives the connection that writes it.
 pub(crate) fn open_writer(config: &SqliteConfig) -> Result<Conn> {
-    let is_new = match check_header(&config.path) {
-        Ok(found) => !found,
-        // Another file system layer has its own idea of paths.
-        Err(_) if config.vfs.is_some() => true,
-        Err(error) => return Err(error),
-    };
+    // Looked at by its name only: opening and closing a file here would take away the locks
+    // that this process's connections hold on it.
+    let is_new = std::fs::metadata(&config.path).map_or(true, |data| data.len() == 0);
     let open = || -> Step<Conn> {
         let conn = Conn::open(config, Purpose::Write, true)?;
-        let pages = conn.first_int("PRAGMA page_count", &[])?.unwrap_or(0);
-        if pages == 0 {
+        if is_blank(&conn)? {
             create(&conn, config)?;
         } else {
             check_ours(&conn)?;
@@ -134,6 +130,14 @@ pub(crate) fn sync_folder(path: &Path) -> Result<()> {
     File::open(folder)
         .and_then(|folder| folder.sync_all())
         .map_err(|error| EngineError::internal("sync the data folder", error))
+}
+
+/// Whether nothing was ever put into the file: a power cut may have come between its making
+/// and its first transaction.
+fn is_blank(conn: &Conn) -> Step<bool> {
+    let things = conn.first_int("SELECT count(*) FROM sqlite_schema", &[])?;
+    let id = conn.first_int("PRAGMA application_id", &[])?;
+    Ok(things == Some(0) && id == Some(0))
 }
 
 fn create(conn: &Conn, config: &SqliteConfig) -> Step<()> {

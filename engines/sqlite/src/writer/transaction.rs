@@ -189,9 +189,9 @@ impl<'w> Transaction<'w> {
 
 /// Rolls back, whatever is left to roll back.
 pub(crate) fn rollback(conn: &Conn) {
-    if !conn.db().is_autocommit() {
-        if let Err(fault) = conn.execute("ROLLBACK", &[]) {
-            tracing::warn!(?fault, "a rollback failed");
-        }
+    if !conn.db().is_autocommit()
+        && let Err(fault) = conn.execute("ROLLBACK", &[])
+    {
+        tracing::warn!(?fault, "a rollback failed");
     }
 }

@@ -1,0 +1,403 @@
+//! What a disk remembers.
+
+use parking_lot::Mutex;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What a real disk writes all of or nothing of.
+const SECTOR_BYTES: usize = 512;
+
+/// What becomes of writes that were not synced when the power was cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Survival {
+    /// All of them are lost.
+    Nothing,
+    /// Each sector of each write is there or not, by a coin with this seed.
+    Sectors(u64),
+}
+
+/// A disk. Clones are the same disk.
+#[derive(Clone)]
+pub struct Disk {
+    name: String,
+    state: Arc<Mutex<State>>,
+}
+
+/// Why the disk did not do what it was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// Its power is off, or this operation was told to fail.
+    Broken,
+    /// It is full.
+    Full,
+}
+
+#[derive(Default)]
+struct State {
+    files: HashMap<String, File>,
+    is_off: bool,
+    operations_left: Option<u64>,
+    syncs_to_fail: u32,
+    capacity_bytes: Option<u64>,
+    syncs: u64,
+}
+
+#[derive(Default)]
+struct File {
+    /// What was synced; `None` for a file that never was.
+    durable: Option<Vec<u8>>,
+    /// What was written since, in order.
+    pending: Vec<Pending>,
+    length: u64,
+}
+
+enum Pending {
+    Write { at: usize, bytes: Vec<u8> },
+    Truncate(usize),
+}
+
+impl Disk {
+    /// Makes a disk known to SQLite under `name`, which no other may have.
+    pub fn install(name: &str) -> Disk {
+        let disk = Disk {
+            name: name.to_owned(),
+            state: Arc::default(),
+        };
+        crate::vfs::register(&disk);
+        disk
+    }
+
+    /// SQLite's name of it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Cuts the power now.
+    pub fn cut_power(&self) {
+        self.state.lock().is_off = true;
+    }
+
+    /// Cuts the power at the write, sync, truncation or deletion after the next `operations`.
+    pub fn cut_power_after(&self, operations: u64) {
+        self.state.lock().operations_left = Some(operations);
+    }
+
+    /// Whether the power is off.
+    pub fn is_off(&self) -> bool {
+        self.state.lock().is_off
+    }
+
+    /// Brings the power back. Nobody may have files of this disk open: they are given the
+    /// bytes that the disk remembers.
+    pub fn restore_power(&self, survival: Survival) -> io::Result<()> {
+        let mut state = self.state.lock();
+        let mut coin = match survival {
+            Survival::Nothing => None,
+            Survival::Sectors(seed) => Some(StdRng::seed_from_u64(seed)),
+        };
+        state.is_off = false;
+        state.operations_left = None;
+        let mut paths: Vec<String> = state.files.keys().cloned().collect();
+        // The same seed has the same effect.
+        paths.sort();
+        for path in paths {
+            let Some(file) = state.files.get_mut(&path) else {
+                continue;
+            };
+            if let Some(coin) = &mut coin {
+                file.keep_some(coin);
+            }
+            file.pending.clear();
+            file.length = file.durable.as_ref().map_or(0, |bytes| bytes.len() as u64);
+            match &file.durable {
+                Some(bytes) => std::fs::write(&path, bytes)?,
+                None => {
+                    remove(Path::new(&path))?;
+                    state.files.remove(&path);
+                }
+            }
+            remove(Path::new(&format!("{path}-shm")))?;
+        }
+        Ok(())
+    }
+
+    /// The next `count` syncs fail, and what they were to make durable is not made so by any
+    /// later one.
+    pub fn fail_syncs(&self, count: u32) {
+        self.state.lock().syncs_to_fail = count;
+    }
+
+    /// The disk holds so many bytes and no more; `None` for no limit.
+    pub fn limit_bytes(&self, capacity: Option<u64>) {
+        self.state.lock().capacity_bytes = capacity;
+    }
+
+    /// How many bytes its files have.
+    pub fn used_bytes(&self) -> u64 {
+        self.state.lock().used_bytes()
+    }
+
+    /// How many syncs it has done.
+    pub fn syncs(&self) -> u64 {
+        self.state.lock().syncs
+    }
+
+    /// A file was opened; `bytes` reads what it holds, if the disk does not know it yet.
+    pub(crate) fn opened(
+        &self,
+        path: &str,
+        bytes: impl FnOnce() -> Option<Vec<u8>>,
+    ) -> Result<(), Failure> {
+        let mut state = self.state.lock();
+        state.check_power()?;
+        if !state.files.contains_key(path) {
+            let durable = bytes().filter(|bytes| !bytes.is_empty());
+            let length = durable.as_ref().map_or(0, |bytes| bytes.len() as u64);
+            let file = File {
+                durable,
+                pending: Vec::new(),
+                length,
+            };
+            state.files.insert(path.to_owned(), file);
+        }
+        Ok(())
+    }
+
+    /// Whether anything can be done at all.
+    pub(crate) fn check_power(&self) -> Result<(), Failure> {
+        self.state.lock().check_power()
+    }
+
+    /// A write is about to be done. When the power goes in its midst, a part of it may be on
+    /// the disk.
+    pub(crate) fn write(&self, path: &str, at: u64, bytes: &[u8]) -> Result<(), Failure> {
+        let mut state = self.state.lock();
+        let result = state.tick();
+        let used = state.used_bytes();
+        let capacity = state.capacity_bytes;
+        let Some(file) = state.files.get_mut(path) else {
+            return result;
+        };
+        let end = at + bytes.len() as u64;
+        let growth = end.saturating_sub(file.length);
+        if result.is_ok() && growth > 0 && capacity.is_some_and(|most| used + growth > most) {
+            return Err(Failure::Full);
+        }
+        file.pending.push(Pending::Write {
+            at: at as usize,
+            bytes: bytes.to_vec(),
+        });
+        file.length = file.length.max(end);
+        result
+    }
+
+    /// A file is about to be cut.
+    pub(crate) fn truncate(&self, path: &str, length: u64) -> Result<(), Failure> {
+        let mut state = self.state.lock();
+        state.tick()?;
+        if let Some(file) = state.files.get_mut(path) {
+            file.pending.push(Pending::Truncate(length as usize));
+            file.length = length;
+        }
+        Ok(())
+    }
+
+    /// A file is synced.
+    pub(crate) fn sync(&self, path: &str) -> Result<(), Failure> {
+        let mut state = self.state.lock();
+        state.tick()?;
+        let fails = state.syncs_to_fail > 0;
+        if fails {
+            state.syncs_to_fail -= 1;
+        } else {
+            state.syncs += 1;
+        }
+        let Some(file) = state.files.get_mut(path) else {
+            return Ok(());
+        };
+        if fails {
+            // The pages are taken for clean now, and stay where they are: in memory.
+            file.pending.clear();
+            return Err(Failure::Broken);
+        }
+        file.keep_all();
+        Ok(())
+    }
+
+    /// A file is about to be deleted; that is durable at once.
+    pub(crate) fn delete(&self, path: &str) -> Result<(), Failure> {
+        let mut state = self.state.lock();
+        state.tick()?;
+        state.files.remove(path);
+        Ok(())
+    }
+}
+
+impl State {
+    fn check_power(&self) -> Result<(), Failure> {
+        if self.is_off {
+            return Err(Failure::Broken);
+        }
+        Ok(())
+    }
+
+    fn tick(&mut self) -> Result<(), Failure> {
+        self.check_power()?;
+        match &mut self.operations_left {
+            Some(0) => {
+                self.is_off = true;
+                Err(Failure::Broken)
+            }
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn used_bytes(&self) -> u64 {
+        self.files.values().map(|file| file.length).sum()
+    }
+}
+
+impl File {
+    fn keep_all(&mut self) {
+        let mut image = self.durable.take().unwrap_or_default();
+        for pending in self.pending.drain(..) {
+            match pending {
+                Pending::Write { at, bytes } => put(&mut image, at, &bytes),
+                Pending::Truncate(length) => image.resize(length, 0),
+            }
+        }
+        self.durable = Some(image);
+    }
+
+    /// As a disk does that was writing in its own order when the power went.
+    fn keep_some(&mut self, coin: &mut StdRng) {
+        let mut image = self.durable.take();
+        for pending in self.pending.drain(..) {
+            match pending {
+                Pending::Write { at, bytes } => {
+                    for (place, sector) in bytes.chunks(SECTOR_BYTES).enumerate() {
+                        if coin.random_bool(0.5) {
+                            let image = image.get_or_insert_default();
+                            put(image, at + place * SECTOR_BYTES, sector);
+                        }
+                    }
+                }
+                Pending::Truncate(length) => {
+                    if coin.random_bool(0.5)
+                        && let Some(image) = &mut image
+                    {
+                        image.resize(length, 0);
+                    }
+                }
+            }
+        }
+        self.durable = image;
+    }
+}
+
+fn put(image: &mut Vec<u8>, at: usize, bytes: &[u8]) {
+    let end = at + bytes.len();
+    if image.len() < end {
+        image.resize(end, 0);
+    }
+    image[at..end].copy_from_slice(bytes);
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn disk() -> Disk {
+        Disk {
+            name: "unregistered".to_owned(),
+            state: Arc::default(),
+        }
+    }
+
+    fn durable(disk: &Disk, path: &str) -> Option<Vec<u8>> {
+        let state = disk.state.lock();
+        state.files.get(path).and_then(|file| file.durable.clone())
+    }
+
+    #[test]
+    fn only_what_was_synced_survives() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file").display().to_string();
+        let disk = disk();
+        disk.opened(&path, || None).unwrap();
+        disk.write(&path, 0, b"first").unwrap();
+        disk.sync(&path).unwrap();
+        disk.write(&path, 2, b"second").unwrap();
+        disk.cut_power();
+        assert_eq!(disk.write(&path, 0, b"x"), Err(Failure::Broken));
+        disk.restore_power(Survival::Nothing).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"first");
+    }
+
+    #[test]
+    fn a_failed_sync_is_not_made_good_by_the_next() {
+        let disk = disk();
+        disk.opened("f", || None).unwrap();
+        disk.write("f", 0, b"lost").unwrap();
+        disk.fail_syncs(1);
+        assert_eq!(disk.sync("f"), Err(Failure::Broken));
+        disk.write("f", 4, b"kept").unwrap();
+        disk.sync("f").unwrap();
+        assert_eq!(durable(&disk, "f").unwrap(), b"\0\0\0\0kept");
+    }
+
+    #[test]
+    fn the_power_goes_at_the_operation_that_was_named() {
+        let disk = disk();
+        disk.opened("f", || None).unwrap();
+        disk.cut_power_after(2);
+        assert_eq!(disk.write("f", 0, b"a"), Ok(()));
+        assert_eq!(disk.sync("f"), Ok(()));
+        assert_eq!(disk.sync("f"), Err(Failure::Broken));
+        assert!(disk.is_off());
+    }
+
+    #[test]
+    fn a_full_disk_takes_what_needs_no_room() {
+        let disk = disk();
+        disk.opened("f", || Some(vec![0; 8])).unwrap();
+        disk.limit_bytes(Some(10));
+        assert_eq!(disk.write("f", 4, b"1234"), Ok(()));
+        assert_eq!(disk.write("f", 8, b"123"), Err(Failure::Full));
+        assert_eq!(disk.write("f", 8, b"12"), Ok(()));
+        assert_eq!(disk.used_bytes(), 10);
+    }
+
+    #[test]
+    fn the_same_seed_keeps_the_same_sectors() {
+        let image = |seed| {
+            let mut file = File {
+                durable: Some(vec![0; 8 * SECTOR_BYTES]),
+                pending: vec![Pending::Write {
+                    at: 0,
+                    bytes: vec![1; 8 * SECTOR_BYTES],
+                }],
+                length: 0,
+            };
+            file.keep_some(&mut StdRng::seed_from_u64(seed));
+            file.durable.unwrap()
+        };
+        assert_eq!(image(7), image(7));
+        assert!((0..20).any(|seed| image(seed) != image(7)));
+    }
+}
