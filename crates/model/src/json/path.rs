@@ -15,6 +15,8 @@ pub fn extract(text: &str, path: &[JsonStep], as_text: bool, jsonb: bool) -> Val
     for step in path {
         let next = match step {
             JsonStep::Key(key) => member(found, key),
+            // To jsonb a bare scalar is an array of one.
+            JsonStep::Index(0 | -1) if jsonb && !found.starts_with(['[', '{']) => Some(found),
             JsonStep::Index(index) => item(found, *index),
         };
         match next {

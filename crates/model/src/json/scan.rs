@@ -186,18 +186,16 @@ impl<'a, B: Builder<'a>> Scanner<'a, B> {
     fn array(&mut self) -> Result<B::Node, Fault> {
         let mut items = Vec::new();
         let mut token = self.token()?;
-        let mut expected = "array element or \"]\"";
         if token.is("]") {
             return Ok(self.builder.array(items));
         }
         loop {
-            items.push(self.value(token, expected)?);
+            items.push(self.value(token, "JSON value")?);
             match self.token()? {
                 mark if mark.is(",") => token = self.token()?,
                 mark if mark.is("]") => return Ok(self.builder.array(items)),
                 other => return Err(other.unexpected("\",\" or \"]\"")),
             }
-            expected = "JSON value";
         }
     }
 
@@ -283,6 +281,13 @@ impl<'a, B: Builder<'a>> Scanner<'a, B> {
             "true" => Ok(Token::Word(text, Some(true))),
             "false" => Ok(Token::Word(text, Some(false))),
             _ if is_number(text) => Ok(Token::Number(text)),
+            // What begins no token is one by itself.
+            _ if text.starts_with(['+', '.'])
+                || text.starts_with('-')
+                    && !text[1..].starts_with(|c: char| c.is_alphanumeric()) =>
+            {
+                Err(Fault::Token(text[..1].to_owned()))
+            }
             "" => Err(Fault::Token(rest.chars().take(1).collect())),
             _ => Err(Fault::Token(text.to_owned())),
         }

@@ -34,6 +34,9 @@ pub(super) fn compile(source: &str, insensitive: bool) -> Result<regex::Regex, R
     if source.len() > SOURCE_BYTES_MAX {
         return Err(invalid("regular expression is too complex"));
     }
+    if source.starts_with("***") {
+        return Err(unsupported("embedded options and named groups are"));
+    }
     let mut translator = Translator {
         chars: source.chars().peekable(),
         out: String::with_capacity(source.len() * 2),

@@ -31,50 +31,67 @@ pub(super) fn words(source: &str, operator: Operator, terms: &mut Terms) -> Opti
     join(source, operator, false, terms)
 }
 
-/// `websearch_to_tsquery`: never fails.
+/// `websearch_to_tsquery`: never fails. What is no operator and no operand is passed over.
 pub(super) fn websearch(source: &str, terms: &mut Terms) -> Option<Node> {
-    let mut any = None;
-    let mut all = None;
-    // `or` is an operator between operands only, else a word.
-    let mut after_operand = false;
+    let (mut any, mut all) = (None, None);
+    let (mut after_operand, mut negated) = (false, false);
     let mut rest = source;
     loop {
-        rest = rest.trim_start_matches(|c: char| !c.is_alphanumeric() && c != '"' && c != '-');
-        let negations = rest.len() - rest.trim_start_matches('-').len();
-        rest = &rest[negations..];
-        let Some(first) = rest.chars().next() else {
+        rest = rest.trim_start();
+        if after_operand && let Some(behind) = strip_or(rest) {
+            any = Node::binary(Operator::Or, any, all.take());
+            (after_operand, rest) = (false, behind);
+            continue;
+        }
+        let mut chars = rest.chars();
+        let Some(first) = chars.next() else {
             return Node::binary(Operator::Or, any, all);
         };
-        if negations > 0 && first.is_whitespace() {
-            continue;
-        }
-        let operand;
-        (operand, rest) = web_operand(rest);
-        let goes_on = rest.contains(char::is_alphanumeric);
-        if negations == 0 && after_operand && goes_on && operand.eq_ignore_ascii_case("or") {
-            any = Node::binary(Operator::Or, any, all.take());
-            after_operand = false;
-            continue;
-        }
-        let node = join(operand, Operator::Phrase(1), false, terms);
-        let node = match (node, negations % 2) {
-            (Some(node), 1) => Some(Node::Not(Box::new(node))),
-            (node, _) => node,
+        let operand = match first {
+            '-' => {
+                (negated, rest) = (!negated, chars.as_str());
+                after_operand = false;
+                continue;
+            }
+            '!' | '&' | '|' | '(' | ')' => {
+                rest = chars.as_str();
+                continue;
+            }
+            '"' => {
+                let quoted = chars.as_str();
+                let (phrase, behind) = quoted.split_once('"').unwrap_or((quoted, ""));
+                rest = behind;
+                // Empty quotes are an operand only where a `-` waits for one.
+                if phrase.is_empty() && !negated {
+                    continue;
+                }
+                phrase
+            }
+            _ => {
+                let end = chars
+                    .as_str()
+                    .find(|c: char| c.is_whitespace() || "\"!&|():".contains(c))
+                    .map_or(rest.len(), |end| end + first.len_utf8());
+                let (word, behind) = rest.split_at(end);
+                rest = behind;
+                word
+            }
         };
-        after_operand |= node.is_some();
+        let mut node = join(operand, Operator::Phrase(1), false, terms);
+        if std::mem::take(&mut negated) {
+            node = node.map(|node| Node::Not(Box::new(node)));
+        }
         all = Node::binary(Operator::And, all, node);
+        after_operand = true;
     }
 }
 
-/// A quoted phrase or a run without spaces and quotes, and what follows it.
-fn web_operand(text: &str) -> (&str, &str) {
-    if let Some(quoted) = text.strip_prefix('"') {
-        return quoted.split_once('"').unwrap_or((quoted, ""));
-    }
-    let end = text
-        .find(|c: char| c.is_whitespace() || c == '"')
-        .unwrap_or(text.len());
-    text.split_at(end)
+/// What follows an `or` that is a word of its own and has something behind it.
+fn strip_or(text: &str) -> Option<&str> {
+    let (word, behind) = text.split_at_checked(2)?;
+    let goes_on = behind.starts_with(|c: char| c.is_alphanumeric() || c == '-' || c == '_');
+    (word.eq_ignore_ascii_case("or") && !goes_on && !behind.trim_start().is_empty())
+        .then_some(behind)
 }
 
 fn join(text: &str, operator: Operator, prefix: bool, terms: &mut Terms) -> Option<Node> {
@@ -185,7 +202,7 @@ impl Parser<'_, '_> {
             let (text, rest) = self.rest.split_at(end);
             self.rest = rest;
             if text.is_empty() {
-                return Err(if self.rest.is_empty() || self.rest.starts_with(')') {
+                return Err(if self.rest.is_empty() {
                     Refusal::new(
                         "42601",
                         format!("no operand in tsquery: \"{}\"", self.source),

@@ -13,6 +13,15 @@ pub(super) fn read(ty: &ColumnType, raw: &str) -> Result<Value, Refusal> {
         return Ok(Value::Null);
     }
     match ty {
+        // A bare string is read and written anew; what contains strings keeps its text.
+        ColumnType::Json if raw.starts_with('"') => {
+            json::validate(raw)?;
+            let mut out = Vec::with_capacity(raw.len());
+            json::write_string(&json::read_string(raw)?, &mut out);
+            Ok(Value::Json(
+                String::from_utf8(out).unwrap_or_else(|_| raw.to_owned()),
+            ))
+        }
         ColumnType::Json => {
             json::validate(raw)?;
             Ok(Value::Json(raw.to_owned()))
