@@ -55,10 +55,6 @@ impl Catalog {
         Ok(catalog)
     }
 
-    pub(crate) fn engine(&self) -> &Arc<dyn Engine> {
-        &self.engine
-    }
-
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
     }

@@ -1,6 +1,6 @@
 //! `ALTER TABLE` and `DROP TABLE`.
 
-use super::column;
+use super::add_column;
 use super::constraint;
 use super::draft::{Draft, DraftTable};
 use super::drop_column;
@@ -9,8 +9,6 @@ use super::fault::{Fault, Place, Result};
 use super::index;
 use super::names::{fold, new_name, quoted, unqualified};
 use super::options;
-use pando_model::schema::ColumnSource;
-use pando_model::value::Value;
 use sqlparser::ast::{
     self, AlterColumnOperation, AlterTableOperation, CreateTableOptions, DropBehavior, Ident,
     ObjectName, RenameTableNameKind, TableConstraint,
@@ -76,7 +74,7 @@ fn one(draft: &mut Draft, table: &str, operation: &AlterTableOperation, at: Plac
             column_def,
             column_position: None,
             ..
-        } => add_column(draft, table, column_def, *if_not_exists, at),
+        } => add_column::add(draft, table, column_def, *if_not_exists, at),
         AlterTableOperation::DropColumn {
             column_names,
             if_exists,
@@ -168,82 +166,6 @@ fn rename(draft: &mut Draft, table: &str, to: &RenameTableNameKind, near: Place)
     Ok(name)
 }
 
-fn add_column(
-    draft: &mut Draft,
-    table: &str,
-    column: &ast::ColumnDef,
-    if_not_exists: bool,
-    near: Place,
-) -> Result<()> {
-    let at = Place::of_ident(&column.name, near);
-    let mut made = table_of(draft, table, near)?.clone();
-    if if_not_exists && made.table.column_ix(&fold(&column.name)).is_some() {
-        return Ok(());
-    }
-    let declared = column::declare(&mut made, column, near)?;
-    if declared.primary_key().is_some() {
-        return Err(Fault::new(
-            at,
-            format!("the table {} has a primary key already", quoted(table)),
-        )
-        .hint("make a new table and copy the rows"));
-    }
-    let ix = made.table.columns.len() - 1;
-    column::describe(draft, &mut made, ix, &declared)?;
-    if made.origin.is_some() {
-        let added = &made.table.columns[ix];
-        let name = quoted(&added.name);
-        if added.identity.is_some() {
-            return Err(Fault::new(
-                at,
-                format!("the rows that are there already would have no id in {name}"),
-            )
-            .hint("make a new table and copy the rows"));
-        }
-        let value = match &added.default {
-            None => Value::Null,
-            Some(default) if default.is_volatile() && !is_of_the_moment(default) => {
-                return Err(Fault::new(
-                    at,
-                    format!("the default of {name} is another one for each row"),
-                )
-                .hint(format!(
-                    "add the column without a default, then ALTER COLUMN {name} SET DEFAULT …: \
-                     it holds for new rows"
-                )));
-            }
-            Some(default) => default
-                .evaluate(&made.table, &[], draft.moment)
-                .and_then(|value| value.fit(&added.ty))
-                .map_err(|refusal| Fault::refused(at, refusal))?,
-        };
-        made.sources[ix] = ColumnSource::Value(value);
-    }
-    draft.tables.insert(table.to_owned(), made);
-    Ok(())
-}
-
-/// Whether all rows of one statement get the same value, as of `now()`.
-fn is_of_the_moment(expr: &pando_model::expr::Expr) -> bool {
-    use pando_model::expr::{Expr, Function};
-    match expr {
-        Expr::Call(Function::GenRandomUuid | Function::UuidV7, _) => false,
-        Expr::Literal(..) | Expr::Column(_) => true,
-        Expr::Not(inner) | Expr::Negate(inner) | Expr::IsNull(inner) | Expr::Cast(inner, _) => {
-            is_of_the_moment(inner)
-        }
-        Expr::Binary(_, left, right) => is_of_the_moment(left) && is_of_the_moment(right),
-        Expr::In(inner, list) => is_of_the_moment(inner) && list.iter().all(is_of_the_moment),
-        Expr::Call(_, arguments) => arguments.iter().all(is_of_the_moment),
-        Expr::Case(branches, otherwise) => {
-            branches
-                .iter()
-                .all(|(a, b)| is_of_the_moment(a) && is_of_the_moment(b))
-                && otherwise.as_deref().is_none_or(is_of_the_moment)
-        }
-    }
-}
-
 fn rename_column(
     draft: &mut Draft,
     table: &str,
@@ -254,16 +176,7 @@ fn rename_column(
     let made = table_of(draft, table, near)?;
     let ix = made.column(old, near)?;
     let name = new_name(new, "column", near)?;
-    if made.table.column_ix(&name).is_some() {
-        return Err(Fault::new(
-            Place::of_ident(new, near),
-            format!(
-                "column {} of relation {} already exists",
-                quoted(&name),
-                quoted(table)
-            ),
-        ));
-    }
+    made.free_column(&name, Place::of_ident(new, near))?;
     let old = std::mem::replace(&mut made.table.columns[ix].name, name.clone());
     for made in draft.tables.values_mut() {
         for key in &mut made.table.foreign_keys {

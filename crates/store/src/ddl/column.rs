@@ -43,12 +43,7 @@ pub(super) fn declare<'a>(
 ) -> Result<Declared<'a>> {
     let at = Place::of_ident(&column.name, near);
     let name = new_name(&column.name, "column", near)?;
-    if made.table.column_ix(&name).is_some() {
-        return Err(Fault::new(
-            at,
-            format!("column {} specified more than once", quoted(&name)),
-        ));
-    }
+    made.free_column(&name, at)?;
     let ty = column_type(&column.data_type, at)?;
     let mut nullable: Option<bool> = None;
     let mut identity = None;
@@ -156,6 +151,32 @@ pub(super) fn describe(
             at,
             format!("both default and identity specified for column {name}"),
         ));
+    }
+    Ok(())
+}
+
+/// Refuses a generated column that is made of a generated one, once all are known.
+pub(super) fn check_generated(made: &DraftTable, near: Place) -> Result<()> {
+    let columns = &made.table.columns;
+    for column in columns {
+        let Some(expr) = &column.generated else {
+            continue;
+        };
+        if let Some(used) = expr
+            .columns()
+            .into_iter()
+            .find(|ix| columns[*ix].generated.is_some())
+        {
+            return Err(Fault::new(
+                near,
+                format!(
+                    "cannot use generated column {} in the generation expression of {}",
+                    quoted(&columns[used].name),
+                    quoted(&column.name)
+                ),
+            )
+            .hint("write what the other column is made of"));
+        }
     }
     Ok(())
 }

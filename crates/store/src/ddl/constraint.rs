@@ -66,6 +66,7 @@ pub(super) fn add_unique(
     columns: Vec<ColumnIx>,
     at: Place,
 ) -> Result<()> {
+    comparable_columns(made, &columns, at)?;
     let name = match given {
         Some(ident) => {
             let name = constraint_name(made, ident, at)?;
@@ -204,11 +205,17 @@ pub(super) fn key_columns(
         found.push(made.column(ident, near)?);
     }
     distinct(made, &found, near)?;
-    for ix in &found {
+    comparable_columns(made, &found, near)?;
+    Ok(found)
+}
+
+/// Refuses columns whose values cannot be compared.
+pub(super) fn comparable_columns(made: &DraftTable, columns: &[ColumnIx], at: Place) -> Result<()> {
+    for ix in columns {
         let column = &made.table.columns[*ix];
         if !comparable(&column.ty) {
             return Err(Fault::new(
-                near,
+                at,
                 format!(
                     "column {} of type {} cannot stand in a key: its values have no order",
                     quoted(&column.name),
@@ -218,7 +225,7 @@ pub(super) fn key_columns(
             .hint("use jsonb, whose values can be compared"));
         }
     }
-    Ok(found)
+    Ok(())
 }
 
 /// Refuses what keys can say in PostgreSQL and cannot here.

@@ -45,8 +45,9 @@ pub(super) fn create(draft: &mut Draft, create: &ast::CreateTable, near: Place) 
     for (ix, declared) in declared.iter().enumerate() {
         column::describe(draft, &mut made, ix, declared)?;
     }
+    column::check_generated(&made, at)?;
     for constraint in &create.constraints {
-        constraint::add(draft, &mut made, constraint, near)?;
+        constraint::add(draft, &mut made, constraint, at)?;
     }
     draft.tables.insert(made.table.name.clone(), made);
     Ok(())
@@ -153,6 +154,9 @@ fn primary_key(
             let columns = constraint::key_columns(made, &key.columns, at)?;
             found.push((key.name.as_ref(), columns, at));
         }
+    }
+    for (_, columns, at) in &found {
+        constraint::comparable_columns(made, columns, *at)?;
     }
     let table = quoted(&made.table.name);
     let mut found = found.into_iter();

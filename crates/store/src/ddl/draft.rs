@@ -57,23 +57,41 @@ impl Draft {
 
     /// Whether a table or an index has the name: they share one space of names.
     pub(super) fn is_relation(&self, name: &str) -> bool {
-        self.tables.values().any(|draft| {
-            draft.table.name == name
-                || draft.table.primary_key.name == name
-                || draft.table.uniques.iter().any(|unique| unique.name == name)
-                || draft.table.indexes.iter().any(|index| index.name == name)
-        })
+        self.relation(name).is_some()
     }
 
     /// Refuses a name that is taken.
     pub(super) fn free_relation(&self, name: &str, at: Place) -> Result<()> {
-        if self.is_relation(name) {
-            return Err(Fault::new(
+        match self.relation(name) {
+            None => Ok(()),
+            Some(known) if known == name => Err(Fault::new(
                 at,
                 format!("relation {} already exists", quoted(name)),
-            ));
+            )),
+            Some(known) => Err(Fault::new(
+                at,
+                format!(
+                    "relation {} differs from {} only in case, which not every engine tells apart",
+                    quoted(name),
+                    quoted(known)
+                ),
+            )),
         }
-        Ok(())
+    }
+
+    /// The table or index of a name, as SQLite compares names: without case.
+    fn relation(&self, name: &str) -> Option<&str> {
+        self.tables
+            .values()
+            .flat_map(|draft| {
+                let table = &draft.table;
+                [&table.name, &table.primary_key.name]
+                    .into_iter()
+                    .chain(table.uniques.iter().map(|unique| &unique.name))
+                    .chain(table.indexes.iter().map(|index| &index.name))
+            })
+            .find(|known| known.eq_ignore_ascii_case(name))
+            .map(String::as_str)
     }
 
     /// The table that a name means, or what is wrong with it.
@@ -150,6 +168,28 @@ impl DraftTable {
                 ),
             )
         })
+    }
+
+    /// A name for a new column, or a new one of a column: no other has it, in any case.
+    pub(super) fn free_column(&self, name: &str, at: Place) -> Result<()> {
+        let table = quoted(&self.table.name);
+        let mut others = self.table.columns.iter().map(|column| &column.name);
+        match others.find(|known| known.eq_ignore_ascii_case(name)) {
+            None => Ok(()),
+            Some(known) if known == name => Err(Fault::new(
+                at,
+                format!("column {} of relation {table} already exists", quoted(name)),
+            )),
+            Some(known) => Err(Fault::new(
+                at,
+                format!(
+                    "column {} of relation {table} differs from {} only in case, which not \
+                     every engine tells apart",
+                    quoted(name),
+                    quoted(known)
+                ),
+            )),
+        }
     }
 
     /// Whether a constraint of the table has the name.

@@ -5,7 +5,7 @@
 //! | [`source`] | text into statements |
 //! | `create_table`, `column`, `constraint` | `CREATE TABLE` |
 //! | `index` | `CREATE INDEX`, `DROP INDEX` |
-//! | `alter_table`, `drop_column` | `ALTER TABLE`, `DROP TABLE` |
+//! | `alter_table`, `add_column`, `drop_column` | `ALTER TABLE`, `DROP TABLE` |
 //! | `seed` | `INSERT` of constants |
 //! | `expression`, `types`, `names`, `options` | the parts of these |
 //! | `placement` | nothing: it holds the result to the rules of shards |
@@ -16,6 +16,7 @@
 //! file may create a table and alter it, and may create tables that refer to
 //! each other. Everything that is not understood is refused: nothing is ignored.
 
+mod add_column;
 mod alter_table;
 mod column;
 mod constraint;

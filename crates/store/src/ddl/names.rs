@@ -38,6 +38,12 @@ pub(super) fn new_name(ident: &Ident, what: &str, near: Place) -> Result<String>
             format!("names that begin with {RESERVED_PREFIX} are Pando's own"),
         ));
     }
+    if name.to_ascii_lowercase().starts_with("sqlite_") {
+        return Err(Fault::new(
+            at,
+            "names that begin with sqlite_ are SQLite's own",
+        ));
+    }
     if name.chars().any(char::is_control) {
         return Err(Fault::new(at, "a name holds no control characters"));
     }

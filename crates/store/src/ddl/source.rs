@@ -154,5 +154,9 @@ fn syntax_fault(error: ParserError, at: Place) -> Fault {
         let (line, column) = (line.parse().ok()?, column.parse().ok()?);
         (line > 0).then_some(Place { line, column })
     });
-    Fault::new(found.unwrap_or(at), format!("syntax error: {what}"))
+    let fault = Fault::new(found.unwrap_or(at), format!("syntax error: {what}"));
+    if what.starts_with("Expected: STORED") {
+        return fault.hint("generated columns are stored: write GENERATED ALWAYS AS (…) STORED");
+    }
+    fault
 }

@@ -88,22 +88,32 @@ fn only_indexes_differ(from: &Table, to: &Table) -> bool {
 }
 
 fn index_steps(from: &Arc<Table>, to: &Arc<Table>, steps: &mut Vec<SchemaStep>) {
-    let gone = |name: &str| SchemaStep::DropIndex {
-        table: Arc::clone(from),
-        name: name.to_owned(),
-    };
-    let new = |name: &str| SchemaStep::CreateIndex {
-        table: Arc::clone(to),
-        name: name.to_owned(),
-    };
-    let dropped_uniques = from.uniques.iter().filter(|own| !to.uniques.contains(own));
-    let dropped_indexes = from.indexes.iter().filter(|own| !to.indexes.contains(own));
-    steps.extend(dropped_uniques.map(|unique| gone(&unique.name)));
-    steps.extend(dropped_indexes.map(|index| gone(&index.name)));
-    let new_uniques = to.uniques.iter().filter(|own| !from.uniques.contains(own));
-    let new_indexes = to.indexes.iter().filter(|own| !from.indexes.contains(own));
-    steps.extend(new_uniques.map(|unique| new(&unique.name)));
-    steps.extend(new_indexes.map(|index| new(&index.name)));
+    let uniques = from.uniques.iter().filter(|own| !to.uniques.contains(own));
+    let indexes = from.indexes.iter().filter(|own| !to.indexes.contains(own));
+    let gone = uniques
+        .map(|unique| &unique.name)
+        .chain(indexes.map(|index| &index.name));
+    let mut so_far = Arc::clone(from);
+    for name in gone {
+        steps.push(SchemaStep::DropIndex {
+            table: Arc::clone(&so_far),
+            name: name.clone(),
+        });
+        let table = Arc::make_mut(&mut so_far);
+        table.uniques.retain(|unique| unique.name != *name);
+        table.indexes.retain(|index| index.name != *name);
+    }
+    let uniques = to.uniques.iter().filter(|own| !from.uniques.contains(own));
+    let indexes = to.indexes.iter().filter(|own| !from.indexes.contains(own));
+    let new = uniques
+        .map(|unique| &unique.name)
+        .chain(indexes.map(|index| &index.name));
+    for name in new {
+        steps.push(SchemaStep::CreateIndex {
+            table: Arc::clone(to),
+            name: name.clone(),
+        });
+    }
 }
 
 /// The tables, each after those of them that it refers to, as far as they do not refer to

@@ -48,7 +48,10 @@ fn text_without_length(
         None => Ok(ColumnType::Text),
         Some(CharacterLength::IntegerLength { length, .. }) => Err(Fault::new(
             at,
-            format!("the type {ty} is not supported: text has no length of its own"),
+            format!(
+                "the type {} is not supported: text has no length of its own",
+                ty.to_string().to_ascii_lowercase()
+            ),
         )
         .hint(format!(
             "write text with CHECK (length(column) <= {length})"

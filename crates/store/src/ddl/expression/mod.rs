@@ -61,7 +61,7 @@ pub(super) fn check(expr: &ast::Expr, table: &Table, near: Place) -> Result<Expr
     Ok(expr)
 }
 
-/// GENERATED ALWAYS AS: of other columns that are not generated themselves.
+/// GENERATED ALWAYS AS: of other columns, and the same at all times.
 pub(super) fn generated(
     expr: &ast::Expr,
     table: &Table,
@@ -74,15 +74,6 @@ pub(super) fn generated(
     if built.expr.is_volatile() {
         return Err(Fault::new(at, "generation expression is not immutable")
             .hint("for a time or a random value write DEFAULT instead"));
-    }
-    for used in built.expr.columns() {
-        if used == column || table.columns[used].generated.is_some() {
-            let name = quoted(&table.columns[used].name);
-            return Err(Fault::new(
-                at,
-                format!("cannot use generated column {name} in column generation expression"),
-            ));
-        }
     }
     builder.assign(built, &table.columns[column].ty)
 }

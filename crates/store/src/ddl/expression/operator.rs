@@ -3,6 +3,7 @@
 use super::{Builder, Built, Fault, Place, Result};
 use pando_model::column::ColumnType;
 use pando_model::expr::{BinaryOp, Expr, Function};
+use pando_model::pattern::{Pattern, PatternKind};
 use sqlparser::ast;
 
 impl Builder<'_> {
@@ -173,27 +174,41 @@ impl Builder<'_> {
     fn joined(&self, op: BinaryOp, left: Built, right: Built, at: Place) -> Result<Built> {
         let (left, right) = match op {
             BinaryOp::And | BinaryOp::Or => (self.boolean(left)?, self.boolean(right)?),
-            BinaryOp::Concat => (self.concatenated(left)?, self.concatenated(right)?),
-            BinaryOp::Like | BinaryOp::ILike | BinaryOp::Regex | BinaryOp::RegexInsensitive => {
+            BinaryOp::Concat
+            | BinaryOp::Like
+            | BinaryOp::ILike
+            | BinaryOp::Regex
+            | BinaryOp::RegexInsensitive => {
                 let text = |built: Built| match built.ty {
                     None => self.typed(built, &ColumnType::Text),
                     Some(_) => Ok(built.expr),
                 };
-                (text(left)?, text(right)?)
+                let pattern_at = right.at;
+                let (left, right) = (text(left)?, text(right)?);
+                well_formed(op, &right, pattern_at)?;
+                (left, right)
             }
             _ => self.beside(left, right)?,
         };
         self.known(Expr::Binary(op, Box::new(left), Box::new(right)), at)
     }
+}
 
-    /// `||` takes what can be written as text.
-    fn concatenated(&self, built: Built) -> Result<Expr> {
-        match &built.ty {
-            Some(ColumnType::Array(_) | ColumnType::Bytea | ColumnType::Jsonb) => {
-                Err(Fault::new(built.at, "|| joins texts only"))
-            }
-            _ => self.cast(built, &ColumnType::Text).map(|built| built.expr),
-        }
+/// A pattern that stands in the text is checked now, not with the first row.
+fn well_formed(op: BinaryOp, pattern: &Expr, at: Place) -> Result<()> {
+    let kind = match op {
+        BinaryOp::Like => PatternKind::Like,
+        BinaryOp::ILike => PatternKind::ILike,
+        BinaryOp::Regex => PatternKind::Regex,
+        BinaryOp::RegexInsensitive => PatternKind::RegexInsensitive,
+        _ => return Ok(()),
+    };
+    match pattern {
+        Expr::Literal(_, Some(text)) => match Pattern::new(kind, text) {
+            Ok(_) => Ok(()),
+            Err(refusal) => Err(Fault::refused(at, refusal)),
+        },
+        _ => Ok(()),
     }
 }
 

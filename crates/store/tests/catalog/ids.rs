@@ -1,0 +1,53 @@
+use super::House;
+use pando_store::error::StoreError;
+use std::collections::HashSet;
+
+const SECOND_US: i64 = 1_000_000;
+
+#[tokio::test]
+async fn ids_rise_and_fit_a_double() {
+    let store = House::new().open().await;
+    let mut last = 0;
+    for _ in 0..20 {
+        for id in store.ids().reserve(100).await.unwrap() {
+            assert!(id > last && id < 1 << 53, "{id} after {last}");
+            last = id;
+        }
+    }
+    assert!(store.ids().reserve(0).await.unwrap().is_empty());
+}
+
+/// Restarts as a crash does, with clocks that step back at every one of them.
+#[tokio::test]
+async fn no_id_is_made_twice_over_restarts_whatever_the_clock_does() {
+    let house = House::new();
+    let mut seen = HashSet::new();
+    let mut made = 0;
+    for step in [
+        0, -3, 5, -3_600, 10, -1, -1, 2, -7_200, 1, 0, 0, -30, 3_600, 0, 0, -2, 5, 0, -9,
+    ] {
+        house.clock.advance_us(step * SECOND_US);
+        let store = house.open().await;
+        match store.ids().reserve(1_000).await {
+            Ok(ids) => {
+                made += 1;
+                for id in ids {
+                    assert!(seen.insert(id), "{id} was made before");
+                }
+            }
+            // All groups are ahead of a clock that stepped back by hours: better none.
+            Err(StoreError::Engine(error)) => assert!(error.is_retry_safe()),
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert!(made >= 16, "a group that was not used has room: {made}");
+}
+
+#[tokio::test]
+async fn many_quick_restarts_leave_room_for_ids() {
+    let house = House::new();
+    for _ in 0..200 {
+        house.clock.advance_us(SECOND_US / 2);
+        house.open().await.ids().reserve(10).await.unwrap();
+    }
+}

@@ -1,0 +1,94 @@
+use super::{DAY_US, House};
+use pando_store::keys::{KEY_PREFIX, Scopes, Surface, Verb};
+
+#[tokio::test]
+async fn a_key_opens_what_its_scopes_name_until_it_is_revoked() {
+    let house = House::new();
+    let store = house.open().await;
+    assert!(!store.has_keys());
+    let made = store
+        .create_key("reader", "rest:read".parse().unwrap())
+        .await
+        .unwrap();
+    assert!(made.secret.starts_with(KEY_PREFIX));
+    assert!(made.secret.len() >= KEY_PREFIX.len() + 43, "256 bits");
+    let key = store.authenticate(&made.secret).expect("the key is valid");
+    assert_eq!(
+        (key.id.as_str(), key.name.as_str()),
+        (made.info.id.as_str(), "reader")
+    );
+    assert!(key.scopes.allow(Surface::Rest, Verb::Read, Some("t")));
+    assert!(!key.scopes.allow(Surface::Rest, Verb::Write, Some("t")));
+
+    for wrong in [
+        "",
+        "pando_",
+        "reader",
+        &made.secret[..made.secret.len() - 1],
+    ] {
+        assert!(store.authenticate(wrong).is_none(), "{wrong:?}");
+    }
+    assert!(store.authenticate(&format!("{}x", made.secret)).is_none());
+
+    assert!(store.revoke_key(&made.info.id).await.unwrap());
+    assert!(store.authenticate(&made.secret).is_none());
+    assert!(!store.revoke_key(&made.info.id).await.unwrap());
+    assert!(!store.revoke_key("nobody").await.unwrap());
+    let listed = store.list_keys().await.unwrap();
+    assert_eq!(listed.len(), 1);
+    assert!(listed[0].revoked_at_us.is_some());
+}
+
+#[tokio::test]
+async fn keys_are_known_after_a_restart_and_their_secrets_are_nowhere() {
+    let house = House::new();
+    let store = house.open().await;
+    let made = store.create_key("a", Scopes::all()).await.unwrap();
+    assert!(
+        store.list_keys().await.unwrap()[0]
+            .last_used_at_us()
+            .is_none()
+    );
+    store.authenticate(&made.secret).unwrap();
+    house.clock.advance_us(DAY_US);
+    store.authenticate(&made.secret).unwrap();
+    store.maintain().await.unwrap();
+
+    let store = house.open().await;
+    assert!(store.authenticate(&made.secret).is_some());
+    let listed = store.list_keys().await.unwrap();
+    assert_eq!(
+        listed[0].last_used_at_us(),
+        Some(listed[0].created_at_us + DAY_US)
+    );
+    let shown = format!("{listed:?}");
+    assert!(!shown.contains(&made.secret[KEY_PREFIX.len()..]), "{shown}");
+}
+
+#[tokio::test]
+async fn the_root_key_is_made_once() {
+    let house = House::new();
+    let store = house.open().await;
+    let root = store.create_root_key().await.unwrap().expect("the first");
+    assert!(root.info.scopes.allow(Surface::Admin, Verb::Write, None));
+    assert!(store.create_root_key().await.unwrap().is_none());
+    store.revoke_key(&root.info.id).await.unwrap();
+    assert!(
+        house
+            .open()
+            .await
+            .create_root_key()
+            .await
+            .unwrap()
+            .is_none(),
+        "a revoked root key does not come back by itself"
+    );
+}
+
+#[tokio::test]
+async fn a_key_needs_a_printable_name() {
+    let store = House::new().open().await;
+    for name in ["", "a\nb", &"x".repeat(201)] {
+        store.create_key(name, Scopes::all()).await.unwrap_err();
+    }
+}

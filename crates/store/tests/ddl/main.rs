@@ -1,0 +1,66 @@
+//! DDL by example: `accepted.txt` and `refused.txt` hold SQL and what becomes of
+//! it. With `UPDATE_FIXTURES=1` the files are written anew; read the difference.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot be set up fails"
+)]
+
+mod arbitrary;
+mod describe;
+mod fixture;
+
+use pando_model::expr::Moment;
+use pando_model::schema::Schema;
+use pando_store::ddl::{self, Fault, Planned};
+
+/// 2024-01-01T00:00:00Z, when all migrations of these tests are applied.
+const MOMENT: Moment = Moment {
+    now_us: 1_704_067_200_000_000,
+};
+
+/// Applies migrations one after another; the last one's plan.
+fn apply(migrations: &[&str]) -> Result<Planned, Fault> {
+    let mut schema = Schema::default();
+    let (last, earlier) = migrations.split_last().expect("a migration");
+    for sql in earlier {
+        schema = ddl::plan(&schema, sql, MOMENT)?.schema;
+    }
+    ddl::plan(&schema, last, MOMENT)
+}
+
+#[test]
+fn what_shards_can_keep_is_accepted_and_becomes_this_schema() {
+    let cases = fixture::check("accepted.txt", |migrations| match apply(migrations) {
+        Ok(planned) => describe::planned(&planned),
+        Err(fault) => format!("REFUSED {fault:?}\n"),
+    });
+    assert!(cases >= 60, "{cases}");
+}
+
+#[test]
+fn what_shards_cannot_keep_is_refused_with_place_reason_and_remedy() {
+    let cases = fixture::check("refused.txt", |migrations| match apply(migrations) {
+        Ok(planned) => format!("ACCEPTED\n{}", describe::planned(&planned)),
+        Err(fault) => {
+            let mut text = format!("{}:{} {}\n", fault.at.line, fault.at.column, fault.reason);
+            if let Some(hint) = fault.hint {
+                text.push_str(&format!("hint: {hint}\n"));
+            }
+            text
+        }
+    });
+    assert!(cases >= 60, "{cases}");
+}
+
+#[test]
+fn a_schema_is_the_same_after_it_was_written_down() {
+    fixture::each("accepted.txt", |migrations| {
+        if let Ok(planned) = apply(migrations) {
+            let text = serde_json::to_string(&planned.schema).unwrap();
+            let again: Schema = serde_json::from_str(&text).unwrap();
+            assert_eq!(again, planned.schema);
+        }
+    });
+}
