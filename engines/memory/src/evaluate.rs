@@ -113,14 +113,15 @@ fn holds(op: Comparison, order: Ordering) -> bool {
 
 /// In nothing is false, even for NULL: PostgreSQL's `= ANY ('{}')`.
 fn is_in(left: &Value, values: &[Value]) -> Truth {
-    let equals = |right: &Value| known(left, right, |l, r| l.compare(r).is_eq());
-    values
-        .iter()
-        .fold(Some(false), |found, right| match (found, equals(right)) {
-            (Some(true), _) | (_, Some(true)) => Some(true),
-            (Some(false), Some(false)) => Some(false),
-            _ => None,
-        })
+    let mut found = Some(false);
+    for right in values {
+        match known(left, right, |l, r| l.compare(r).is_eq()) {
+            Some(true) => return Some(true),
+            Some(false) => {}
+            None => found = None,
+        }
+    }
+    found
 }
 
 fn is(value: &Value, what: Is) -> bool {

@@ -78,11 +78,6 @@ impl TableState {
         self.bytes
     }
 
-    /// How many rows it has.
-    pub(crate) fn len(&self) -> usize {
-        self.rows.size()
-    }
-
     /// A row's primary key.
     pub(crate) fn key_of(&self, row: &Row) -> Key {
         Key::of(&self.def.primary_key.columns, row)

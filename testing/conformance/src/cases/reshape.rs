@@ -1,0 +1,377 @@
+//! Changes of the schema.
+
+use crate::fixture::bench::{Bench, insert, refused};
+use crate::fixture::query::{SelectExt, eq, select};
+use crate::fixture::schema::{TableBuilder, table};
+use crate::{row, rows};
+use pando_model::column::ColumnType::*;
+use pando_model::engine::{Read, SchemaChange, Write};
+use pando_model::error::EngineError;
+use pando_model::expr::{BinaryOp, Expr};
+use pando_model::schema::{ColumnSource, SchemaStep, Table};
+use pando_model::value::Value;
+use std::sync::Arc;
+
+fn plain() -> TableBuilder {
+    table("t")
+        .column("id", Integer)
+        .column("v", Text)
+        .key(&["id"])
+}
+
+async fn filled(bench: &mut Bench) -> Arc<Table> {
+    let t = plain().build();
+    bench.create(&[&t]).await;
+    bench.insert(&t, rows![[1, "a"], [2, "b"], [3, ()]]).await;
+    t
+}
+
+fn alter(from: &Arc<Table>, to: &Arc<Table>, columns: Vec<ColumnSource>) -> SchemaStep {
+    SchemaStep::AlterTable {
+        from: from.clone(),
+        to: to.clone(),
+        columns,
+    }
+}
+
+fn kept(count: usize) -> Vec<ColumnSource> {
+    (0..count).map(ColumnSource::Column).collect()
+}
+
+pub(crate) async fn tables_come_and_go(mut bench: Bench) {
+    let t = filled(&mut bench).await;
+    bench
+        .apply(vec![SchemaStep::DropTable(t.clone())])
+        .await
+        .expect("drop");
+    let wider = plain().column("w", Integer).build();
+    bench.create(&[&wider]).await;
+    assert_eq!(
+        bench.rows(select(&wider, &["id"])).await,
+        rows![],
+        "no row came back"
+    );
+    bench.insert(&wider, rows![[1, "a", 7]]).await;
+}
+
+pub(crate) async fn plans_for_another_schema_are_turned_away(mut bench: Bench) {
+    let t = filled(&mut bench).await;
+    let current = bench.version;
+    assert_eq!(
+        bench
+            .engine()
+            .fetch_schema_version()
+            .await
+            .expect("version"),
+        current
+    );
+    for version in [current - 1, current + 1] {
+        let read = Read {
+            schema_version: version,
+            tree: select(&t, &["id"]).tree(),
+            count: false,
+        };
+        let write = Write {
+            schema_version: version,
+            changes: vec![insert(&t, rows![[9, "z"]])],
+            receipt: None,
+            finish: Box::new(|_| Ok(Vec::new())),
+        };
+        let change = SchemaChange {
+            from_version: version,
+            to_version: version + 1,
+            steps: vec![SchemaStep::DropTable(t.clone())],
+            record: Vec::new(),
+        };
+        let engine = bench.engine();
+        for error in [
+            engine.read(read).await.map(drop).expect_err("read"),
+            engine.write(write).await.map(drop).expect_err("write"),
+            engine.apply(change).await.map(drop).expect_err("apply"),
+        ] {
+            assert!(
+                matches!(error, EngineError::SchemaChanged { current: told } if told == current),
+                "{error:?}"
+            );
+        }
+    }
+    assert_eq!(bench.rows(select(&t, &["id"])).await.len(), 3);
+}
+
+pub(crate) async fn a_column_is_added_with_its_default(mut bench: Bench) {
+    let t = filled(&mut bench).await;
+    let wider = table("t")
+        .column("id", Integer)
+        .column("v", Text)
+        .required("n", Integer)
+        .column("o", Text)
+        .key(&["id"])
+        .index("t_n", &["n"])
+        .build();
+    let mut columns = kept(2);
+    columns.push(ColumnSource::Value(Value::Int(7)));
+    columns.push(ColumnSource::Value(Value::Null));
+    bench
+        .apply(vec![alter(&t, &wider, columns)])
+        .await
+        .expect("alter");
+    assert_eq!(
+        bench.rows(select(&wider, &["id", "v", "n", "o"])).await,
+        rows![[1, "a", 7, ()], [2, "b", 7, ()], [3, (), 7, ()]]
+    );
+    bench.insert(&wider, rows![[4, "d", 8, "x"]]).await;
+    let found = select(&wider, &["id"]).filter(eq(&wider, "n", 8));
+    assert_eq!(bench.rows(found).await, rows![[4]]);
+    assert_eq!(
+        bench
+            .refusal(insert(&wider, rows![[5, "e", (), ()]]))
+            .await
+            .code,
+        "23502"
+    );
+}
+
+pub(crate) async fn columns_are_dropped_and_renamed(mut bench: Bench) {
+    let wide = table("t")
+        .column("a", Text)
+        .column("id", Integer)
+        .column("b", Integer)
+        .key(&["id"])
+        .build();
+    bench.create(&[&wide]).await;
+    bench.insert(&wide, rows![["x", 1, 10], ["y", 2, 20]]).await;
+    let narrow = table("t")
+        .column("key", Integer)
+        .column("b", Integer)
+        .key(&["key"])
+        .build();
+    let columns = vec![ColumnSource::Column(1), ColumnSource::Column(2)];
+    bench
+        .apply(vec![alter(&wide, &narrow, columns)])
+        .await
+        .expect("alter");
+    assert_eq!(
+        bench.rows(select(&narrow, &["key", "b"])).await,
+        rows![[1, 10], [2, 20]]
+    );
+    let found = select(&narrow, &["b"]).filter(eq(&narrow, "key", 2));
+    assert_eq!(bench.rows(found).await, rows![[20]]);
+}
+
+pub(crate) async fn a_table_is_renamed_with_its_rows(mut bench: Bench) {
+    let t = filled(&mut bench).await;
+    let renamed = table("renamed")
+        .column("id", Integer)
+        .column("v", Text)
+        .key(&["id"])
+        .build();
+    bench
+        .apply(vec![alter(&t, &renamed, kept(2))])
+        .await
+        .expect("alter");
+    assert_eq!(
+        bench.rows(select(&renamed, &["v"])).await,
+        rows![["a"], ["b"], [()]]
+    );
+    bench.create(&[&t]).await;
+    assert_eq!(
+        bench.rows(select(&t, &["v"])).await,
+        rows![],
+        "the name is free"
+    );
+}
+
+pub(crate) async fn a_new_constraint_is_refused_while_rows_break_it(mut bench: Bench) {
+    let t = filled(&mut bench).await;
+    let not_b = Expr::Binary(
+        BinaryOp::Ne,
+        Box::new(Expr::Column(1)),
+        Box::new(Expr::Literal(Text, Some("b".into()))),
+    );
+    let required = table("t")
+        .column("id", Integer)
+        .required("v", Text)
+        .key(&["id"])
+        .build();
+    let checked = plain().check("t_v_check", not_b).build();
+    let dangling = plain()
+        .column("r", Integer)
+        .references(&["r"], "place", &["id"])
+        .build();
+    let place = table("place")
+        .column("id", Integer)
+        .reference()
+        .key(&["id"])
+        .build();
+    bench.create(&[&place]).await;
+    let mut with_place = kept(2);
+    with_place.push(ColumnSource::Value(Value::Int(1)));
+    for (to, columns, code) in [
+        (&required, kept(2), "23502"),
+        (&checked, kept(2), "23514"),
+        (&dangling, with_place.clone(), "23503"),
+    ] {
+        let refusal = refused(bench.apply(vec![alter(&t, to, columns)]).await);
+        assert_eq!(refusal.code, code, "{refusal}");
+        assert_eq!(
+            bench.rows(select(&t, &["v"])).await,
+            rows![["a"], ["b"], [()]]
+        );
+    }
+    bench.insert(&place, rows![[1]]).await;
+    bench
+        .apply(vec![alter(&t, &dangling, with_place)])
+        .await
+        .expect("alter");
+    assert_eq!(
+        bench
+            .refusal(insert(&dangling, rows![[9, "z", 2]]))
+            .await
+            .code,
+        "23503"
+    );
+    let gone = crate::fixture::bench::delete(&place, pando_model::plan::Filter::Const(true));
+    assert_eq!(bench.refusal(gone).await.code, "23503");
+}
+
+pub(crate) async fn a_unique_index_is_refused_while_rows_break_it(mut bench: Bench) {
+    let t = filled(&mut bench).await;
+    bench.insert(&t, rows![[4, "b"], [5, ()]]).await;
+    let unique = plain().unique(&["v"]).build();
+    let create = || SchemaStep::CreateIndex {
+        table: unique.clone(),
+        name: "t_v_key".into(),
+    };
+    let refusal = refused(bench.apply(vec![create()]).await);
+    assert_eq!(refusal.code, "23505");
+    let whole = refused(bench.apply(vec![alter(&t, &unique, kept(2))]).await);
+    assert_eq!(whole.code, "23505");
+    bench.insert(&t, rows![[6, "b"]]).await;
+    bench
+        .change(crate::fixture::bench::delete(&t, eq(&t, "v", "b")))
+        .await;
+    bench.insert(&t, rows![[2, "b"]]).await;
+    bench.apply(vec![create()]).await.expect("create the index");
+    let refusal = bench.refusal(insert(&unique, rows![[7, "b"]])).await;
+    assert_eq!(
+        refusal.details.as_deref(),
+        Some("Key (v)=(b) already exists.")
+    );
+    bench.insert(&unique, rows![[7, ()]]).await;
+    let drop = SchemaStep::DropIndex {
+        table: unique,
+        name: "t_v_key".into(),
+    };
+    bench.apply(vec![drop]).await.expect("drop the index");
+    bench.insert(&t, rows![[8, "b"]]).await;
+}
+
+pub(crate) async fn an_index_changes_no_answer(mut bench: Bench) {
+    let t = filled(&mut bench).await;
+    let read = |t: &Arc<Table>| {
+        let by_value = select(t, &["id"]).desc("v");
+        let found = select(t, &["id"]).filter(eq(t, "v", "b"));
+        (by_value, found)
+    };
+    let (by_value, found) = read(&t);
+    let before = (bench.rows(by_value).await, bench.rows(found).await);
+    let indexed = plain().index("t_v", &["v"]).build();
+    let create = SchemaStep::CreateIndex {
+        table: indexed.clone(),
+        name: "t_v".into(),
+    };
+    bench.apply(vec![create]).await.expect("create");
+    let (by_value, found) = read(&indexed);
+    assert_eq!(
+        (bench.rows(by_value).await, bench.rows(found).await),
+        before
+    );
+    let drop = SchemaStep::DropIndex {
+        table: indexed,
+        name: "t_v".into(),
+    };
+    bench.apply(vec![drop]).await.expect("drop");
+    let (by_value, found) = read(&t);
+    assert_eq!(
+        (bench.rows(by_value).await, bench.rows(found).await),
+        before
+    );
+}
+
+pub(crate) async fn the_record_is_written_in_the_same_transaction(mut bench: Bench) {
+    let record = table("_pando_record")
+        .column("version", Bigint)
+        .column("what", Text)
+        .key(&["version"])
+        .build();
+    let change = |from, steps, row| SchemaChange {
+        from_version: from,
+        to_version: from + 1,
+        steps,
+        record: vec![insert(&record, vec![row])],
+    };
+    let engine = bench.engine();
+    let first = change(
+        0,
+        vec![SchemaStep::CreateTable(record.clone())],
+        row![1, "record"],
+    );
+    let at = engine.apply(first).await.expect("first");
+    assert_eq!(engine.progress().low, at);
+    let t = plain().build();
+    let doubled = change(
+        1,
+        vec![SchemaStep::CreateTable(t.clone())],
+        row![1, "again"],
+    );
+    assert_eq!(refused(engine.apply(doubled).await).code, "23505");
+    assert_eq!(engine.fetch_schema_version().await.expect("version"), 1);
+    let second = change(1, vec![SchemaStep::CreateTable(t.clone())], row![2, "t"]);
+    engine.apply(second).await.expect("second");
+    bench.version = 2;
+    bench.insert(&t, rows![[1, "a"]]).await;
+    assert_eq!(
+        bench.rows(select(&record, &["version", "what"])).await,
+        rows![[1, "record"], [2, "t"]]
+    );
+}
+
+pub(crate) async fn a_failing_step_undoes_all_steps(mut bench: Bench) {
+    let t = filled(&mut bench).await;
+    bench.insert(&t, rows![[4, "b"]]).await;
+    let other = table("other").column("id", Integer).key(&["id"]).build();
+    let unique = plain().unique(&["v"]).build();
+    let steps = vec![
+        SchemaStep::CreateTable(other.clone()),
+        SchemaStep::CreateIndex {
+            table: unique,
+            name: "t_v_key".into(),
+        },
+    ];
+    let before = bench.engine().progress().low;
+    assert_eq!(refused(bench.apply(steps).await).code, "23505");
+    assert_eq!(bench.engine().progress().low, before);
+    bench.create(&[&other]).await;
+    assert_eq!(bench.rows(select(&t, &["id"])).await.len(), 4);
+}
+
+pub(crate) async fn the_schema_outlives_the_engine(mut bench: Bench) {
+    if !bench.capabilities.persistent {
+        return;
+    }
+    let t = filled(&mut bench).await;
+    bench.reopen().await;
+    assert_eq!(
+        bench
+            .engine()
+            .fetch_schema_version()
+            .await
+            .expect("version"),
+        bench.version
+    );
+    assert_eq!(
+        bench.rows(select(&t, &["id", "v"])).await,
+        rows![[1, "a"], [2, "b"], [3, ()]]
+    );
+    bench.insert(&t, rows![[4, "d"]]).await;
+}
