@@ -8,7 +8,7 @@ use pando_store::request::{
 };
 
 /// A read that is being built.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Ask(pub TableRead);
 
 pub fn from(table: &str) -> Ask {

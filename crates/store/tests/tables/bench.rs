@@ -113,6 +113,14 @@ const ROWS: [(&str, &str); 10] = [
     ),
 ];
 
+/// The migration that makes the tables.
+pub fn tables() -> MigrationFile {
+    MigrationFile {
+        name: "0001_tables.sql".into(),
+        sql: TABLES.into(),
+    }
+}
+
 /// A store and what it is asked.
 pub struct Bench {
     pub store: Arc<Store>,
@@ -128,11 +136,7 @@ impl Bench {
         let engine = Arc::new(MemoryEngine::with_clock(&*clock));
         let store = Store::open(engine, clock, config).await.unwrap();
         let bench = Bench { store };
-        let file = MigrationFile {
-            name: "0001_tables.sql".into(),
-            sql: TABLES.into(),
-        };
-        bench.store.migrate(&[file]).await.unwrap();
+        bench.store.migrate(&[tables()]).await.unwrap();
         for (table, rows) in ROWS {
             bench.write(write(Verb::Insert, table, rows)).await.unwrap();
         }

@@ -9,6 +9,7 @@
 )]
 
 mod aggregates;
+mod arbitrary;
 mod ask;
 mod bench;
 mod cursors;

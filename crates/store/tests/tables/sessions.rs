@@ -1,10 +1,13 @@
 use crate::ask::*;
-use crate::bench::Bench;
+use crate::bench::{Bench, tables};
 use pando_model::stamp::Position;
 use pando_store::error::StoreError;
+use pando_store::migrate::MigrationFile;
 use pando_store::request::{Idempotency, TableWrite, Verb};
 use pando_store::session::{Consistency, Session};
 use pando_store::token::Token;
+use pando_store::{Store, StoreConfig};
+use std::sync::Arc;
 
 fn session(at: Position, consistency: Consistency) -> Session {
     Session {
@@ -102,4 +105,33 @@ async fn a_write_that_changes_nothing_is_replayed_too() {
     let again = bench.write(keyed("items", "[]", 1)).await.unwrap();
     assert_eq!(first.body, "[]");
     assert!(again.written.replayed);
+}
+
+#[tokio::test]
+async fn a_plan_made_for_an_older_schema_is_made_anew() {
+    let bench = Bench::new().await;
+    let ask = from("users").filter(eq("id", "1"));
+    bench
+        .check(ask.clone(), r#"[{"id":1,"name":"Angela"}]"#)
+        .await;
+    // Another process on the same engine changes the schema behind this one's back.
+    let other = Store::open(
+        Arc::clone(bench.store.engine()),
+        Arc::clone(bench.store.clock()),
+        StoreConfig::default(),
+    )
+    .await
+    .unwrap();
+    let more = MigrationFile {
+        name: "0002_age.sql".into(),
+        sql: "ALTER TABLE users ADD COLUMN age integer;".into(),
+    };
+    other.migrate(&[tables(), more]).await.unwrap();
+    bench
+        .check(ask, r#"[{"id":1,"name":"Angela","age":null}]"#)
+        .await;
+    let done = write(Verb::Insert, "users", r#"{"id":80,"age":7}"#);
+    bench
+        .written(done, r#"[{"id":80,"name":null,"age":7}]"#)
+        .await;
 }

@@ -248,7 +248,7 @@ async fn a_body_of_too_many_rows_is_refused() {
         ..StoreConfig::default()
     })
     .await;
-    let rows = vec!["{}"; 6].join(",");
+    let rows = ["{}"; 6].join(",");
     bench
         .write_refused(insert("items", &format!("[{rows}]")), "54000")
         .await;

@@ -63,6 +63,12 @@ impl<'a> Payload<'a> {
         Ok(payload)
     }
 
+    /// Whether every row gives a value for a column itself.
+    pub(crate) fn gives(&self, column: ColumnIx) -> bool {
+        let place = self.columns.iter().position(|known| *known == column);
+        place.is_some_and(|place| (0..self.rows).all(|at| self.row(at)[place] != Cell::Missing))
+    }
+
     /// One row's cells, in the order of `columns`.
     pub(crate) fn row(&self, at: usize) -> &[Cell<'a>] {
         let width = self.columns.len();

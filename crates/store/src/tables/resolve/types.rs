@@ -8,6 +8,9 @@ use pando_model::error::Refusal;
 pub(crate) fn type_named(name: &str) -> Result<ColumnType, Refusal> {
     let plain = name.trim().trim_matches('"').to_ascii_lowercase();
     if let Some(inner) = plain.strip_suffix("[]") {
+        if inner.ends_with(']') {
+            return Err(refusals::unknown_type(name));
+        }
         return Ok(ColumnType::Array(Box::new(type_named(inner)?)));
     }
     if let Some(limit) = plain
@@ -69,7 +72,14 @@ mod tests {
         ] {
             assert_eq!(type_named(name).unwrap().to_string(), expected);
         }
-        for name in ["", "money", "numeric(0)", "numeric(3,x)", "text;drop"] {
+        for name in [
+            "",
+            "money",
+            "numeric(0)",
+            "numeric(3,x)",
+            "text;drop",
+            "int[][]",
+        ] {
             assert_eq!(type_named(name).unwrap_err().code, "42704", "{name}");
         }
     }

@@ -140,12 +140,9 @@ async fn insert(
     if rows.is_empty() {
         return Ok((None, None));
     }
-    let named = table
-        .shard_key
-        .iter()
-        .all(|ix| payload.columns.contains(ix));
+    let named = |ix: &ColumnIx| payload.gives(*ix);
     let keyed = match rows.as_slice() {
-        [only] if named => Some(only.clone()),
+        [only] if table.shard_key.iter().all(named) => Some(only.clone()),
         _ => None,
     };
     let insert = Insert {
