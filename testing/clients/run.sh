@@ -99,7 +99,7 @@ suite_js() {
 }
 
 suite_python() {
-  (cd "$here/python" && "$venv/bin/python" -B -m pytest test_postgrest.py)
+  (cd "$here/python" && "$venv/bin/python" -B -m pytest test_postgrest.py test_connection.py)
 }
 
 suite_injection() {

@@ -148,7 +148,7 @@ const elsewhere = [
         .update({ labels: ['a,b', '', null, '"q"'], doc: { z: [true, null], a: 'é' }, raw: null, amount: '1.10' })
         .eq('ok', true)
         .select('labels, doc, raw, amount::text'),
-    data: [{ labels: ['a,b', '', null, '"q"'], doc: { a: 'é', z: [true, null] }, raw: null, amount: '1.10' }],
+    data: [{ labels: ['a,b', '', null, '"q"'], doc: { a: 'é', z: [true, null] }, raw: null, amount: '1.1' }],
     writes: ['samples'],
   },
 ]
