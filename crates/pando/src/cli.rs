@@ -7,7 +7,7 @@ mod admin;
 mod transfer;
 
 pub use admin::{BenchArgs, ConfigCommand, GenerateCommand, KeysCommand, Workload};
-pub use transfer::{ExportArgs, ImportArgs, OnError, Target};
+pub use transfer::{ExportArgs, ImportArgs, OnError};
 
 use crate::config::Sources;
 use clap::{Args, Parser, Subcommand};

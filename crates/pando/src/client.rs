@@ -240,6 +240,21 @@ impl fmt::Debug for Client {
     }
 }
 
+/// A name as one segment or value of a URL.
+pub fn encoded(text: &str) -> String {
+    use std::fmt::Write as _;
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
+}
+
 async fn start<T>(io: T) -> anyhow::Result<SendRequest<Full<Bytes>>>
 where
     T: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,

@@ -1,11 +1,20 @@
 //! What commands do: each file is one command, or a family of them.
 
+pub mod backup;
+mod bench;
 mod config;
+mod doctor;
+mod export;
 mod generate;
+mod keys;
+pub mod migrate;
+mod serve;
+mod status;
 
 use crate::cli::{Cli, Command};
 use crate::config::{Loaded, Sources};
 use crate::report::Report;
+use crate::{import, logging};
 use anyhow::Context as _;
 use std::future::Future;
 
@@ -36,8 +45,22 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         sources,
         report,
     };
+    if !matches!(cli.command, Command::Serve(_)) {
+        logging::start_quiet();
+    }
     match cli.command {
-        _ => Ok(()),
+        Command::Serve(args) => block_on(serve::run(args, context)),
+        Command::Migrate(args) => block_on(migrate::run(args, &context)),
+        Command::Import(args) => block_on(import::run(args, &context)),
+        Command::Export(args) => block_on(export::run(args, &context)),
+        Command::Keys(command) => block_on(keys::run(command, &context)),
+        Command::Doctor => block_on(doctor::run(&context)),
+        Command::Status => block_on(status::run(&context)),
+        Command::Generate(_) => block_on(generate::openapi(&context)),
+        Command::Bench(args) => block_on(bench::run(args, &context)),
+        Command::Backup(args) => block_on(backup::run(args, &context)),
+        Command::Restore(args) => backup::restore(&args, &context),
+        Command::Config(_) => Ok(()),
     }
 }
 

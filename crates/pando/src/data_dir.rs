@@ -6,11 +6,13 @@
 //! | `root.key` | a key with all scopes, mode 0600; the store holds only its hash |
 //! | `lock` | held (flock) by the process that has the data open; its pid |
 //! | `server.json` | where the server that holds the lock listens |
+//! | `imports/` | how far imports through a server have got |
 //!
 //! The lock goes with its process, however it ends, so nothing stale can block.
 
 use crate::failure::fail;
 use anyhow::Context;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Write};
@@ -127,12 +129,33 @@ impl DataDir {
         Some(text.trim().to_owned()).filter(|key| !key.is_empty())
     }
 
+    /// A small document that a command keeps: `FOLDER/NAME.json`.
+    pub fn read_json<T: DeserializeOwned>(&self, folder: &str, name: &str) -> Option<T> {
+        let text = fs::read(self.path.join(folder).join(format!("{name}.json"))).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+
+    /// Keeps a small document, whole or not at all.
+    pub fn write_json<T: Serialize>(
+        &self,
+        folder: &str,
+        name: &str,
+        document: &T,
+    ) -> anyhow::Result<()> {
+        DataDir::new(self.path.join(folder)).create()?;
+        self.replace(
+            &format!("{folder}/{name}.json"),
+            &serde_json::to_vec(document)?,
+        )
+    }
+
     fn read_server_file(&self) -> Option<ServerFile> {
         let text = fs::read(self.path.join("server.json")).ok()?;
         serde_json::from_slice(&text).ok()
     }
 
     fn replace(&self, name: &str, content: &[u8]) -> anyhow::Result<()> {
+        let target = self.path.join(name);
         let temporary = self.path.join(format!("{name}.new"));
         match fs::remove_file(&temporary) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
@@ -145,9 +168,9 @@ impl DataDir {
             .open(&temporary)?;
         file.write_all(content)?;
         file.sync_all()?;
-        fs::rename(&temporary, self.path.join(name))?;
+        fs::rename(&temporary, &target)?;
         // The name is durable when its folder is.
-        File::open(&self.path)?.sync_all()?;
+        File::open(target.parent().unwrap_or(&self.path))?.sync_all()?;
         Ok(())
     }
 

@@ -4,14 +4,19 @@
 //! together in [`parts`] and started by [`roles`]; nothing else knows which engine
 //! is behind the store.
 
+mod access;
 mod cli;
 mod client;
 mod commands;
 mod config;
+mod control;
 mod data_dir;
 mod failure;
+mod import;
 mod logging;
+mod parts;
 mod report;
+mod roles;
 mod signals;
 
 use clap::Parser;

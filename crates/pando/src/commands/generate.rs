@@ -1,9 +1,13 @@
 //! `pando generate`: files for other tools, on standard output.
 
+use super::Context;
+use crate::access::{self, Access};
 use crate::cli::{Cli, GenerateCommand};
 use crate::config::reference;
+use crate::failure::fail;
 use crate::report::Report;
 use clap::CommandFactory;
+use http::Method;
 
 /// Whether a command needs neither configuration nor data.
 pub fn is_offline(command: GenerateCommand) -> bool {
@@ -20,6 +24,24 @@ pub fn run_offline(command: GenerateCommand, report: Report) -> anyhow::Result<(
             clap_complete::generate(shell, &mut Cli::command(), "pando", &mut out);
             report.file(&String::from_utf8_lossy(&out))
         }
-        GenerateCommand::Openapi => Ok(()),
+        GenerateCommand::Openapi => fail("the OpenAPI document needs a schema").err(),
     }
+}
+
+/// Writes the OpenAPI document of the schema that is in force.
+pub async fn openapi(context: &Context) -> anyhow::Result<()> {
+    let document = match access::open(context).await? {
+        Access::Server(server) => {
+            let path = "/openapi.json";
+            server.client.call(Method::GET, path, None).await?
+        }
+        Access::Store(open) => {
+            let document = pando_web::describe(&open.store().schema());
+            open.close().await?;
+            document
+        }
+    };
+    let mut text = serde_json::to_string_pretty(&document)?;
+    text.push('\n');
+    context.report.file(&text)
 }

@@ -32,7 +32,7 @@ pub fn faults(config: &Config) -> Vec<(&'static str, String)> {
     faults
 }
 
-fn positive(config: &Config) -> [(&'static str, u64); 14] {
+fn positive(config: &Config) -> [(&'static str, u64); 15] {
     let limits = &config.limits;
     let millis = |duration: super::units::Duration| {
         u64::try_from(duration.get().as_millis()).unwrap_or(u64::MAX)
@@ -40,6 +40,7 @@ fn positive(config: &Config) -> [(&'static str, u64); 14] {
     [
         ("limits.max_body", limits.max_body.bytes()),
         ("limits.max_headers", limits.max_headers.into()),
+        ("limits.max_header_bytes", limits.max_header_bytes.bytes()),
         ("limits.max_uri", limits.max_uri.bytes()),
         ("limits.max_rows", limits.max_rows),
         ("limits.max_filters", limits.max_filters.into()),

@@ -35,7 +35,9 @@ pub fn merged(old: &Config, new: &Config) -> Config {
     Config {
         auth: new.auth.clone(),
         cors: new.cors.clone(),
-        tls: new.tls.clone(),
+        // Turning encryption on or off takes other listeners; other files do too, for they
+        // are read again under the names they had.
+        tls: old.tls.clone(),
         log: super::Log {
             level: new.log.level.clone(),
             ..old.log.clone()
@@ -72,8 +74,6 @@ mod tests {
         new.auth.required = true;
         new.cors.origins = vec!["https://a.example".to_owned()];
         new.cors.max_age = super::super::units::Duration::seconds(1);
-        new.tls.cert = Some("c.pem".into());
-        new.tls.key = Some("k.pem".into());
         new.log.level = "debug".to_owned();
         let taken = difference(&old, &new);
         assert_eq!(taken.waiting, Vec::<String>::new());

@@ -76,6 +76,8 @@ pub struct Limits {
     pub max_body: ByteSize,
     /// The most headers of one request.
     pub max_headers: u32,
+    /// All headers of one request together.
+    pub max_header_bytes: ByteSize,
     /// The longest path and query together (414).
     pub max_uri: ByteSize,
     /// The most rows of one answer; a cut is said in `Pando-Truncated`.
@@ -104,11 +106,11 @@ pub struct Limits {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tls {
-    /// The certificate and its chain, PEM. Read again on reload.
-    #[schemars(extend("x-reload" = true, "x-path" = true))]
+    /// The certificate and its chain, PEM. The file is read again on reload.
+    #[schemars(extend("x-path" = true))]
     pub cert: Option<PathBuf>,
-    /// Its private key, PEM. Read again on reload.
-    #[schemars(extend("x-reload" = true, "x-path" = true))]
+    /// Its private key, PEM. The file is read again on reload.
+    #[schemars(extend("x-path" = true))]
     pub key: Option<PathBuf>,
 }
 
@@ -215,6 +217,7 @@ impl Default for Limits {
         Limits {
             max_body: ByteSize::mib(16),
             max_headers: 100,
+            max_header_bytes: ByteSize::kib(64),
             max_uri: ByteSize::kib(32),
             max_rows: 1_000,
             max_filters: 100,

@@ -1,0 +1,114 @@
+//! How a command gets at the data: through the server that holds the data
+//! directory, or, where none does, by opening the store itself.
+
+use crate::client::Client;
+use crate::commands::Context;
+use crate::config::EngineKind;
+use crate::data_dir::{DataDir, Held, Lock};
+use crate::failure::fail;
+use crate::parts;
+use pando_store::Store;
+use std::sync::Arc;
+
+/// The variable that a key is read from.
+const KEY_VARIABLE: &str = "PANDO_KEY";
+
+/// A way to the data.
+pub enum Access {
+    /// Through a server.
+    Server(Server),
+    /// The store is open in this process.
+    Store(Open),
+}
+
+/// A server that holds the data directory.
+pub struct Server {
+    /// Speaks to it, with a key.
+    pub client: Client,
+    /// Where it listens.
+    pub url: String,
+    /// Its data directory.
+    pub dir: DataDir,
+}
+
+/// A store that is open in this process.
+pub struct Open {
+    store: Arc<Store>,
+    _lock: Lock,
+}
+
+/// Opens the data, and makes it where there is none.
+pub async fn open(context: &Context) -> anyhow::Result<Access> {
+    let config = &context.loaded.config;
+    let dir = DataDir::new(&config.data_dir);
+    dir.create()?;
+    let lock = match dir.lock()? {
+        Ok(lock) => lock,
+        Err(held) => return server(context, dir, &held).map(Access::Server),
+    };
+    if config.store.engine == EngineKind::Memory {
+        return fail("the memory engine keeps its data in the server, and none is running")
+            .hint("start one: pando serve")
+            .err();
+    }
+    let store = parts::open_store(config, &dir).await?;
+    Ok(Access::Store(Open { store, _lock: lock }))
+}
+
+/// Opens the data that is there; a data directory without data is refused.
+pub async fn open_existing(context: &Context) -> anyhow::Result<Access> {
+    let dir = DataDir::new(&context.loaded.config.data_dir);
+    if !dir.path().exists() {
+        return fail(format!("there is no data in {}", dir.path().display()))
+            .hint("name the folder with --data-dir, or begin with `pando serve`")
+            .err();
+    }
+    open(context).await
+}
+
+/// The key that requests carry.
+pub fn key(dir: &DataDir) -> Option<String> {
+    std::env::var(KEY_VARIABLE)
+        .ok()
+        .filter(|key| !key.is_empty())
+        .or_else(|| dir.read_root_key())
+}
+
+/// Who holds the data directory, as people are told.
+pub fn holder(held: &Held) -> String {
+    match held.pid {
+        Some(pid) => format!("process {pid}"),
+        None => "another process".to_owned(),
+    }
+}
+
+impl Open {
+    /// The store.
+    pub fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// Finishes what was accepted, and gives the data directory up.
+    pub async fn close(self) -> anyhow::Result<()> {
+        Ok(self.store.close().await?)
+    }
+}
+
+fn server(context: &Context, dir: DataDir, held: &Held) -> anyhow::Result<Server> {
+    let Some(server) = &held.server else {
+        return fail(format!(
+            "{} has the data in {} open, and is not serving",
+            holder(held),
+            dir.path().display()
+        ))
+        .hint("wait until it is done, or stop it")
+        .err();
+    };
+    let key = key(&dir);
+    let certificate = context.loaded.config.tls.cert.as_deref();
+    Ok(Server {
+        client: Client::new(&server.url, key.as_deref(), certificate)?,
+        url: server.url.clone(),
+        dir,
+    })
+}

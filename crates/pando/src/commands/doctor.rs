@@ -1,0 +1,183 @@
+//! `pando doctor`: what would go wrong on this machine, each with the way to mend it.
+
+mod machine;
+
+use super::Context;
+use crate::access;
+use crate::client::Client;
+use crate::config::EngineKind;
+use crate::data_dir::DataDir;
+use crate::failure::fail;
+use crate::parts;
+use crate::report::columns;
+use http::Method;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// As it should be.
+    Ok,
+    /// It works, and not as well as it could.
+    Warn,
+    /// It does not work, or loses data some day.
+    Fail,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, Serialize)]
+pub struct Finding {
+    /// What.
+    pub check: &'static str,
+    /// How it is.
+    pub severity: Severity,
+    /// What was found.
+    pub message: String,
+    /// The line to change, or the command to run.
+    pub mend: Option<String>,
+}
+
+impl Finding {
+    /// A finding without a way to mend it.
+    pub fn new(check: &'static str, severity: Severity, message: impl Into<String>) -> Finding {
+        Finding {
+            check,
+            severity,
+            message: message.into(),
+            mend: None,
+        }
+    }
+
+    /// The same finding, with the way to mend it.
+    #[must_use]
+    pub fn mend(mut self, mend: impl Into<String>) -> Finding {
+        self.mend = Some(mend.into());
+        self
+    }
+}
+
+/// Carries out `pando doctor`.
+pub async fn run(context: &Context) -> anyhow::Result<()> {
+    let config = &context.loaded.config;
+    let dir = DataDir::new(&config.data_dir);
+    let mut findings = vec![configuration(context)];
+    findings.extend(exposure(context));
+    findings.extend(machine::findings(config, &dir));
+    findings.extend(integrity(context, &dir).await);
+    let worst = |severity| findings.iter().filter(|f| f.severity == severity).count();
+    let (failed, warned) = (worst(Severity::Fail), worst(Severity::Warn));
+    let answer = json!({ "findings": findings, "failed": failed, "warned": warned });
+    context.report.answer(&answer, |_| text(&findings))?;
+    match failed {
+        0 => Ok(()),
+        n => fail(format!("{n} of {} findings must be mended", findings.len())).err(),
+    }
+}
+
+fn configuration(context: &Context) -> Finding {
+    let file = match &context.loaded.file {
+        Some(file) => format!("{} is right", file.display()),
+        None => "no file; everything at its default".to_owned(),
+    };
+    Finding::new("configuration", Severity::Ok, file)
+}
+
+fn exposure(context: &Context) -> Vec<Finding> {
+    let config = &context.loaded.config;
+    let open = config
+        .listen
+        .addresses()
+        .iter()
+        .any(|at| !at.ip().is_loopback());
+    let mut findings = Vec::new();
+    if open && config.tls.cert.is_none() {
+        findings.push(
+            Finding::new(
+                "encryption",
+                Severity::Warn,
+                "keys and data cross the network in the clear",
+            )
+            .mend("[tls] cert and key, unless a balancer in front encrypts"),
+        );
+    }
+    if config.store.engine == EngineKind::Memory {
+        findings.push(
+            Finding::new(
+                "durability",
+                Severity::Warn,
+                "data is gone when the process ends",
+            )
+            .mend("[store] engine = \"sqlite\""),
+        );
+    }
+    findings
+}
+
+async fn integrity(context: &Context, dir: &DataDir) -> Option<Finding> {
+    if !dir.path().exists() {
+        return None;
+    }
+    let problems = match dir.lock() {
+        Ok(Ok(_lock)) if dir.database().exists() => {
+            let file = dir.database();
+            let checked = tokio::task::spawn_blocking(move || parts::verify_file(&file)).await;
+            match checked {
+                Ok(Ok(problems)) => problems,
+                Ok(Err(error)) => vec![error.to_string()],
+                Err(error) => vec![error.to_string()],
+            }
+        }
+        Ok(Ok(_)) => return None,
+        Ok(Err(held)) => {
+            let url = held.server?.url;
+            let certificate = context.loaded.config.tls.cert.as_deref();
+            let key = access::key(dir);
+            let client = Client::new(&url, key.as_deref(), certificate).ok()?;
+            match client.call(Method::POST, "/admin/v1/verify", None).await {
+                Ok(answer) => problems_of(&answer),
+                Err(error) => vec![format!("the server could not be asked: {error:#}")],
+            }
+        }
+        Err(error) => vec![format!("{error:#}")],
+    };
+    Some(match problems.first() {
+        None => Finding::new("integrity", Severity::Ok, "the data is sound"),
+        Some(first) => Finding::new(
+            "integrity",
+            Severity::Fail,
+            format!("{} problems, the first: {first}", problems.len()),
+        )
+        .mend(format!(
+            "restore the last backup: pando restore FILE --data-dir {} --yes",
+            dir.path().display()
+        )),
+    })
+}
+
+fn problems_of(answer: &Value) -> Vec<String> {
+    let problems = answer["problems"].as_array().into_iter().flatten();
+    problems
+        .map(|problem| problem.as_str().unwrap_or("?").to_owned())
+        .collect()
+}
+
+fn text(findings: &[Finding]) -> String {
+    let rows: Vec<Vec<String>> = findings
+        .iter()
+        .map(|finding| {
+            let mark = match finding.severity {
+                Severity::Ok => "ok",
+                Severity::Warn => "warn",
+                Severity::Fail => "FAIL",
+            };
+            let mut message = finding.message.clone();
+            if let Some(mend) = &finding.mend {
+                message.push_str(&format!("  → {mend}"));
+            }
+            vec![mark.to_owned(), finding.check.to_owned(), message]
+        })
+        .collect();
+    columns(&rows)
+}

@@ -1,0 +1,185 @@
+//! `pando serve`: from the configuration to a server that is ready, and back.
+
+use super::{Context, migrate};
+use crate::access::holder;
+use crate::cli::ServeArgs;
+use crate::config::{Config, EngineKind};
+use crate::control::Control;
+use crate::data_dir::{DataDir, Held, Lock};
+use crate::failure::{self, fail};
+use crate::logging;
+use crate::parts;
+use crate::report::Report;
+use crate::roles::{self, web};
+use crate::signals::{self, Stop};
+use pando_store::Store;
+use pando_web::Admin;
+use serde::Serialize;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How often the store does what is due.
+const MAINTAIN_EVERY: Duration = Duration::from_secs(60);
+
+#[derive(Serialize)]
+struct Ready {
+    url: String,
+    addresses: Vec<SocketAddr>,
+    data_dir: String,
+    root_key: String,
+    engine: EngineKind,
+    pid: u32,
+}
+
+/// Serves until it is told to stop.
+pub async fn run(args: ServeArgs, context: Context) -> anyhow::Result<()> {
+    roles::parse(&args.roles)?;
+    let Context {
+        loaded,
+        sources,
+        report,
+    } = context;
+    let config = loaded.config.clone();
+    let level = logging::start(&config.log)?;
+    // From here on a signal ends what was begun, and does not kill it half-way.
+    let mut stop = Stop::listen()?;
+    let mut hangup = signals::hangup()?;
+    let dir = DataDir::new(&config.data_dir);
+    let lock = take(&dir)?;
+    let listeners = web::bind(&config).await?;
+    let tls = web::load_tls(&config)?;
+    let store = parts::open_store(&config, &dir).await?;
+    if config.store.migrate {
+        migrate::at_start(&store, &config).await?;
+    }
+    let control = Arc::new(Control::new(
+        sources,
+        loaded,
+        Arc::clone(&store),
+        level,
+        tls.clone(),
+    ));
+    let shutdown = watch::Sender::new(false);
+    let mut told = shutdown.subscribe();
+    let inputs = web::Inputs {
+        listeners,
+        tls,
+        store: Arc::clone(&store),
+        admin: Arc::clone(&control) as Arc<dyn Admin>,
+    };
+    let running = web::start(inputs, &config, async move {
+        // The sender lives until the server has stopped.
+        let _ = told.wait_for(|stop| *stop).await;
+    })?;
+    control.attach(Arc::clone(running.web()));
+    announce(&config, &dir, &lock, &running.addresses, report)?;
+    let mut asked = control.stopping();
+    let mut due = tokio::time::interval(MAINTAIN_EVERY);
+    let why = loop {
+        tokio::select! {
+            signal = stop.recv() => break signal,
+            _ = asked.wait_for(|stop| *stop) => break "the admin API",
+            _ = hangup.recv() => {
+                // What came of it is logged, and answered where the admin API asked.
+                let _ = control.reload().await;
+            }
+            _ = due.tick() => maintain(&store).await,
+        }
+    };
+    tracing::info!(by = why, "stopping");
+    tokio::spawn(async move {
+        let signal = stop.recv().await;
+        tracing::warn!(by = signal, "stopping at once");
+        std::process::exit(1);
+    });
+    shutdown.send_replace(true);
+    let drained = running.wait().await;
+    store.close().await?;
+    drop(lock);
+    tracing::info!(cut_off = drained.cut_off, "stopped");
+    Ok(())
+}
+
+fn take(dir: &DataDir) -> anyhow::Result<Lock> {
+    dir.create()?;
+    dir.lock()?.map_err(|held| in_use(dir, &held).into())
+}
+
+fn in_use(dir: &DataDir, held: &Held) -> failure::Failure {
+    let path = dir.path().display();
+    match &held.server {
+        Some(server) => fail(format!(
+            "{} serves the data in {path} already, on {}",
+            holder(held),
+            server.url
+        ))
+        .hint("stop it, or serve another folder with --data-dir"),
+        None => fail(format!("{} has the data in {path} open", holder(held)))
+            .hint("wait until it is done, or serve another folder with --data-dir"),
+    }
+}
+
+async fn maintain(store: &Store) {
+    if let Err(error) = store.maintain().await {
+        tracing::debug!(%error, "could not do what was due");
+    }
+}
+
+fn announce(
+    config: &Config,
+    dir: &DataDir,
+    lock: &Lock,
+    addresses: &[SocketAddr],
+    report: Report,
+) -> anyhow::Result<()> {
+    let scheme = if config.tls.cert.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    let first = addresses
+        .first()
+        .copied()
+        .map_or_else(String::new, reachable);
+    let ready = Ready {
+        url: format!("{scheme}://{first}"),
+        addresses: addresses.to_vec(),
+        data_dir: dir.path().display().to_string(),
+        root_key: dir.root_key().display().to_string(),
+        engine: config.store.engine,
+        pid: std::process::id(),
+    };
+    lock.announce(&ready.url)?;
+    tracing::info!(url = ready.url, data_dir = ready.data_dir, "serving");
+    let open = !config.auth.required && addresses.iter().all(|at| at.ip().is_loopback());
+    report.answer(&ready, |ready| {
+        let kept = match ready.engine {
+            EngineKind::Sqlite => "SQLite, synced before each answer",
+            EngineKind::Memory => "in memory: gone when this process ends",
+        };
+        let keys = if open {
+            "needed only on addresses that are not loopback"
+        } else {
+            "needed for every request"
+        };
+        format!(
+            "Pando {} serves {}\n  data      {} ({kept})\n  root key  {} (keys are {keys})\n",
+            env!("CARGO_PKG_VERSION"),
+            ready.url,
+            ready.data_dir,
+            ready.root_key,
+        )
+    })
+}
+
+/// An address as somebody on this machine writes it.
+fn reachable(address: SocketAddr) -> String {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port()).to_string()
+}

@@ -1,0 +1,109 @@
+//! `pando status`: one screen of the deployment.
+
+use super::Context;
+use crate::access::{self, Access};
+use crate::report::{columns, grouped};
+use http::Method;
+use pando_store::Store;
+use serde_json::{Value, json};
+
+/// Carries out `pando status`.
+pub async fn run(context: &Context) -> anyhow::Result<()> {
+    let mut status = match access::open_existing(context).await? {
+        Access::Server(server) => {
+            let mut status = server
+                .client
+                .call(Method::GET, "/admin/v1/status", None)
+                .await?;
+            status["url"] = server.url.into();
+            status
+        }
+        Access::Store(open) => {
+            let status = of_store(open.store()).await;
+            open.close().await?;
+            status?
+        }
+    };
+    status["data_dir"] = context.loaded.config.data_dir.display().to_string().into();
+    context.report.answer(&status, text)
+}
+
+async fn of_store(store: &Store) -> anyhow::Result<Value> {
+    let engine = store.engine();
+    let (info, progress) = (engine.info(), engine.progress());
+    let statistics = engine.fetch_statistics().await?;
+    let schema = store.schema();
+    Ok(json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "phase": "not running",
+        "shards": [{
+            "number": 0,
+            "engine": { "name": info.name, "version": info.version },
+            "durability": {
+                "synced": info.durability.synced,
+                "copies": info.durability.copies,
+            },
+            "position": { "timeline": progress.high.timeline, "p": progress.high.p },
+            "size_bytes": statistics.size_bytes,
+            "feed_depth": statistics.feed_depth,
+        }],
+        "schema": {
+            "version": schema.version,
+            "tables": schema.tables.keys().collect::<Vec<_>>(),
+        },
+    }))
+}
+
+fn text(status: &Value) -> String {
+    let number = |value: &Value| value.as_u64().map_or_else(|| "–".to_owned(), grouped);
+    let word = |value: &Value| value.as_str().unwrap_or("–").to_owned();
+    let mut rows = vec![vec![
+        format!("pando {}", word(&status["version"])),
+        word(&status["phase"]),
+        word(&status["url"]),
+    ]];
+    if let Some(uptime) = status["uptime_seconds"].as_f64() {
+        let in_flight = number(&status["requests_in_flight"]);
+        rows.push(vec![
+            "up".to_owned(),
+            format!("{uptime:.0} s"),
+            format!("{in_flight} requests under way"),
+        ]);
+    }
+    for shard in status["shards"].as_array().into_iter().flatten() {
+        let position = &shard["position"];
+        let synced = shard["durability"]["synced"] == true;
+        rows.push(vec![
+            format!("shard {}", number(&shard["number"])),
+            format!(
+                "{} {}",
+                word(&shard["engine"]["name"]),
+                word(&shard["engine"]["version"])
+            ),
+            format!(
+                "{} MB, position {}.{}, {}",
+                grouped(shard["size_bytes"].as_u64().unwrap_or(0) / 1_000_000),
+                position["timeline"],
+                position["p"],
+                if synced { "synced" } else { "volatile" },
+            ),
+        ]);
+    }
+    let tables: Vec<&str> = status["schema"]["tables"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    rows.push(vec![
+        "schema".to_owned(),
+        format!("version {}", number(&status["schema"]["version"])),
+        if tables.is_empty() {
+            "no tables yet: write a migration, then `pando migrate`".to_owned()
+        } else {
+            format!("{} tables: {}", tables.len(), tables.join(", "))
+        },
+    ]);
+    rows.push(vec!["data".to_owned(), word(&status["data_dir"])]);
+    columns(&rows)
+}

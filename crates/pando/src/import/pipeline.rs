@@ -1,0 +1,218 @@
+//! The pipeline: one thread reads and cuts, workers prepare, the caller stores.
+//!
+//! Chunks are dealt to the workers in turn and taken from them in the same turn,
+//! which keeps their order without a buffer for sorting. All queues are short:
+//! memory stays bounded by a few chunks for each worker.
+
+use super::chunk::{Fault, Prepared, RawChunk, Records};
+use super::sink::Sink;
+use super::source::{Sources, Stream, located};
+use super::split::{Record, Split};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+use tokio::sync::mpsc;
+
+/// Chunks that wait before and behind each worker.
+const QUEUE: usize = 2;
+/// A chunk is cut when its records hold so many bytes, however few they are.
+const CHUNK_BYTES_MAX: usize = 8 << 20;
+
+/// Where and how the reading begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Cut {
+    /// Records of a chunk at most.
+    pub rows: usize,
+    /// Records that are passed over first.
+    pub skip: u64,
+}
+
+/// Prepared chunks, in order.
+pub struct Pipeline<T> {
+    lanes: Vec<mpsc::Receiver<anyhow::Result<Prepared<T>>>>,
+    next: usize,
+}
+
+/// Starts the threads. They end when their work is done, or when the pipeline is dropped.
+pub fn start<S: Sink>(
+    sources: &Sources,
+    cut: Cut,
+    sink: &Arc<S>,
+) -> anyhow::Result<Pipeline<S::Item>> {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    // One core is the writer's.
+    let workers = cores.saturating_sub(1).clamp(1, 8);
+    let (mut raw_lanes, mut lanes) = (Vec::new(), Vec::new());
+    for n in 0..workers {
+        let (raw_in, raw_out) = sync_channel(QUEUE);
+        let (done_in, done_out) = mpsc::channel(QUEUE);
+        let sink = Arc::clone(sink);
+        thread::Builder::new()
+            .name(format!("import-{n}"))
+            .spawn(move || work(&*sink, &raw_out, &done_in))?;
+        raw_lanes.push(raw_in);
+        lanes.push(done_out);
+    }
+    let sources = sources.clone();
+    thread::Builder::new()
+        .name("import-read".to_owned())
+        .spawn(move || Dealer::new(raw_lanes, cut).run(&sources))?;
+    Ok(Pipeline { lanes, next: 0 })
+}
+
+impl<T> Pipeline<T> {
+    /// The next chunk; `None` behind the last one.
+    pub async fn next(&mut self) -> Option<anyhow::Result<Prepared<T>>> {
+        let lane = self.next % self.lanes.len();
+        self.next += 1;
+        self.lanes[lane].recv().await
+    }
+}
+
+fn work<S: Sink>(
+    sink: &S,
+    raw: &Receiver<anyhow::Result<RawChunk>>,
+    done: &mpsc::Sender<anyhow::Result<Prepared<S::Item>>>,
+) {
+    for chunk in raw {
+        let prepared = chunk.and_then(|chunk| prepare(sink, chunk));
+        if done.blocking_send(prepared).is_err() {
+            return;
+        }
+    }
+}
+
+/// Prepares every record of a chunk; also used again when a chunk was refused.
+pub fn prepare<S: Sink>(sink: &S, raw: RawChunk) -> anyhow::Result<Prepared<S::Item>> {
+    let layout = sink.layout(&raw)?;
+    let mut items = Vec::with_capacity(raw.len());
+    let mut faults: Vec<(usize, Fault)> = Vec::new();
+    for at in 0..raw.len() {
+        match sink.prepare(&layout, &raw, at) {
+            Ok(item) => items.push((at, item)),
+            Err(fault) => faults.push((at, fault)),
+        }
+    }
+    Ok(Prepared { raw, items, faults })
+}
+
+/// Cuts streams into chunks and deals them to the workers.
+struct Dealer {
+    lanes: Vec<SyncSender<anyhow::Result<RawChunk>>>,
+    next: usize,
+    cut: Cut,
+    /// Records seen so far, those passed over included.
+    seen: u64,
+}
+
+/// Nobody takes chunks any more.
+struct Abandoned;
+
+impl Dealer {
+    fn new(lanes: Vec<SyncSender<anyhow::Result<RawChunk>>>, cut: Cut) -> Dealer {
+        Dealer {
+            lanes,
+            next: 0,
+            cut,
+            seen: 0,
+        }
+    }
+
+    fn run(mut self, sources: &Sources) {
+        let mut abandoned = false;
+        let outcome = sources.for_each(&mut |name, stream| {
+            if abandoned {
+                return Ok(());
+            }
+            let mut outcome = Ok(());
+            let dealt = match stream {
+                Stream::Csv(mut records) => {
+                    let header = Arc::new(records.header().clone());
+                    let empty = || Records::Csv(Arc::clone(&header), Vec::new());
+                    self.deal(name, &mut records, &empty, &mut outcome)
+                }
+                Stream::Json(mut values) => self.deal(
+                    name,
+                    &mut values,
+                    &|| Records::Json(Vec::new()),
+                    &mut outcome,
+                ),
+                Stream::Ndjson(mut lines) => self.deal(
+                    name,
+                    &mut lines,
+                    &|| Records::Json(Vec::new()),
+                    &mut outcome,
+                ),
+            };
+            abandoned = dealt.is_err();
+            outcome
+        });
+        if let Err(error) = outcome {
+            // The last word of the pipeline; nobody may be there to hear it.
+            let _ = self.send(Err(error));
+        }
+    }
+
+    fn deal(
+        &mut self,
+        name: &str,
+        records: &mut dyn Split,
+        empty: &dyn Fn() -> Records,
+        outcome: &mut anyhow::Result<()>,
+    ) -> Result<(), Abandoned> {
+        let file: Arc<str> = name.into();
+        let fresh = |first: u64| RawChunk {
+            file: Arc::clone(&file),
+            first,
+            records: empty(),
+            lines: Vec::new(),
+        };
+        let mut chunk = fresh(self.seen);
+        let mut bytes = 0;
+        loop {
+            let (line, record) = match records.next_record() {
+                Ok(Some(record)) => record,
+                Ok(None) => break,
+                Err(error) => {
+                    *outcome = Err(located(name, error));
+                    break;
+                }
+            };
+            self.seen += 1;
+            if self.seen <= self.cut.skip {
+                chunk.first = self.seen;
+                continue;
+            }
+            bytes += match (&mut chunk.records, record) {
+                (Records::Csv(_, rows), Record::Csv(row)) => {
+                    let size = row.as_slice().len();
+                    rows.push(row);
+                    size
+                }
+                (Records::Json(texts), Record::Json(text)) => {
+                    let size = text.len();
+                    texts.push(text);
+                    size
+                }
+                // A splitter gives records of its own kind only.
+                _ => continue,
+            };
+            chunk.lines.push(line);
+            if chunk.len() >= self.cut.rows || bytes >= CHUNK_BYTES_MAX {
+                bytes = 0;
+                let full = std::mem::replace(&mut chunk, fresh(self.seen));
+                self.send(Ok(full))?;
+            }
+        }
+        if chunk.len() > 0 {
+            self.send(Ok(chunk))?;
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, chunk: anyhow::Result<RawChunk>) -> Result<(), Abandoned> {
+        let lane = self.next % self.lanes.len();
+        self.next += 1;
+        self.lanes[lane].send(chunk).map_err(|_| Abandoned)
+    }
+}

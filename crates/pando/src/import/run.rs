@@ -1,0 +1,177 @@
+//! `pando import`: put together, run, and told about.
+
+use super::identity::Identity;
+use super::pipeline::{self, Cut};
+use super::plan::Mapping;
+use super::progress::Progress;
+use super::rejects::Rejects;
+use super::row::RowMaker;
+use super::sink::{Local, Remote, Sink, Tally};
+use super::source::Sources;
+use super::store_chunk::Storing;
+use crate::access::{self, Access};
+use crate::cli::ImportArgs;
+use crate::commands::Context;
+use crate::failure::fail;
+use crate::report::grouped;
+use serde::Serialize;
+use std::sync::Arc;
+
+#[derive(Serialize)]
+struct Imported {
+    target: String,
+    files: Vec<String>,
+    /// Rows stored in all, those before a resumption included.
+    rows: u64,
+    rejected: u64,
+    /// The record that a resumed import began behind.
+    resumed_at: Option<u64>,
+    seconds: f64,
+    rows_per_second: f64,
+}
+
+/// Carries out `pando import`.
+pub async fn run(args: ImportArgs, context: &Context) -> anyhow::Result<()> {
+    let sources = Sources::open(&args.files)?;
+    let mapping = Mapping::new(&args.nulls, &args.maps)?;
+    let target = format!("tables/{}", args.target.table);
+    let mut settings = mapping.settings();
+    let access = access::open(context).await?;
+    if matches!(access, Access::Server(_)) {
+        // A server is sent whole chunks under one key each: they must be cut alike again.
+        settings.push(format!("chunk={}", args.chunk));
+    }
+    let identity = Identity::of(&target, &sources, &settings)?;
+    match access {
+        Access::Store(open) => {
+            let store = Arc::clone(open.store());
+            let table = store.schema().table(&args.target.table).cloned().ok_or_else(|| {
+                fail(format!("there is no table {}", args.target.table))
+                    .hint("make it with a migration, then `pando migrate`; `pando status` lists the tables")
+            })?;
+            let maker = RowMaker::new(table, mapping, store.clock().now_us())?;
+            let sink = Local::new(store, maker, identity.clone(), target);
+            let done = import(args, context, &sources, &identity, sink).await;
+            open.close().await?;
+            done
+        }
+        Access::Server(server) => {
+            let sink = Remote::new(
+                server.client,
+                &args.target.table,
+                mapping,
+                server.dir,
+                identity.clone(),
+                args.resume,
+            )?;
+            import(args, context, &sources, &identity, sink).await
+        }
+    }
+}
+
+async fn import<S: Sink>(
+    args: ImportArgs,
+    context: &Context,
+    sources: &Sources,
+    identity: &Identity,
+    sink: S,
+) -> anyhow::Result<()> {
+    let report = context.report;
+    let target = format!("tables/{}", args.target.table);
+    let before = match (args.resume, sink.fetch_progress(identity).await?) {
+        (true, Some((tally, true))) => {
+            report.remark("this import was finished before; nothing is left to do");
+            return tell(&args, context, tally, Some(tally.records), 0.0, 0);
+        }
+        (true, Some((tally, false))) => Some(tally),
+        (true, None) => {
+            report.remark("no import of these files was broken off; it begins at the first row");
+            None
+        }
+        (false, Some((tally, false))) if tally.written > 0 => {
+            report.remark(&format!(
+                "an import of these files into {target} was broken off behind {} rows; \
+                 --resume would go on there",
+                grouped(tally.written)
+            ));
+            None
+        }
+        (false, _) => None,
+    };
+    let tally = before.unwrap_or_default();
+    let cut = Cut {
+        rows: args.chunk as usize,
+        skip: tally.records,
+    };
+    let sink = Arc::new(sink);
+    let mut pipeline = pipeline::start(sources, cut, &sink)?;
+    let mut progress = Progress::start(sources, report);
+    let mut storing = Storing {
+        sink: &*sink,
+        on_error: args.on_error,
+        rejects: Rejects::open(args.rejects.as_deref(), args.resume, report)?,
+        tally,
+    };
+    let mut outcome = Ok(());
+    while let Some(chunk) = pipeline.next().await {
+        outcome = match chunk {
+            Ok(chunk) => storing.store(chunk).await,
+            Err(error) => Err(error),
+        };
+        if outcome.is_err() {
+            break;
+        }
+        progress.advance(storing.tally.written);
+    }
+    drop(pipeline);
+    let seconds = progress.finish().as_secs_f64();
+    let Storing {
+        rejects,
+        tally: after,
+        ..
+    } = storing;
+    rejects.finish()?;
+    outcome?;
+    sink.finish(after).await?;
+    let stored = after.written - tally.written;
+    tell(
+        &args,
+        context,
+        after,
+        before.map(|tally| tally.records),
+        seconds,
+        stored,
+    )
+}
+
+fn tell(
+    args: &ImportArgs,
+    context: &Context,
+    tally: Tally,
+    resumed_at: Option<u64>,
+    seconds: f64,
+    stored: u64,
+) -> anyhow::Result<()> {
+    let imported = Imported {
+        target: format!("tables/{}", args.target.table),
+        files: args
+            .files
+            .iter()
+            .map(|file| file.display().to_string())
+            .collect(),
+        rows: tally.written,
+        rejected: tally.rejected,
+        resumed_at,
+        seconds,
+        rows_per_second: stored as f64 / seconds.max(0.001),
+    };
+    context.report.answer(&imported, |imported| {
+        format!(
+            "{}: {} rows stored, {} rejected, in {seconds:.1} s ({} rows/s)",
+            imported.target,
+            grouped(imported.rows),
+            grouped(imported.rejected),
+            grouped(imported.rows_per_second as u64),
+        )
+    })
+}

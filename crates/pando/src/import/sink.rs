@@ -1,0 +1,74 @@
+//! Where an import stores: the store of this process, or a server over HTTP.
+
+mod local;
+mod remote;
+
+pub use local::Local;
+pub use remote::Remote;
+
+use super::chunk::{Fault, RawChunk};
+use super::identity::Identity;
+
+/// How much was dealt with once a chunk is committed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Records: the next one is where to go on.
+    pub records: u64,
+    /// Of these, rows that are stored.
+    pub written: u64,
+    /// Of these, rows that were left out.
+    pub rejected: u64,
+}
+
+/// Why rows were not stored.
+#[derive(Debug)]
+pub enum NotStored {
+    /// At least one of them breaks a rule; none is stored.
+    Refused(Fault),
+    /// It cannot go on.
+    Failed(anyhow::Error),
+}
+
+/// Stores rows.
+pub trait Sink: Send + Sync + 'static {
+    /// A record, ready to be stored.
+    type Item: Send + 'static;
+    /// What all records of a chunk share.
+    type Layout;
+
+    /// Looks at a chunk as a whole.
+    fn layout(&self, raw: &RawChunk) -> anyhow::Result<Self::Layout>;
+
+    /// Makes a record ready; on a worker's thread.
+    fn prepare(
+        &self,
+        layout: &Self::Layout,
+        raw: &RawChunk,
+        at: usize,
+    ) -> Result<Self::Item, Fault>;
+
+    /// What is wrong with a record by itself, when its chunk was refused.
+    fn check(&self, item: &Self::Item) -> Option<Fault>;
+
+    /// Stores all of the items and the progress, or nothing.
+    fn commit(
+        &self,
+        items: Vec<Self::Item>,
+        tally: Tally,
+    ) -> impl Future<Output = Result<(), NotStored>> + Send;
+
+    /// Tries to store all of the items and stores nothing; `None` where that is impossible.
+    fn rehearse(
+        &self,
+        items: Vec<Self::Item>,
+    ) -> impl Future<Output = Option<Result<(), NotStored>>> + Send;
+
+    /// How far this import got before, if it is the same.
+    fn fetch_progress(
+        &self,
+        identity: &Identity,
+    ) -> impl Future<Output = anyhow::Result<Option<(Tally, bool)>>> + Send;
+
+    /// Notes that the import is done.
+    fn finish(&self, tally: Tally) -> impl Future<Output = anyhow::Result<()>> + Send;
+}

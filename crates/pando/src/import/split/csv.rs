@@ -1,0 +1,74 @@
+//! CSV with a header line (RFC 4180).
+
+use super::{Record, Split, SplitError, malformed};
+use csv::{ByteRecord, Reader, ReaderBuilder};
+use std::io::Read;
+
+/// The records of a CSV file.
+pub struct CsvRecords<R> {
+    reader: Reader<R>,
+    header: ByteRecord,
+}
+
+impl<R: Read> CsvRecords<R> {
+    /// Reads the header; refuses a file without one.
+    pub fn new(source: R) -> Result<CsvRecords<R>, SplitError> {
+        // Flexible: a record of another width is a bad row, not the end of the file.
+        let mut reader = ReaderBuilder::new()
+            .flexible(true)
+            .buffer_capacity(1 << 16)
+            .from_reader(source);
+        let header = reader.byte_headers().map_err(told)?.clone();
+        if header.is_empty() {
+            return Err(malformed(1, "the file is empty; a header line is needed"));
+        }
+        Ok(CsvRecords { reader, header })
+    }
+
+    /// The names in the header line.
+    pub fn header(&self) -> &ByteRecord {
+        &self.header
+    }
+}
+
+impl<R: Read> Split for CsvRecords<R> {
+    fn next_record(&mut self) -> Result<Option<(u64, Record)>, SplitError> {
+        let mut record = ByteRecord::new();
+        if !self.reader.read_byte_record(&mut record).map_err(told)? {
+            return Ok(None);
+        }
+        let line = record.position().map_or(0, csv::Position::line);
+        Ok(Some((line, Record::Csv(record))))
+    }
+}
+
+fn told(error: csv::Error) -> SplitError {
+    let line = error.position().map_or(0, csv::Position::line);
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => SplitError::Io(error),
+        kind => malformed(line, format!("{kind:?}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_come_with_the_line_they_begin_on() {
+        let text = "a,b\n1,2\n\"x\ny\",3\n\n4\n";
+        let mut records = CsvRecords::new(text.as_bytes()).unwrap();
+        let mut lines = Vec::new();
+        while let Some((line, Record::Csv(record))) = records.next_record().unwrap() {
+            lines.push((line, record.len()));
+        }
+        assert_eq!(lines, [(2, 2), (3, 2), (6, 1)]);
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_first_name() {
+        let records = CsvRecords::new("\u{feff}a,b\n".as_bytes()).unwrap();
+        assert_eq!(records.header(), &ByteRecord::from(vec!["a", "b"]));
+        assert!(CsvRecords::new("".as_bytes()).is_err());
+    }
+}

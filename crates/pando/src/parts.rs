@@ -1,0 +1,102 @@
+//! Parts: the store on the engine that the configuration names. The one file that
+//! knows engines.
+
+use crate::config::{Config, EngineKind};
+use crate::data_dir::DataDir;
+use crate::failure::fail;
+use anyhow::Context;
+use pando_engine_memory::MemoryEngine;
+use pando_engine_sqlite::{SqliteConfig, SqliteEngine};
+use pando_model::clock::SystemClock;
+use pando_model::engine::Engine;
+use pando_model::error::EngineError;
+use pando_store::{Store, StoreConfig};
+use std::path::Path;
+use std::sync::Arc;
+
+pub use pando_engine_sqlite::verify_file;
+
+/// Opens the store. The caller holds the data directory's lock.
+pub async fn open_store(config: &Config, dir: &DataDir) -> anyhow::Result<Arc<Store>> {
+    let engine = open_engine(config, dir).await?;
+    let store = Store::open(engine, Arc::new(SystemClock), store_config(config))
+        .await
+        .context("cannot open the store")?;
+    leave_root_key(&store, dir).await?;
+    Ok(store)
+}
+
+/// Makes a data file from a backup; nothing may be at `target`.
+pub fn restore(backup: &Path, target: &Path) -> anyhow::Result<()> {
+    pando_engine_sqlite::restore(backup, target)
+        .map(|_| ())
+        .map_err(|error| match error {
+            EngineError::Corrupt(reason) => {
+                fail(format!("{} cannot be restored: {reason}", backup.display()))
+                    .hint("take an older backup; `pando backup` writes only verified ones")
+                    .into()
+            }
+            other => anyhow::Error::from(other).context("cannot restore"),
+        })
+}
+
+async fn open_engine(config: &Config, dir: &DataDir) -> anyhow::Result<Arc<dyn Engine>> {
+    match config.store.engine {
+        EngineKind::Memory => Ok(Arc::new(MemoryEngine::new())),
+        EngineKind::Sqlite => {
+            let sqlite = sqlite_config(config, dir);
+            let opened = tokio::task::spawn_blocking(move || SqliteEngine::open(sqlite)).await?;
+            match opened {
+                Ok(engine) => Ok(engine),
+                Err(EngineError::Corrupt(reason)) => fail(format!(
+                    "the data in {} is damaged: {reason}",
+                    dir.database().display()
+                ))
+                .hint(format!(
+                    "restore the last backup: pando restore FILE --data-dir {} --yes\n\
+                     (the damaged file is kept beside it)",
+                    dir.path().display()
+                ))
+                .err(),
+                Err(error) => Err(anyhow::Error::from(error))
+                    .with_context(|| format!("cannot open {}", dir.database().display())),
+            }
+        }
+    }
+}
+
+fn sqlite_config(config: &Config, dir: &DataDir) -> SqliteConfig {
+    let mut sqlite = SqliteConfig::new(dir.database());
+    let store = &config.store;
+    if store.readers > 0 {
+        sqlite.readers = store.readers as usize;
+    }
+    sqlite.max_group = store.max_group as usize;
+    sqlite.queue_depth = store.write_queue as usize;
+    sqlite.reader_cache_bytes = store.page_cache.bytes();
+    sqlite
+}
+
+fn store_config(config: &Config) -> StoreConfig {
+    let limits = &config.limits;
+    StoreConfig {
+        max_rows: limits.max_rows,
+        max_filters: limits.max_filters as usize,
+        max_embed_depth: limits.max_embed_depth as usize,
+        max_columns: limits.max_columns as usize,
+        receipt_ttl: config.store.receipt_ttl.get(),
+        ..StoreConfig::default()
+    }
+}
+
+/// The first start leaves a key with all scopes in the data directory.
+async fn leave_root_key(store: &Store, dir: &DataDir) -> anyhow::Result<()> {
+    let made = store
+        .create_root_key()
+        .await
+        .context("cannot make the root key")?;
+    match made {
+        Some(key) => dir.write_root_key(&key.secret),
+        None => Ok(()),
+    }
+}
