@@ -80,6 +80,19 @@ impl<'a> Param<'a> {
     }
 }
 
+/// An aggregate's result: a numeric keeps the digits that it prints, behind the bytes that
+/// it is ordered by.
+pub(crate) fn result_cell(value: &Value, ty: &ColumnType) -> Owned {
+    match value {
+        Value::Numeric(number) => {
+            let mut bytes = number.to_ordered_bytes();
+            bytes.extend(number.scale().to_be_bytes());
+            Owned::Blob(bytes)
+        }
+        other => Param::of(other, ty).into_owned(),
+    }
+}
+
 /// The type of an array's items; of what is no array, itself.
 pub(crate) fn inner_type(ty: &ColumnType) -> &ColumnType {
     match ty {
@@ -131,10 +144,15 @@ fn blob_value(bytes: &[u8], ty: &ColumnType) -> Result<Option<Value>, Fault> {
     Ok(match ty {
         ColumnType::Uuid => bytes.try_into().ok().map(Value::Uuid),
         ColumnType::Bytea => Some(Value::Bytes(bytes.to_vec())),
-        ColumnType::Numeric { limit } => match Numeric::from_ordered_bytes(bytes) {
+        ColumnType::Numeric { limit } => match Numeric::split_ordered_bytes(bytes) {
             // The bytes are the number's alone; its declared scale is the column's.
-            Some(number) if limit.is_some() => Some(Value::Numeric(number).fit(ty)?),
-            other => other.map(Value::Numeric),
+            Some((number, [])) if limit.is_some() => Some(Value::Numeric(number).fit(ty)?),
+            Some((number, [])) => Some(Value::Numeric(number)),
+            Some((number, scale)) => scale.try_into().ok().map(|scale| {
+                let places = i64::from(u32::from_be_bytes(scale));
+                Value::Numeric(number.rounded(places))
+            }),
+            None => None,
         },
         ColumnType::Array(inner) => array::from_ordered_bytes(inner, bytes).map(Value::Array),
         _ => None,

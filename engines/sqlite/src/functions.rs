@@ -4,7 +4,7 @@
 //! Arguments that stay the same over a statement (patterns, paths, types) are read
 //! once and kept beside it.
 
-use crate::cell::{Param, value_of};
+use crate::cell::{Param, result_cell, value_of};
 use crate::connection::RefusalSlot;
 use crate::fault::Fault;
 use pando_model::aggregate::{Accumulator, AggregateFn};
@@ -247,7 +247,7 @@ impl Aggregate<Option<Running>, Owned> for Exact {
             .accumulator
             .finish()
             .map_err(|refusal: Refusal| told(refusal.into(), &self.refusal))?;
-        Ok(Param::of(&value, &running.result).into_owned())
+        Ok(result_cell(&value, &running.result))
     }
 }
 
