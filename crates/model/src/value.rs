@@ -112,4 +112,4 @@ impl Value {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

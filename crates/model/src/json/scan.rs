@@ -6,9 +6,9 @@ use super::string::unescape;
 use crate::error::Refusal;
 use std::borrow::Cow;
 
-/// How deep arrays and objects may lie in each other: no thread's stack overflows,
-/// and no honest document comes near.
-pub(super) const DEPTH_MAX: usize = 512;
+/// How deep arrays and objects may lie in each other, as in serde_json: a thread's stack of
+/// 2 MiB holds it many times over, and no honest document comes near.
+pub(super) const DEPTH_MAX: usize = 128;
 
 /// Why a text is not JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
