@@ -17,6 +17,12 @@ use sqlparser::ast::{
 /// Applies the operations of an ALTER TABLE in their order.
 pub(super) fn alter(draft: &mut Draft, alter: &ast::AlterTable, near: Place) -> Result<()> {
     let at = Place::of_name(&alter.name, near);
+    if alter.location.is_some() || alter.on_cluster.is_some() || alter.table_type.is_some() {
+        return Err(Fault::new(
+            at,
+            "a clause of this ALTER TABLE is not supported",
+        ));
+    }
     if !draft.has(&alter.name, near)? && alter.if_exists {
         return Ok(());
     }

@@ -102,7 +102,10 @@ pub(super) fn describe(
     for option in declared.options {
         let given = option.name.as_ref();
         match &option.option {
-            ColumnOption::Null | ColumnOption::NotNull | ColumnOption::PrimaryKey(_) => {}
+            ColumnOption::Null | ColumnOption::NotNull => {}
+            ColumnOption::PrimaryKey(key) => {
+                constraint::refuse_key_forms(&key.include, key.characteristics.as_ref(), at)?;
+            }
             ColumnOption::Default(expr) => {
                 let column = &made.table.columns[ix];
                 if column.default.is_some() {

@@ -9,7 +9,7 @@ use super::names::{fold, made_up, new_name, quoted, unqualified};
 use pando_model::schema::{Check, ColumnIx, ForeignKey, ReferentialAction, Unique};
 use sqlparser::ast::{
     self, ConstraintCharacteristics, ConstraintReferenceMatchKind, DeferrableInitial, Ident,
-    IndexColumn, NullsDistinctOption, TableConstraint,
+    IndexColumn, IndexOption, IndexType, NullsDistinctOption, TableConstraint,
 };
 
 /// PostgreSQL's limit.
@@ -27,6 +27,12 @@ pub(super) fn add(
         TableConstraint::Unique(unique) => {
             let at = first_place(&unique.columns, near);
             refuse_key_forms(&unique.include, unique.characteristics.as_ref(), at)?;
+            refuse_index_forms(
+                unique.index_name.as_ref(),
+                unique.index_type.as_ref(),
+                &unique.index_options,
+                at,
+            )?;
             if matches!(unique.nulls_distinct, NullsDistinctOption::NotDistinct) {
                 return Err(Fault::new(at, "NULLS NOT DISTINCT is not supported")
                     .hint("make the columns NOT NULL"));
@@ -43,6 +49,7 @@ pub(super) fn add(
                 .columns
                 .first()
                 .map_or(near, |ident| Place::of_ident(ident, near));
+            refuse_index_forms(key.index_name.as_ref(), None, &[], at)?;
             let columns = key
                 .columns
                 .iter()
@@ -241,6 +248,22 @@ pub(super) fn refuse_key_forms(
         return Err(Fault::new(at, "a key is always enforced").hint("leave out NOT ENFORCED"));
     }
     refuse_deferral(characteristics, at)
+}
+
+/// Refuses what other databases let keys say about their indexes.
+pub(super) fn refuse_index_forms(
+    name: Option<&Ident>,
+    kind: Option<&IndexType>,
+    options: &[IndexOption],
+    at: Place,
+) -> Result<()> {
+    if name.is_some() || kind.is_some() || !options.is_empty() {
+        return Err(
+            Fault::new(at, "a key does not say how its index is made, or named")
+                .hint("write CONSTRAINT name PRIMARY KEY (columns), or UNIQUE (columns)"),
+        );
+    }
+    Ok(())
 }
 
 /// A constraint's own name, which no other constraint of the table has.

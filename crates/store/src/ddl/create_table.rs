@@ -8,6 +8,7 @@ use super::names::{fold, made_up, new_name, quoted, unqualified};
 use super::options::{self, TableOptions};
 use pando_model::column::ColumnType;
 use pando_model::schema::{ColumnIx, PrimaryKey, Table};
+use sqlparser::ast::helpers::stmt_create_table::CreateTableBuilder;
 use sqlparser::ast::{self, Expr, HiveDistributionStyle};
 use std::collections::{BTreeMap, HashMap};
 
@@ -103,12 +104,25 @@ fn refuse_other_forms(create: &ast::CreateTable, at: Place) -> Result<()> {
             "write PARTITION BY HASH (column)",
         ),
     ];
-    match refused.iter().find(|(given, ..)| *given) {
-        Some((_, what, hint)) => {
-            Err(Fault::new(at, format!("{what} is not supported")).hint(*hint))
-        }
-        None => Ok(()),
+    if let Some((_, what, hint)) = refused.iter().find(|(given, ..)| *given) {
+        return Err(Fault::new(at, format!("{what} is not supported")).hint(*hint));
     }
+    // The parser knows many dialects: what of theirs is left would be ignored.
+    let understood = CreateTableBuilder::new(create.name.clone())
+        .if_not_exists(create.if_not_exists)
+        .columns(create.columns.clone())
+        .constraints(create.constraints.clone())
+        .table_options(create.table_options.clone())
+        .partition_by(create.partition_by.clone())
+        .hive_formats(create.hive_formats.clone())
+        .build();
+    if *create != understood {
+        return Err(
+            Fault::new(at, "a clause of this CREATE TABLE is not supported")
+                .hint("behind the columns there are PARTITION BY HASH (column) and WITH (…)"),
+        );
+    }
+    Ok(())
 }
 
 fn blank(name: String, options: TableOptions, at: Place) -> DraftTable {
@@ -151,6 +165,12 @@ fn primary_key(
         if let ast::TableConstraint::PrimaryKey(key) = constraint {
             let at = made.at;
             constraint::refuse_key_forms(&key.include, key.characteristics.as_ref(), at)?;
+            constraint::refuse_index_forms(
+                key.index_name.as_ref(),
+                key.index_type.as_ref(),
+                &key.index_options,
+                at,
+            )?;
             let columns = constraint::key_columns(made, &key.columns, at)?;
             found.push((key.name.as_ref(), columns, at));
         }

@@ -65,7 +65,10 @@ fn apply(draft: &mut Draft, statement: &Statement, at: Place) -> Result<()> {
             if_exists,
             names,
             cascade,
-            ..
+            restrict: _,
+            purge: false,
+            temporary: false,
+            table: None,
         } => {
             if *cascade {
                 return Err(Fault::new(at, "CASCADE is not supported")

@@ -27,11 +27,29 @@ pub(super) fn insert(draft: &mut Draft, insert: &ast::Insert, near: Place) -> Re
         )
         .hint("leave them out: a migration is applied once"));
     }
+    let alien = [
+        insert.ignore,
+        insert.overwrite,
+        insert.replace_into,
+        insert.has_table_keyword,
+        insert.partitioned.is_some(),
+        insert.output.is_some(),
+        insert.priority.is_some(),
+        insert.insert_alias.is_some(),
+        insert.settings.is_some(),
+        insert.format_clause.is_some(),
+        insert.multi_table_insert_type.is_some(),
+        !insert.assignments.is_empty(),
+        !insert.after_columns.is_empty(),
+    ];
     let only_rows = Fault::new(at, "an INSERT of a migration holds rows of constants")
         .hint("write INSERT INTO table (columns) VALUES (…), (…)");
-    let Some(source) = &insert.source else {
+    let Some(source) = insert.source.as_deref().filter(|query| is_bare(query)) else {
         return Err(only_rows);
     };
+    if alien.contains(&true) {
+        return Err(only_rows);
+    }
     let SetExpr::Values(values) = &*source.body else {
         return Err(only_rows);
     };
@@ -53,6 +71,19 @@ pub(super) fn insert(draft: &mut Draft, insert: &ast::Insert, near: Place) -> Re
     }
     draft.seeds.push(Seed { table, rows });
     Ok(())
+}
+
+/// Nothing around the rows that would change them.
+fn is_bare(query: &ast::Query) -> bool {
+    query.with.is_none()
+        && query.order_by.is_none()
+        && query.limit_clause.is_none()
+        && query.fetch.is_none()
+        && query.locks.is_empty()
+        && query.for_clause.is_none()
+        && query.settings.is_none()
+        && query.format_clause.is_none()
+        && query.pipe_operators.is_empty()
 }
 
 fn columns_of(made: &DraftTable, insert: &ast::Insert, at: Place) -> Result<Vec<ColumnIx>> {

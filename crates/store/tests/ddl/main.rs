@@ -4,6 +4,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
     reason = "a test that cannot be set up fails"
 )]
 
@@ -11,9 +12,14 @@ mod arbitrary;
 mod describe;
 mod fixture;
 
+use pando_engine_memory::MemoryEngine;
+use pando_model::clock::SystemClock;
 use pando_model::expr::Moment;
 use pando_model::schema::Schema;
 use pando_store::ddl::{self, Fault, Planned};
+use pando_store::migrate::MigrationFile;
+use pando_store::{Store, StoreConfig};
+use std::sync::Arc;
 
 /// 2024-01-01T00:00:00Z, when all migrations of these tests are applied.
 const MOMENT: Moment = Moment {
@@ -61,6 +67,33 @@ fn a_schema_is_the_same_after_it_was_written_down() {
             let text = serde_json::to_string(&planned.schema).unwrap();
             let again: Schema = serde_json::from_str(&text).unwrap();
             assert_eq!(again, planned.schema);
+        }
+    });
+}
+
+#[test]
+fn what_is_accepted_an_engine_carries_out() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    fixture::each("accepted.txt", |migrations| {
+        let files: Vec<MigrationFile> = migrations
+            .iter()
+            .enumerate()
+            .map(|(place, sql)| MigrationFile {
+                name: format!("{place:04}_example.sql"),
+                sql: (*sql).to_owned(),
+            })
+            .collect();
+        let applied = runtime.block_on(async {
+            let (engine, clock) = (Arc::new(MemoryEngine::new()), Arc::new(SystemClock));
+            let store = Store::open(engine, clock, StoreConfig::default())
+                .await
+                .unwrap();
+            store.migrate(&files).await
+        });
+        if let Err(error) = applied {
+            panic!("{error}");
         }
     });
 }

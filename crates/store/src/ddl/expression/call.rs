@@ -84,7 +84,9 @@ fn arguments(call: &ast::Function, at: Place) -> Result<Vec<&ast::Expr>> {
     let plain = call.filter.is_none()
         && call.over.is_none()
         && call.null_treatment.is_none()
-        && call.within_group.is_empty();
+        && call.within_group.is_empty()
+        && call.parameters == ast::FunctionArguments::None
+        && !call.uses_odbc_syntax;
     match &call.args {
         ast::FunctionArguments::None if plain => Ok(Vec::new()),
         ast::FunctionArguments::List(list)
