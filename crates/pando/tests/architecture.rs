@@ -33,7 +33,10 @@ const ARROWS: Arrows = &[
 
 /// What the tests of a room may see besides.
 const TEST_ARROWS: Arrows = &[
-    ("pando-store", &["pando-engine-memory"]),
+    (
+        "pando-store",
+        &["pando-engine-memory", "pando-engine-sqlite"],
+    ),
     ("pando-web", &["pando-engine-memory"]),
     (
         "pando-engine-sqlite",

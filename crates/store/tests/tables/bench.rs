@@ -1,7 +1,6 @@
-//! A store in memory with tables and rows that most tests share.
+//! A store with tables and rows that most tests share, on the engine of the test's root.
 
 use crate::ask::{Ask, write};
-use pando_engine_memory::MemoryEngine;
 use pando_model::clock::ManualClock;
 use pando_model::error::Refusal;
 use pando_store::error::StoreError;
@@ -124,6 +123,8 @@ pub fn tables() -> MigrationFile {
 /// A store and what it is asked.
 pub struct Bench {
     pub store: Arc<Store>,
+    /// Last, because it takes the engine's files with it.
+    _shard: crate::Shard,
 }
 
 impl Bench {
@@ -133,9 +134,13 @@ impl Bench {
 
     pub async fn with(config: StoreConfig) -> Bench {
         let clock = Arc::new(ManualClock::new(1_800_000_000_000_000));
-        let engine = Arc::new(MemoryEngine::with_clock(&*clock));
+        let shard = crate::shard(&clock);
+        let engine = Arc::clone(&shard.engine);
         let store = Store::open(engine, clock, config).await.unwrap();
-        let bench = Bench { store };
+        let bench = Bench {
+            store,
+            _shard: shard,
+        };
         bench.store.migrate(&[tables()]).await.unwrap();
         for (table, rows) in ROWS {
             bench.write(write(Verb::Insert, table, rows)).await.unwrap();
