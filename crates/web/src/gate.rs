@@ -13,7 +13,7 @@ use crate::route::Route;
 use http::header::{AUTHORIZATION, HOST, HeaderMap, ORIGIN};
 use http::{Method, StatusCode, Uri};
 use pando_store::Store;
-use pando_store::keys::KeyInfo;
+use pando_store::keys::{KeyInfo, Surface, Verb};
 use std::sync::Arc;
 
 /// How a listener is reached.
@@ -50,23 +50,34 @@ pub(crate) fn admit(
             None => ApiError::unauthorized("PGRST302", "a key is required"),
         });
     };
-    if let Some((surface, verb, collection)) = route.needs(method)
-        && !key.scopes.allow(surface, verb, collection)
-    {
-        let (message, scope) = match collection {
-            Some(table) => (
-                format!("permission denied for table {table}"),
-                format!("{surface}:{verb}:{table}"),
-            ),
-            None => (
-                format!("permission denied for {}", route.label()),
-                format!("{surface}:{verb}"),
-            ),
-        };
-        return Err(ApiError::new(StatusCode::FORBIDDEN, "42501", message)
-            .hint(format!("The key needs the scope {scope}.")));
+    if let Some((surface, verb, collection)) = route.needs(method) {
+        require(&key, surface, verb, collection)?;
     }
     Ok(Some(key))
+}
+
+/// 403 unless the key allows it.
+pub(crate) fn require(
+    key: &KeyInfo,
+    surface: Surface,
+    verb: Verb,
+    collection: Option<&str>,
+) -> Result<(), ApiError> {
+    if key.scopes.allow(surface, verb, collection) {
+        return Ok(());
+    }
+    let (message, scope) = match collection {
+        Some(name) => (
+            format!("permission denied for table {name}"),
+            format!("{surface}:{verb}:{name}"),
+        ),
+        None => (
+            format!("permission denied for {surface}"),
+            format!("{surface}:{verb}"),
+        ),
+    };
+    Err(ApiError::new(StatusCode::FORBIDDEN, "42501", message)
+        .hint(format!("The key needs the scope {scope}.")))
 }
 
 /// The key that a request brings: `Authorization: Bearer`, else `apikey`.

@@ -8,9 +8,15 @@ use hyper::body::Body;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use tokio::time::timeout;
 
 /// How much of a body is made room for on the caller's word alone.
 const TRUSTED_LENGTH_MAX: u64 = 1 << 20;
+
+/// What is cheaper to read than a new connection is to make.
+const DISCARD_BYTES_MAX: u64 = 64 << 10;
+/// Callers send head and body together as a rule, or one right after the other.
+const DISCARD_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// Reads a body. One that says that it is too long is refused without being
 /// read; one that does not say is cut at the limit.
@@ -45,6 +51,33 @@ where
         }
     }
     Ok(first.unwrap_or_else(|| whole.freeze()))
+}
+
+/// Reads a body out of its place; what is left there after an answer was not needed for it.
+pub(crate) async fn taken<B>(place: &mut Option<B>, max: u64) -> Result<Bytes, ApiError>
+where
+    B: Body<Data = Bytes>,
+{
+    match place.take() {
+        Some(whole) => body(whole, max).await,
+        None => Ok(Bytes::new()),
+    }
+}
+
+/// Reads on what an answer did not need, so that the connection can carry the next
+/// request; `false` if there is too much of it, or it does not come.
+pub(crate) async fn discard<B>(body: B) -> bool
+where
+    B: Body<Data = Bytes>,
+{
+    if body.is_end_stream() {
+        return true;
+    }
+    if body.size_hint().lower() > DISCARD_BYTES_MAX {
+        return false;
+    }
+    let discarded = self::body(body, DISCARD_BYTES_MAX);
+    matches!(timeout(DISCARD_TIME_MAX, discarded).await, Ok(Ok(_)))
 }
 
 /// Counts requests under way, up to a limit.

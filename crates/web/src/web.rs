@@ -81,7 +81,8 @@ impl Web {
         let started = Instant::now();
         let (parts, body) = request.into_parts();
         let route = Route::of(parts.uri.path());
-        let answer = self.answer(&parts, body, &route, exposure, started);
+        let mut body = Some(body);
+        let answer = self.answer(&parts, &mut body, &route, exposure, started);
         let outcome = match parts.headers.get("traceparent") {
             Some(parent) => {
                 let span = tracing::info_span!("request", traceparent = ?parent);
@@ -93,6 +94,12 @@ impl Web {
             Ok(reply) => reply,
             Err(error) => self.tell(error, &route),
         };
+        if let Some(unread) = body
+            && !intake::discard(unread).await
+        {
+            let close = HeaderValue::from_static("close");
+            reply.headers_mut().insert(CONNECTION, close);
+        }
         self.finish(&mut reply, &parts);
         let took = started.elapsed();
         self.metrics
@@ -106,10 +113,15 @@ impl Web {
         self.policy.store(Arc::new(Policy::new(config)));
     }
 
+    /// How many requests are under way.
+    pub fn requests_in_flight(&self) -> usize {
+        self.turnstile.inside()
+    }
+
     async fn answer<B>(
         &self,
         parts: &Parts,
-        body: B,
+        body: &mut Option<B>,
         route: &Route<'_>,
         exposure: Exposure,
         started: Instant,
@@ -134,8 +146,9 @@ impl Web {
             return rest::table(self, name, parts, body, &caller, deadline).await;
         }
         if let Route::Admin(path) = route {
-            let body = intake::body(body, self.limits.max_body);
-            let body = deadline.for_body(body).await?;
+            let body = deadline
+                .for_body(intake::taken(body, self.limits.max_body))
+                .await?;
             return admin::answer(self, method, path, &body).await;
         }
         if let Route::Rpc(name) = route {
@@ -270,10 +283,6 @@ impl Web {
 
     pub(crate) fn uptime(&self) -> Duration {
         self.started.elapsed()
-    }
-
-    pub(crate) fn in_flight(&self) -> usize {
-        self.turnstile.inside()
     }
 
     pub(crate) fn auth_required(&self) -> bool {

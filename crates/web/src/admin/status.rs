@@ -21,7 +21,7 @@ pub(super) async fn answer(web: &Web) -> Result<Reply, ApiError> {
             "version": env!("CARGO_PKG_VERSION"),
             "phase": if web.phase() == Phase::Serving { "serving" } else { "draining" },
             "uptime_seconds": web.uptime().as_secs_f64(),
-            "requests_in_flight": web.in_flight(),
+            "requests_in_flight": web.requests_in_flight(),
             "auth_required": web.auth_required(),
             "shards": [{
                 "number": 0,

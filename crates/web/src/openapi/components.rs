@@ -63,7 +63,7 @@ pub(super) fn parameters() -> Map<String, Value> {
             "`column.desc.nullslast,other`",
         ),
         query("limit", rows(), "Rows at most"),
-        query("offset", rows(), "Rows passed over"),
+        query("offset", json!({ "type": "integer" }), "Rows passed over"),
         query(
             "cursor",
             text(),

@@ -6,13 +6,14 @@
 mod explain;
 pub(crate) mod grammar;
 mod nulls;
+mod reach;
 mod read;
 mod stored;
 mod write;
 
 use crate::deadline::Deadline;
 use crate::error::ApiError;
-use crate::gate::Caller;
+use crate::gate::{self, Caller};
 use crate::intake;
 use crate::reply::{self, Reply};
 use crate::stamps;
@@ -23,6 +24,8 @@ use http::request::Parts;
 use http::{Method, StatusCode};
 use hyper::body::Body;
 use pando_model::error::Refusal;
+use pando_store::keys::{Surface, Verb};
+use pando_store::request::{Returning, TableWrite};
 
 /// What can be done to a table.
 pub(crate) const ALLOWED: &str = "OPTIONS,GET,HEAD,POST,PUT,PATCH,DELETE";
@@ -32,7 +35,7 @@ pub(crate) async fn table<B>(
     web: &Web,
     name: &str,
     parts: &Parts,
-    body: B,
+    body: &mut Option<B>,
     caller: &Caller,
     deadline: Deadline,
 ) -> Result<Reply, ApiError>
@@ -41,17 +44,18 @@ where
 {
     refuse_other_schemas(&parts.method, &parts.headers)?;
     match parts.method {
-        Method::GET | Method::HEAD => read_table(web, name, parts, deadline).await,
+        Method::GET | Method::HEAD => read_table(web, name, parts, caller, deadline).await,
         Method::OPTIONS => describe(web, name),
         _ => match write::verb_of(&parts.method) {
             Some(verb) => {
                 let mut request = write::request(name, verb, parts)?;
+                permit_answer(web, &request.write, caller)?;
                 if request.prefer.explain {
                     let query = &request.write.query;
                     return explained(explain::explain(web.store(), name, query, Some(verb))?);
                 }
                 let max = web.limits().max_body;
-                let body = deadline.for_body(intake::body(body, max)).await?;
+                let body = deadline.for_body(intake::taken(body, max)).await?;
                 request.write.body = body;
                 write_table(web, request, parts, caller, deadline).await
             }
@@ -80,9 +84,11 @@ async fn read_table(
     web: &Web,
     name: &str,
     parts: &Parts,
+    caller: &Caller,
     deadline: Deadline,
 ) -> Result<Reply, ApiError> {
     let request = read::request(name, parts)?;
+    reach::permit(caller, &web.store().schema(), &request.read.query.select)?;
     if request.prefer.explain {
         let query = &request.read.query;
         return explained(explain::explain(web.store(), name, query, None)?);
@@ -120,6 +126,18 @@ async fn write_table(
     web.stamps().put(web.store(), written.stamped, headers);
     stamps::set_cookie(web.store(), written.stamped, &parts.headers, headers);
     Ok(reply)
+}
+
+/// Rows that a write gives back are read, and need the scope for it.
+fn permit_answer(web: &Web, write: &TableWrite, caller: &Caller) -> Result<(), ApiError> {
+    let Some(key) = caller else {
+        return Ok(());
+    };
+    if write.returning != Returning::Representation {
+        return Ok(());
+    }
+    gate::require(key, Surface::Rest, Verb::Read, Some(&write.table))?;
+    reach::permit(caller, &web.store().schema(), &write.query.select)
 }
 
 fn has_key(headers: &HeaderMap) -> bool {

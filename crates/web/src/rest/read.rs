@@ -56,23 +56,11 @@ pub(super) async fn carry_out(
 ) -> Result<(Answer, Stamped), ApiError> {
     let session = stamps::session_of(store, &parts.headers)?;
     let (rows, stamped) = store.read_table(&request.read, &session).await?;
-    answer(request, rows, parts).map(|answer| (answer, stamped))
+    Ok((answer(request, rows, parts), stamped))
 }
 
-fn answer(request: &ReadRequest, rows: TableAnswer, parts: &Parts) -> Result<Answer, ApiError> {
+fn answer(request: &ReadRequest, rows: TableAnswer, parts: &Parts) -> Answer {
     let status = match rows.total {
-        Some(total) if rows.offset > total => {
-            let details = format!(
-                "An offset of {} was requested, but there are only {total} rows.",
-                rows.offset
-            );
-            let error = ApiError::from(range::unsatisfiable(details));
-            let star = HeaderValue::try_from(format!("*/{total}"));
-            return Err(match star {
-                Ok(star) => error.header(CONTENT_RANGE, star),
-                Err(_) => error,
-            });
-        }
         Some(total) if rows.rows < total => StatusCode::PARTIAL_CONTENT,
         _ => StatusCode::OK,
     };
@@ -98,7 +86,7 @@ fn answer(request: &ReadRequest, rows: TableAnswer, parts: &Parts) -> Result<Ans
     } else {
         rows.body
     };
-    Ok(answer)
+    answer
 }
 
 /// `0-24/100`: the rows that an answer holds, numbered from 0, of how many.

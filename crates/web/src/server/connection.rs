@@ -2,10 +2,12 @@
 //! set, served, and ended when they idle or the server stops.
 
 use super::Order;
-use super::pace::{Pace, Paced};
+use super::pace::Pace;
+use super::stream::Watched;
 use super::tls::TlsFiles;
 use crate::gate::Exposure;
 use crate::web::Web;
+use http::header::CONNECTION;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -107,10 +109,14 @@ impl Acceptor {
             let exposure = self.exposure;
             async move {
                 let _busy = pace.busy();
-                Ok::<_, Infallible>(web.handle(request, exposure).await)
+                let reply = web.handle(request, exposure).await;
+                if reply.status().is_client_error() && reply.headers().contains_key(CONNECTION) {
+                    pace.leave_unread();
+                }
+                Ok::<_, Infallible>(reply)
             }
         });
-        let io = TokioIo::new(Paced::new(stream, Arc::clone(&pace)));
+        let io = TokioIo::new(Watched::new(stream, Arc::clone(&pace)));
         let builder = self.builder();
         let mut connection = pin!(builder.serve_connection(io, service));
         let mut order = self.order.clone();

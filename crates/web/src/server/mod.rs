@@ -6,7 +6,9 @@
 //! connections, and waits for the others up to `drain_timeout`.
 
 mod connection;
+mod lenient;
 mod pace;
+mod stream;
 pub(crate) mod tls;
 
 use crate::admin::Admin;

@@ -2,13 +2,8 @@
 //! a caller that says nothing are both ended, at the price of two stores of a
 //! number for each request instead of a timer.
 
-use std::io;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// What a connection is doing since when, in milliseconds of its own life.
 #[derive(Debug)]
@@ -22,16 +17,12 @@ pub(super) struct Pace {
     head_since: AtomicU64,
     /// When something was last answered or sent.
     active_at: AtomicU64,
+    /// An answer was given without reading all of its request.
+    unread: AtomicBool,
 }
 
 /// A request that is being answered.
 pub(super) struct Busy<'a>(&'a Pace);
-
-/// A stream that tells its [`Pace`] what goes over it.
-pub(super) struct Paced<S> {
-    stream: S,
-    pace: Arc<Pace>,
-}
 
 impl Pace {
     pub(super) fn new(header_timeout: Duration, idle_timeout: Duration) -> Pace {
@@ -43,6 +34,7 @@ impl Pace {
             // A caller that connects owes a head.
             head_since: AtomicU64::new(1),
             active_at: AtomicU64::new(0),
+            unread: AtomicBool::new(false),
         }
     }
 
@@ -51,6 +43,15 @@ impl Pace {
         self.busy.fetch_add(1, Ordering::Relaxed);
         self.head_since.store(0, Ordering::Relaxed);
         Busy(self)
+    }
+
+    /// The connection will be ended with a part of a request unread.
+    pub(super) fn leave_unread(&self) {
+        self.unread.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_unread(&self) -> bool {
+        self.unread.load(Ordering::Relaxed)
     }
 
     /// Resolves when the connection has been silent or slow for too long.
@@ -80,13 +81,18 @@ impl Pace {
         self.born.elapsed().as_millis() as u64
     }
 
-    fn received(&self) {
-        if self.busy.load(Ordering::Relaxed) == 0 && self.head_since.load(Ordering::Relaxed) == 0 {
+    /// Something came in; `true` if it begins a new head.
+    pub(super) fn received(&self) -> bool {
+        let is_new =
+            self.busy.load(Ordering::Relaxed) == 0 && self.head_since.load(Ordering::Relaxed) == 0;
+        if is_new {
             self.head_since.store(self.now() + 1, Ordering::Relaxed);
         }
+        is_new
     }
 
-    fn sent(&self) {
+    /// Something went out.
+    pub(super) fn sent(&self) {
         self.active_at.store(self.now(), Ordering::Relaxed);
     }
 }
@@ -95,65 +101,6 @@ impl Drop for Busy<'_> {
     fn drop(&mut self) {
         self.0.active_at.store(self.0.now(), Ordering::Relaxed);
         self.0.busy.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-impl<S> Paced<S> {
-    pub(super) fn new(stream: S, pace: Arc<Pace>) -> Paced<S> {
-        Paced { stream, pace }
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if buf.filled().len() > before {
-            self.pace.received();
-        }
-        polled
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.stream).poll_write(cx, buf);
-        if polled.is_ready() {
-            self.pace.sent();
-        }
-        polled
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        if polled.is_ready() {
-            self.pace.sent();
-        }
-        polled
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 

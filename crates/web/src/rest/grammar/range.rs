@@ -3,22 +3,22 @@
 use pando_model::error::Refusal;
 use pando_store::request::{EmbedPath, Query, RowRange};
 
-/// The value of `limit=`.
+/// The value of `limit=`; a negative one is unsatisfiable.
 pub(crate) fn limit(text: &str) -> Result<u64, Refusal> {
-    number(
-        "limit",
-        text,
-        "Limit should be greater than or equal to zero.",
-    )
+    if is_negative(text) {
+        return Err(unsatisfiable(
+            "Limit should be greater than or equal to zero.",
+        ));
+    }
+    number("limit", text)
 }
 
-/// The value of `offset=`.
+/// The value of `offset=`; a negative one passes over nothing.
 pub(crate) fn offset(text: &str) -> Result<u64, Refusal> {
-    number(
-        "offset",
-        text,
-        "Offset should be greater than or equal to zero.",
-    )
+    if is_negative(text) {
+        return Ok(0);
+    }
+    number("offset", text)
 }
 
 /// Narrows the root's range by a `Range` header (`0-24`, `10-`), numbered from 0,
@@ -93,13 +93,12 @@ fn digits(text: &str) -> Option<u64> {
         .map(|number: u64| number.min(i64::MAX as u64))
 }
 
-fn number(name: &str, text: &str, negative: &str) -> Result<u64, Refusal> {
-    if let Some(positive) = text.strip_prefix('-')
-        && let Some(number) = digits(positive)
-        && number > 0
-    {
-        return Err(unsatisfiable(negative));
-    }
+fn is_negative(text: &str) -> bool {
+    let number = text.strip_prefix('-').and_then(digits);
+    number.is_some_and(|number| number > 0)
+}
+
+fn number(name: &str, text: &str) -> Result<u64, Refusal> {
     digits(text).ok_or_else(|| {
         Refusal::new(
             "PGRST100",

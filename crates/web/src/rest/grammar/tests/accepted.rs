@@ -278,6 +278,7 @@ fn order_and_paging_are_understood() {
         ("limit=10", "range=10@0"),
         ("limit=0", "range=0@0"),
         ("offset=5", "range=*@5"),
+        ("offset=-5", "range=*@0"),
         ("limit=10&offset=5", "range=10@5"),
         ("offset=5&limit=10", "range=10@5"),
         ("actors.limit=2", "actors/range=2@0"),

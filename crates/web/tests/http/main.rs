@@ -1,0 +1,14 @@
+//! The web tier from the outside, over the memory engine.
+
+// Clippy's own exemption covers test functions, not what they call; cases are tables.
+#![allow(clippy::expect_used, clippy::panic, clippy::type_complexity)]
+
+mod limits;
+mod operation;
+mod reads;
+mod retries;
+mod security;
+mod server;
+mod stamps;
+mod world;
+mod writes;
