@@ -1,5 +1,6 @@
 use super::*;
-use crate::schema::{Column, PrimaryKey};
+use crate::schema::{Column, PrimaryKey, Schema};
+use std::sync::Arc;
 
 const MOMENT: Moment = Moment {
     now_us: 1_700_000_000_123_456,
@@ -284,9 +285,14 @@ fn whatever_is_not_too_deep_can_be_kept_as_json() {
     let mut expr = boolean(Some(true));
     let mut levels = 0;
     while expr.ty(&table()).is_ok() {
-        let json = serde_json::to_string(&[[[[[[[&expr]]]]]]]).unwrap();
-        let read: [[[[[[[Expr; 1]; 1]; 1]; 1]; 1]; 1]; 1] = serde_json::from_str(&json).unwrap();
-        assert_eq!(read[0][0][0][0][0][0][0], expr);
+        let mut table = table();
+        table.columns[0].default = Some(expr.clone());
+        let schema = Schema {
+            version: 1,
+            tables: [("t".to_owned(), Arc::new(table))].into(),
+        };
+        let json = serde_json::to_string(&schema).unwrap();
+        assert_eq!(serde_json::from_str::<Schema>(&json).unwrap(), schema);
         expr = binary(BinaryOp::And, expr, boolean(Some(true)));
         levels += 1;
     }

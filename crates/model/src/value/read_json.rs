@@ -51,8 +51,10 @@ fn read_array(inner: &ColumnType, raw: &str) -> Result<Value, Refusal> {
         return Err(Refusal::new("22P02", "expected JSON array"));
     }
     let items = json::items(raw)?;
-    // As in PostgreSQL, the first item says how many dimensions there are.
-    if items.first().is_some_and(|item| item.starts_with('[')) {
+    // As in PostgreSQL, the first item says how many dimensions there are; but what holds
+    // JSON holds arrays as items.
+    let holds_json = matches!(inner, ColumnType::Json | ColumnType::Jsonb);
+    if !holds_json && items.first().is_some_and(|item| item.starts_with('[')) {
         return Err(array::multidimensional());
     }
     items
