@@ -10,6 +10,18 @@ use pando_model::value::Value;
 #[derive(Debug, Default)]
 pub(crate) struct Fixed<'a>(Vec<(ColumnIx, &'a Value)>);
 
+/// How rows are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// By the clustered key, slot first. SQLite has to be told: it takes an index with fewer
+    /// columns for the cheaper one, and then looks up twice.
+    Clustered(Slot),
+    /// The slot is known, and no index knows better.
+    Slot(Slot),
+    /// As SQLite likes.
+    Any,
+}
+
 /// What `filter` fixes.
 pub(crate) fn fixed_by(filter: &Filter) -> Fixed<'_> {
     let mut fixed = Fixed::default();
@@ -47,11 +59,25 @@ impl<'a> Fixed<'a> {
         key.iter().all(|ix| self.value(*ix).is_some())
     }
 
-    /// The slot of the rows, where it is known and where naming it lets SQLite use the
-    /// clustered key. Elsewhere an index on the columns themselves is better.
-    pub(crate) fn slot(&self, table: &Table) -> Option<Slot> {
-        let key = &table.primary_key.columns;
-        let leads = self.value(key[0]).is_some();
+    /// How the rows are best found, for an order that is that of the primary key or another.
+    pub(crate) fn way(&self, table: &Table, by_key: bool) -> Way {
+        let Some(slot) = self.slot(table) else {
+            return Way::Any;
+        };
+        let leads = self.value(table.primary_key.columns[0]).is_some();
+        let indexed = self.is_indexed(table);
+        if leads && (self.is_one_row(table) || (by_key && !indexed)) {
+            Way::Clustered(slot)
+        } else if leads || indexed {
+            Way::Any
+        } else {
+            Way::Slot(slot)
+        }
+    }
+
+    /// The slot of the rows, where it follows from the filter.
+    fn slot(&self, table: &Table) -> Option<Slot> {
+        let leads = self.value(table.primary_key.columns[0]).is_some();
         if table.name.starts_with(RESERVED_PREFIX) {
             return leads.then_some(Slot::CATALOG);
         }
@@ -62,7 +88,7 @@ impl<'a> Fixed<'a> {
         for ix in &table.shard_key {
             parts.push((&table.columns[*ix].ty, self.value(*ix)?));
         }
-        (leads || !self.is_indexed(table)).then(|| Slot::of_key(&canonical::bytes_of(&parts)))
+        Some(Slot::of_key(&canonical::bytes_of(&parts)))
     }
 
     fn is_indexed(&self, table: &Table) -> bool {

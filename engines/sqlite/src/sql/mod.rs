@@ -6,6 +6,8 @@
 
 mod filter;
 mod fixed;
+#[cfg(test)]
+mod plans;
 mod scalar;
 mod select;
 

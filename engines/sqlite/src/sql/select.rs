@@ -1,6 +1,6 @@
 //! Selects: of a table, and of a table by keys of its parents' rows.
 
-use super::fixed::fixed_by;
+use super::fixed::{Way, fixed_by};
 use super::scalar::{ScalarSource, is_nullable};
 use super::{Alias, Sql};
 use crate::cell::Param;
@@ -72,9 +72,7 @@ pub(crate) fn select<'a>(select: &'a Select, keyed: Option<Keyed<'a>>) -> Statem
     if bounded {
         window(&mut sql, select, root, &key_columns);
     }
-    let via = keyed.and_then(|keyed| keyed.via).zip(via_alias);
-    source(&mut sql, select, via, root);
-    conditions(&mut sql, select, keyed, root, &key_columns);
+    source(&mut sql, select, keyed, root, &key_columns, via_alias);
     if select.is_aggregate() {
         group_by(&mut sql, select, key_columns.len());
     }
@@ -97,9 +95,12 @@ pub(crate) fn whole_rows<'a>(table: &'a Table, filter: &'a Filter) -> Statement<
         .joined(", ", &table.columns, |sql, column| {
             sql.column(root, &column.name);
         });
-    sql.push(" FROM ").table(&table.name, root).push(" WHERE ");
-    passing(&mut sql, table, filter, root);
-    if !fixed_by(filter).is_one_row(table) {
+    let fixed = fixed_by(filter);
+    let way = fixed.way(table, true);
+    found(&mut sql, table, root, way);
+    sql.push(" WHERE ");
+    passing(&mut sql, table, filter, root, way);
+    if !fixed.is_one_row(table) {
         sql.push(" ORDER BY ")
             .joined(", ", &table.primary_key.columns, |sql, ix| {
                 sql.column(root, &table.columns[*ix].name);
@@ -120,14 +121,12 @@ pub(crate) fn count(select: &Select) -> Sql<'_> {
     if select.is_aggregate() {
         sql.push("SELECT count(*) FROM (SELECT ");
         outputs(&mut sql, select, root);
-        source(&mut sql, select, None, root);
-        conditions(&mut sql, select, None, root, &Vec::new());
+        source(&mut sql, select, None, root, &Vec::new(), None);
         group_by(&mut sql, select, 0);
         sql.push(")");
     } else {
         sql.push("SELECT count(*)");
-        source(&mut sql, select, None, root);
-        conditions(&mut sql, select, None, root, &Vec::new());
+        source(&mut sql, select, None, root, &Vec::new(), None);
     }
     sql
 }
@@ -217,36 +216,62 @@ fn is_native(function: AggregateFn, ty: &ColumnType) -> bool {
     }
 }
 
-fn source<'a>(sql: &mut Sql<'a>, select: &'a Select, via: Option<(&'a Via, Alias)>, root: Alias) {
-    sql.push(" FROM ").table(&select.table.name, root);
-    if let Some((via, alias)) = via {
-        sql.joined_via(via, alias, &select.table, root);
-    }
-}
-
-fn conditions<'a>(
+/// Adds ` FROM … WHERE …`.
+fn source<'a>(
     sql: &mut Sql<'a>,
     select: &'a Select,
     keyed: Option<Keyed<'a>>,
     root: Alias,
     key_columns: &KeyColumns<'a>,
+    via_alias: Option<Alias>,
 ) {
+    let table = &*select.table;
+    let way = match keyed {
+        Some(_) => Way::Any,
+        None => fixed_by(&select.filter).way(table, is_by_key(select)),
+    };
+    found(sql, table, root, way);
+    if let (Some(via), Some(alias)) = (keyed.and_then(|keyed| keyed.via), via_alias) {
+        sql.joined_via(via, alias, table, root);
+    }
     sql.push(" WHERE ");
     if let Some(keyed) = keyed {
         sql.keys(key_columns, keyed.keys).push(" AND ");
     }
-    passing(sql, &select.table, &select.filter, root);
+    passing(sql, table, &select.filter, root, way);
+}
+
+/// Adds ` FROM` the table, and the index that it is to be found by.
+fn found(sql: &mut Sql<'_>, table: &Table, root: Alias, way: Way) {
+    sql.push(" FROM ").table(&table.name, root);
+    if matches!(way, Way::Clustered(_)) {
+        // SQLite's own name of a table's first key.
+        sql.push(" INDEXED BY ")
+            .name(&format!("sqlite_autoindex_{}_1", table.name));
+    }
 }
 
 /// Adds a filter, and the slot where it follows from it.
-fn passing<'a>(sql: &mut Sql<'a>, table: &'a Table, filter: &'a Filter, root: Alias) {
-    if let Some(slot) = fixed_by(filter).slot(table) {
+fn passing<'a>(sql: &mut Sql<'a>, table: &'a Table, filter: &'a Filter, root: Alias, way: Way) {
+    if let Way::Clustered(slot) | Way::Slot(slot) = way {
         sql.column(root, SLOT_COLUMN)
             .push(" = ")
             .bind(Param::Int(i64::from(slot.number())))
             .push(" AND ");
     }
     sql.push("(").filter(filter, table, root).push(")");
+}
+
+/// Whether the order asked for is that of the primary key, or a part of it.
+fn is_by_key(select: &Select) -> bool {
+    let key = &select.table.primary_key.columns;
+    !select.is_aggregate()
+        && select.order.len() <= key.len()
+        && select
+            .order
+            .iter()
+            .zip(key)
+            .all(|(order, ix)| matches!(&order.by, OrderBy::Scalar(Scalar::Column(by)) if by == ix))
 }
 
 /// Groups by the outputs that are no aggregates, and by the key.

@@ -3,6 +3,8 @@
 //! Each write stores three rows under one number, in different slots. Done ones must be
 //! there whole, refused ones not at all, unknown ones whole or not at all.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests
+
 use pando_engine_sqlite::{SqliteConfig, SqliteEngine, Synchronous};
 use pando_model::column::ColumnType;
 use pando_model::engine::{Engine, Read, Result, SchemaChange, Write, WriteAnswer};
@@ -34,6 +36,7 @@ pub struct Ledger {
 }
 
 /// The engine on a test's disk.
+#[allow(dead_code)] // not every test has a disk of its own
 pub fn open_on(
     disk: &Disk,
     folder: &tempfile::TempDir,
@@ -170,6 +173,7 @@ impl Ledger {
     }
 
     /// Writes done, refused, unknown.
+    #[allow(dead_code)] // not every test counts
     pub fn counts(&self) -> (u64, u64, u64) {
         let verdicts = self.verdicts.lock().unwrap();
         let count = |wanted| {
