@@ -120,6 +120,11 @@ def _in_paths() -> Iterator[Position]:
         Verdict.REFUSED,
         lambda payload: httpx.Request("GET", f"http://server/rest/v1/rpc/{quote(payload, safe='')}"),
     )
+    yield Position(
+        "id of a key",
+        Verdict.REFUSED,
+        lambda payload: httpx.Request("DELETE", f"http://server/admin/v1/keys/{quote(payload, safe='')}"),
+    )
 
 
 def _in_selections() -> Iterator[Position]:

@@ -10,7 +10,6 @@ import select
 from urllib.parse import urlsplit
 
 import pytest
-
 import world
 
 BODY = json.dumps({"id": 900, "title": "x"}).encode()
