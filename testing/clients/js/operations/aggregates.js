@@ -101,4 +101,12 @@ export const aggregates = [
       { customer_id: 3, sum: 250, customers: { name: 'Chloé' } },
     ],
   },
+  {
+    claim: 'groups by what an embedded row spreads',
+    ask: (db) => orders(db, '...customers(country), total.sum()').order('customers(country)'),
+    data: [
+      { country: 'fr', sum: 349.99 },
+      { country: 'kr', sum: 115.5 },
+    ],
+  },
 ]
