@@ -4,6 +4,8 @@
 //! which prints each case's name as it passes. A capability that an engine does
 //! not have is tested for a clear `Unsupported`; nothing is passed over.
 //!
+//! [`differential`] compares two engines on random operations.
+//!
 //! `PANDO_CASE=receipts` runs only the cases with that in their name.
 
 #![allow(
@@ -14,6 +16,7 @@
 )]
 
 mod cases;
+pub mod differential;
 #[macro_use]
 pub mod fixture;
 

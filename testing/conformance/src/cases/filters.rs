@@ -1,6 +1,6 @@
 //! Filters, one by one, with NULL in every place.
 
-use super::values::ascending;
+use crate::cases::ascending;
 use crate::fixture::bench::Bench;
 use crate::fixture::literal::{jsonb, texts, val};
 use crate::fixture::query::{

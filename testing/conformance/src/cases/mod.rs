@@ -18,6 +18,7 @@ mod stamps;
 mod values;
 mod writes;
 
+pub(crate) use self::values::ascending;
 use crate::Case;
 
 /// A case for each function named: `module::claim`.
