@@ -9,6 +9,11 @@ use pando_store::keys::{KeyInfo, Scopes};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+/// Characters of a key's name at most, which fits what the store keeps in any script.
+pub(crate) const NAME_CHARS_MAX: usize = 50;
+/// What a key is called whose maker gave it no name.
+const UNNAMED: &str = "unnamed";
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NewKeyRequest {
@@ -48,7 +53,14 @@ pub(super) async fn create(store: &Store, body: &[u8]) -> Result<Reply, ApiError
         .details(format!("{error}"))
         .hint("A scope is surface:verb or surface:verb:collection, such as rest:read.")
     })?;
-    let name = request.name.unwrap_or_else(|| text.clone());
+    let name = request.name.unwrap_or_else(|| UNNAMED.to_owned());
+    if name.is_empty() || name.chars().count() > NAME_CHARS_MAX {
+        return Err(ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "name_malformed",
+            format!("a key's name has 1 to {NAME_CHARS_MAX} characters"),
+        ));
+    }
     let made = store.create_key(&name, scopes).await?;
     let mut described = described(&made.info);
     described["key"] = Value::String(made.secret);

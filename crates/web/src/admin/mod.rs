@@ -7,6 +7,8 @@
 mod keys;
 mod status;
 
+pub(crate) use keys::NAME_CHARS_MAX;
+
 use crate::error::{ApiError, unavailable};
 use crate::reply::{self, Reply};
 use crate::web::Web;

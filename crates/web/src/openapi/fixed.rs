@@ -1,6 +1,7 @@
 //! Paths that are there whatever the schema is.
 
 use super::{object, reference};
+use crate::admin::NAME_CHARS_MAX;
 use serde_json::{Map, Value, json};
 
 /// What can go wrong with any request.
@@ -36,10 +37,7 @@ pub(super) fn paths() -> Map<String, Value> {
             "/admin/v1/status".to_owned(),
             json!({ "get": admin("status", "One look at the deployment", "200") }),
         ),
-        (
-            "/admin/v1/config".to_owned(),
-            json!({ "get": admin("config", "The configuration in force", "200") }),
-        ),
+        ("/admin/v1/config".to_owned(), json!({ "get": config() })),
         ("/admin/v1/keys".to_owned(), keys()),
         ("/admin/v1/keys/{id}".to_owned(), key()),
         ("/admin/v1/migrate".to_owned(), json!({ "post": migrate() })),
@@ -85,6 +83,17 @@ fn ready() -> Value {
     operation
 }
 
+fn config() -> Value {
+    let mut operation = admin(
+        "config",
+        "Each setting in force, and where it came from",
+        "200",
+    );
+    let settings = json!({ "type": "array", "items": { "type": "object" } });
+    operation["responses"]["200"]["content"] = json_body(settings);
+    operation
+}
+
 fn keys() -> Value {
     let key = reference("schemas", "Key");
     let list = json!({
@@ -108,7 +117,7 @@ fn keys() -> Value {
         "required": ["scopes"],
         "additionalProperties": false,
         "properties": {
-            "name": { "type": ["string", "null"], "minLength": 1, "maxLength": 50, "pattern": "^[ -~]+$" },
+            "name": { "type": ["string", "null"], "minLength": 1, "maxLength": NAME_CHARS_MAX, "pattern": NAME },
             "scopes": { "anyOf": [
                 scope_list(),
                 { "type": "array", "minItems": 1, "items": scope() },
@@ -165,6 +174,9 @@ fn scope() -> Value {
 fn scope_list() -> Value {
     json!({ "type": "string", "pattern": SCOPE })
 }
+
+/// Anything but control characters.
+const NAME: &str = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$";
 
 const SCOPE: &str = "^(\\*|(rest|docs|kv|wide|graph|sessions|queue|topics|changes|assets|edge|\
     admin|metrics|\\*):(read|write|\\*)(:[A-Za-z0-9_-]+)?)$";

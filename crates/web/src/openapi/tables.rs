@@ -91,6 +91,8 @@ fn write(table: &Table, summary: &str, kind: Kind) -> Value {
     }
     if kind == Kind::Insert {
         parameters.extend(shared(&["on_conflict"]));
+    } else if kind == Kind::Put {
+        parameters.extend(whole_key(table));
     } else {
         parameters.extend(filters(table));
     }
@@ -155,6 +157,23 @@ fn body(table: &Table, many: bool, whole: bool) -> Value {
             "text/csv": { "schema": { "type": "string" } },
         },
     })
+}
+
+/// The row that a `PUT` is about: each column of the key, by `eq`.
+fn whole_key(table: &Table) -> Vec<Value> {
+    let columns = table.primary_key.columns.iter();
+    columns
+        .map(|ix| {
+            let column = &table.columns[*ix];
+            json!({
+                "name": quoted(&column.name),
+                "in": "query",
+                "required": true,
+                "description": format!("`eq.value` on {} ({})", column.name, column.ty),
+                "schema": { "type": "string", "pattern": "^eq\\." },
+            })
+        })
+        .collect()
 }
 
 /// One filter for each column: `column=op.value`.

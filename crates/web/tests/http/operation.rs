@@ -118,6 +118,7 @@ async fn keys_are_made_listed_and_revoked() {
         ("", "body_malformed"),
         ("{}", "body_malformed"),
         (r#"{"scopes":"rest:read","extra":1}"#, "body_malformed"),
+        (r#"{"scopes":"*","name":""}"#, "name_malformed"),
         (r#"{"scopes":"everything"}"#, "scope_malformed"),
         (r#"{"scopes":[]}"#, "scope_malformed"),
     ] {

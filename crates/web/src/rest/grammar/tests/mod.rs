@@ -4,3 +4,4 @@ mod accepted;
 mod echo;
 mod headers;
 mod refused;
+mod round_trip;
