@@ -47,37 +47,29 @@ pub fn parse_timestamptz(text: &str) -> Result<i64, Refusal> {
 
 /// Appends `2013-01-31`.
 pub fn write_date(days: i32, out: &mut Vec<u8>) {
-    let (year, month, day) = civil_of_days(i64::from(days));
-    push_two(year / 100, out);
-    push_two(year % 100, out);
-    out.push(b'-');
-    push_two(month, out);
-    out.push(b'-');
-    push_two(day, out);
+    out.extend_from_slice(&date_text(i64::from(days)));
 }
 
 /// Appends `2013-01-31`, `separator`, `05:06:07.5`.
 pub fn write_timestamp(us: i64, separator: u8, out: &mut Vec<u8>) {
-    let days = us.div_euclid(DAY_US);
     let of_day = us.rem_euclid(DAY_US);
-    write_date(i32::try_from(days).unwrap_or(DATE_MAX), out);
-    out.push(separator);
     let seconds = of_day / 1_000_000;
-    push_two(seconds / 3600, out);
-    out.push(b':');
-    push_two(seconds / 60 % 60, out);
-    out.push(b':');
-    push_two(seconds % 60, out);
-    let mut fraction = of_day % 1_000_000;
-    if fraction != 0 {
-        out.push(b'.');
-        let mut unit = 100_000;
-        while fraction != 0 {
-            push_digit(fraction / unit, out);
-            fraction %= unit;
-            unit /= 10;
-        }
+    let (hour, minute) = (two(seconds / 3600), two(seconds / 60 % 60));
+    let (second, fraction) = (two(seconds % 60), of_day % 1_000_000);
+    let mut text = *b"0000-00-00 00:00:00.000000";
+    text[..10].copy_from_slice(&date_text(us.div_euclid(DAY_US)));
+    text[10] = separator;
+    text[11..13].copy_from_slice(&hour);
+    text[14..16].copy_from_slice(&minute);
+    text[17..19].copy_from_slice(&second);
+    text[20..22].copy_from_slice(&two(fraction / 10_000));
+    text[22..24].copy_from_slice(&two(fraction / 100 % 100));
+    text[24..26].copy_from_slice(&two(fraction % 100));
+    let mut len = if fraction == 0 { 19 } else { 26 };
+    while fraction != 0 && text[len - 1] == b'0' {
+        len -= 1;
     }
+    out.extend_from_slice(&text[..len]);
 }
 
 /// The timestamp, if it lies in the years 0001 to 9999.
@@ -89,13 +81,20 @@ fn out_of_range(ty: &str, text: &str) -> Refusal {
     Refusal::new("22008", format!("{ty} out of range: \"{text}\""))
 }
 
-fn push_two(number: i64, out: &mut Vec<u8>) {
-    push_digit(number / 10, out);
-    push_digit(number % 10, out);
+fn date_text(days: i64) -> [u8; 10] {
+    let (year, month, day) = civil_of_days(days);
+    let mut text = *b"0000-00-00";
+    text[..2].copy_from_slice(&two(year / 100));
+    text[2..4].copy_from_slice(&two(year % 100));
+    text[5..7].copy_from_slice(&two(month));
+    text[8..].copy_from_slice(&two(day));
+    text
 }
 
-fn push_digit(digit: i64, out: &mut Vec<u8>) {
-    out.push(b'0' + u8::try_from(digit).unwrap_or(0));
+/// The digits of a number below 100.
+fn two(number: i64) -> [u8; 2] {
+    let number = u8::try_from(number).unwrap_or(0);
+    [b'0' + number / 10 % 10, b'0' + number % 10]
 }
 
 /// Days of the year before each month, counted from March, so that the leap day is the last.

@@ -8,7 +8,7 @@ use crate::{array, json};
 use std::borrow::Cow;
 
 pub(super) fn read(ty: &ColumnType, raw: &str) -> Result<Value, Refusal> {
-    let raw = raw.trim_matches(|c| matches!(c, ' ' | '\t' | '\n' | '\r'));
+    let raw = raw.trim_ascii();
     if raw == "null" {
         return Ok(Value::Null);
     }

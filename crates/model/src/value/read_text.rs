@@ -208,15 +208,27 @@ fn read_escaped_bytes(mut text: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn hex_digit(byte: u8) -> Option<u8> {
-    match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        b'A'..=b'F' => Some(byte - b'A' + 10),
-        _ => None,
-    }
+    const NONE: u8 = 16;
+    const DIGITS: [u8; 256] = {
+        let mut digits = [NONE; 256];
+        let mut digit = 0;
+        while digit < 16 {
+            digits[b"0123456789abcdef"[digit] as usize] = digit as u8;
+            digits[b"0123456789ABCDEF"[digit] as usize] = digit as u8;
+            digit += 1;
+        }
+        digits
+    };
+    let digit = DIGITS[usize::from(byte)];
+    (digit != NONE).then_some(digit)
 }
 
 /// Without what PostgreSQL's `isspace` takes for space.
 fn trim(text: &str) -> &str {
-    text.trim_matches(|c| matches!(c, ' ' | '\t' | '\n' | '\u{b}' | '\u{c}' | '\r'))
+    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | 0xb | 0xc | b'\r');
+    match text.as_bytes() {
+        // Most have none, and are not looked at character by character.
+        [first, .., last] if !is_space(first) && !is_space(last) => text,
+        _ => text.trim_matches([' ', '\t', '\n', '\u{b}', '\u{c}', '\r']),
+    }
 }
