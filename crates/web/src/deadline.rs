@@ -73,3 +73,36 @@ impl Deadline {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::pending;
+
+    #[tokio::test]
+    async fn what_a_late_request_means_depends_on_what_it_was_doing() {
+        let deadline = Deadline::after(std::time::Instant::now(), Duration::ZERO);
+        let body = deadline.for_body(pending::<Result<(), ApiError>>()).await;
+        let read = deadline.for_read(pending::<Result<(), ApiError>>()).await;
+        let write = deadline.for_write(pending::<Result<(), ApiError>>()).await;
+        for (outcome, status, code) in [
+            (body, 408, "request_timeout"),
+            (read, 504, "57014"),
+            (write, 503, "outcome_unknown"),
+        ] {
+            let error = outcome.expect_err("it is late");
+            assert_eq!((error.status_code().as_u16(), error.code()), (status, code));
+            let reply = error.into_reply();
+            assert!(
+                !reply.headers().contains_key("retry-after"),
+                "{code} invites no retry"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_ready_is_never_late() {
+        let deadline = Deadline::after(std::time::Instant::now(), Duration::ZERO);
+        assert!(deadline.for_read(async { Ok(()) }).await.is_ok());
+    }
+}

@@ -24,7 +24,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH, HeaderValue};
 use http::request::Parts;
-use http::{Method, Request, StatusCode};
+use http::{Method, Request, StatusCode, Version};
 use hyper::body::Body;
 use pando_store::Store;
 use pando_store::session::Stamped;
@@ -240,6 +240,10 @@ impl Web {
         if self.phase() == Phase::Draining {
             let close = HeaderValue::from_static("close");
             reply.headers_mut().insert(CONNECTION, close);
+        }
+        if parts.version == Version::HTTP_2 {
+            // It has no such header: one request says nothing about the connection.
+            reply.headers_mut().remove(CONNECTION);
         }
         if parts.method == Method::HEAD {
             let length = reply.body().size_hint().exact().unwrap_or_default();
