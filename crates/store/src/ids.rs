@@ -2,7 +2,7 @@
 //!
 //! A process leases a group of node numbers. Before an id is handed out, the
 //! catalog says that the group's ids may have got past it: a bound, raised
-//! [`AHEAD_MS`] at a time while ids are made, so that an idle store writes
+//! `AHEAD_MS` at a time while ids are made, so that an idle store writes
 //! nothing. Whoever leases the group next begins behind the bound; and the group
 //! leased is the one whose bound is lowest, so that a clock which stepped back
 //! finds room behind a group that was not used since.

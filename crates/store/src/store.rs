@@ -82,14 +82,8 @@ impl Store {
 
     /// Loads the schema that is in force in the engine. Never goes back to an older one.
     pub async fn reload_schema(&self) -> Result<Arc<Schema>> {
-        let fetched = Arc::new(self.catalog.fetch_schema().await?);
-        self.schema.rcu(|known| {
-            if known.version > fetched.version {
-                Arc::clone(known)
-            } else {
-                Arc::clone(&fetched)
-            }
-        });
+        let fetched = self.catalog.fetch_schema().await?;
+        self.adopt_schema(Arc::new(fetched));
         Ok(self.schema())
     }
 
@@ -152,7 +146,14 @@ impl Store {
         &self.keyring
     }
 
-    pub(crate) fn set_schema(&self, schema: Arc<Schema>) {
-        self.schema.store(schema);
+    /// Goes by this schema from now on, unless a newer one is known.
+    pub(crate) fn adopt_schema(&self, schema: Arc<Schema>) {
+        self.schema.rcu(|known| {
+            if known.version > schema.version {
+                Arc::clone(known)
+            } else {
+                Arc::clone(&schema)
+            }
+        });
     }
 }

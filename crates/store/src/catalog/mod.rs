@@ -1,5 +1,5 @@
 //! The catalog: what the store itself must remember, kept in tables of its own
-//! ([`tables`]) in the catalog's slot of the home shard.
+//! (`tables.rs`) in the catalog's slot of the home shard.
 //!
 //! They are ordinary tables to an engine and take part in its transactions, but
 //! they are in no [`Schema`]: no request can name them.

@@ -2,7 +2,7 @@
 //!
 //! | file | what it reads |
 //! |---|---|
-//! | [`source`] | text into statements |
+//! | `source` | text into statements |
 //! | `create_table`, `column`, `constraint` | `CREATE TABLE` |
 //! | `index` | `CREATE INDEX`, `DROP INDEX` |
 //! | `alter_table`, `add_column`, `drop_column` | `ALTER TABLE`, `DROP TABLE` |

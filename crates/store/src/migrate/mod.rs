@@ -155,7 +155,7 @@ impl Store {
         let schema = Arc::new(planned.schema);
         match self.engine().apply(change).await {
             Ok(_) => {
-                self.set_schema(Arc::clone(&schema));
+                self.adopt_schema(Arc::clone(&schema));
                 Ok(schema)
             }
             Err(EngineError::Refused(refusal)) => {
