@@ -196,19 +196,7 @@ fn primary_key(
             format!("multiple primary keys for table {table} are not allowed"),
         ));
     }
-    for ix in &columns {
-        let column = &mut made.table.columns[*ix];
-        if declared[*ix].is_declared_null() {
-            return Err(Fault::new(
-                at,
-                format!(
-                    "conflicting NULL/NOT NULL declarations for column {} of table {table}",
-                    quoted(&column.name)
-                ),
-            ));
-        }
-        column.nullable = false;
-    }
+    not_null(made, &columns, declared, at)?;
     let own = &made.table.name;
     let name = match name {
         Some(name) => {
@@ -221,6 +209,30 @@ fn primary_key(
         }),
     };
     made.table.primary_key = PrimaryKey { name, columns };
+    Ok(())
+}
+
+/// A primary key's columns are NOT NULL, said or not.
+fn not_null(
+    made: &mut DraftTable,
+    columns: &[ColumnIx],
+    declared: &[Declared],
+    at: Place,
+) -> Result<()> {
+    let table = quoted(&made.table.name);
+    for ix in columns {
+        let column = &mut made.table.columns[*ix];
+        if declared[*ix].is_declared_null() {
+            return Err(Fault::new(
+                at,
+                format!(
+                    "conflicting NULL/NOT NULL declarations for column {} of table {table}",
+                    quoted(&column.name)
+                ),
+            ));
+        }
+        column.nullable = false;
+    }
     Ok(())
 }
 

@@ -135,15 +135,7 @@ impl Builder<'_> {
                 expr: inner,
                 data_type,
                 format: None,
-            } => {
-                let ty = super::types::column_type(data_type, at)?;
-                match (&**inner, &ty) {
-                    (ast::Expr::Array(array), ColumnType::Array(_)) if array.elem.is_empty() => {
-                        self.known(Expr::Literal(ty, Some("{}".into())), at)
-                    }
-                    _ => self.cast(self.build(inner)?, &ty),
-                }
-            }
+            } => self.cast_of(inner, data_type, at),
             ast::Expr::Array(array) => self.array(&array.elem, at),
             ast::Expr::IsNull(inner) => self.is_null(inner, at),
             ast::Expr::IsNotNull(inner) => self.not(self.is_null(inner, at)?),
@@ -195,20 +187,17 @@ impl Builder<'_> {
                 vec![self.build(inner)?],
                 at,
             ),
-            ast::Expr::AnyOp { .. } | ast::Expr::AllOp { .. } => Err(self
-                .unsupported(expr, at)
-                .hint("write IN (…), or NOT IN (…)")),
-            ast::Expr::IsDistinctFrom(..) | ast::Expr::IsNotDistinctFrom(..) => Err(self
-                .unsupported(expr, at)
-                .hint("compare with = or <>, and write IS NULL for the rest")),
-            ast::Expr::Collate { .. } => Err(self
-                .unsupported(expr, at)
-                .hint("leave it out: text is compared by its bytes, as with COLLATE \"C\"")),
-            ast::Expr::Subquery(_) | ast::Expr::Exists { .. } | ast::Expr::InSubquery { .. } => {
-                Err(Fault::new(at, "an expression looks at its own row only")
-                    .hint("for a row that must exist elsewhere write REFERENCES"))
+            other => Err(self.refused(other, at)),
+        }
+    }
+
+    fn cast_of(&self, inner: &ast::Expr, ty: &ast::DataType, at: Place) -> Result<Built> {
+        let ty = super::types::column_type(ty, at)?;
+        match (inner, &ty) {
+            (ast::Expr::Array(array), ColumnType::Array(_)) if array.elem.is_empty() => {
+                self.known(Expr::Literal(ty, Some("{}".into())), at)
             }
-            other => Err(self.unsupported(other, at)),
+            _ => self.cast(self.build(inner)?, &ty),
         }
     }
 
@@ -223,13 +212,33 @@ impl Builder<'_> {
         self.known(Expr::Column(ix), at)
     }
 
-    fn unsupported(&self, expr: &ast::Expr, at: Place) -> Fault {
+    /// What no engine here can compute, with what to write instead.
+    fn refused(&self, expr: &ast::Expr, at: Place) -> Fault {
+        let hint = match expr {
+            ast::Expr::AnyOp { .. } | ast::Expr::AllOp { .. } => "write IN (…), or NOT IN (…)",
+            ast::Expr::IsDistinctFrom(..) | ast::Expr::IsNotDistinctFrom(..) => {
+                "compare with = or <>, and write IS NULL for the rest"
+            }
+            ast::Expr::Collate { .. } => {
+                "leave it out: text is compared by its bytes, as with COLLATE \"C\""
+            }
+            ast::Expr::Subquery(_) | ast::Expr::Exists { .. } | ast::Expr::InSubquery { .. } => {
+                return Fault::new(at, "an expression looks at its own row only")
+                    .hint("for a row that must exist elsewhere write REFERENCES");
+            }
+            _ => "",
+        };
         let mut written = expr.to_string();
         if let Some((cut, _)) = written.char_indices().nth(60) {
             written.truncate(cut);
             written.push('…');
         }
-        Fault::new(at, format!("the expression {written} is not supported"))
+        let fault = Fault::new(at, format!("the expression {written} is not supported"));
+        if hint.is_empty() {
+            fault
+        } else {
+            fault.hint(hint)
+        }
     }
 
     /// An expression whose type follows from its parts.
