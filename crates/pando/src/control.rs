@@ -111,9 +111,16 @@ impl Admin for Control {
         }
     }
 
-    async fn migrate(&self, check: bool) -> Result<Value, AdminError> {
-        let files: Vec<MigrationFile> = read_folder(&self.in_force().store.migrations)
-            .map_err(|error| refused_migration(&error))?;
+    async fn migrate(
+        &self,
+        check: bool,
+        files: Option<Vec<MigrationFile>>,
+    ) -> Result<Value, AdminError> {
+        let files = match files {
+            Some(files) => files,
+            None => read_folder(&self.in_force().store.migrations)
+                .map_err(|error| refused_migration(&error))?,
+        };
         let report = migrate::apply(&self.store, &files, check)
             .await
             .map_err(|error| refused_migration(&error))?;

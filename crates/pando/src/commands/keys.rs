@@ -85,23 +85,25 @@ fn parse_scopes(scopes: &[String]) -> anyhow::Result<Scopes> {
 }
 
 fn described(key: &KeyInfo) -> Value {
+    let scopes = key.scopes.iter().map(ToString::to_string);
     json!({
         "id": key.id,
         "name": key.name,
-        "scopes": key.scopes.to_string(),
-        "created_at": at(Some(key.created_at_us)),
-        "last_used_at": at(key.last_used_at_us()),
-        "revoked_at": at(key.revoked_at_us),
+        "scopes": scopes.collect::<Vec<_>>(),
+        "created_at_us": key.created_at_us,
+        "last_used_at_us": key.last_used_at_us(),
+        "revoked_at_us": key.revoked_at_us,
     })
 }
 
-/// An instant as PostgREST writes it.
-fn at(us: Option<i64>) -> Value {
-    let Some(us) = us else { return Value::Null };
-    let ty = pando_model::column::ColumnType::Timestamptz;
-    let mut json = Vec::new();
-    pando_model::value::Value::Timestamp(us).write_json(&ty, &mut json);
-    serde_json::from_slice(&json).unwrap_or_default()
+/// An instant in UTC as PostgreSQL writes it, to the second.
+fn instant(us: &Value) -> String {
+    let Some(us) = us.as_i64() else {
+        return "–".to_owned();
+    };
+    let second = pando_model::value::Value::Timestamp(us - us.rem_euclid(1_000_000));
+    let ty = pando_model::column::ColumnType::Timestamp;
+    second.to_text(&ty).unwrap_or_default()
 }
 
 fn text(command: &KeysCommand, answer: &Value) -> String {
@@ -122,18 +124,17 @@ fn text(command: &KeysCommand, answer: &Value) -> String {
             shown(&answer["scopes"]),
         ),
         KeysCommand::List => {
-            let fields = [
-                "id",
-                "name",
-                "scopes",
-                "created_at",
-                "last_used_at",
-                "revoked_at",
-            ];
-            let head = fields.map(|field| field.replace('_', " ")).to_vec();
-            let keys = answer["keys"].as_array().into_iter().flatten();
-            let rows = keys.map(|key| fields.map(|field| shown(&key[field])).to_vec());
-            columns(&std::iter::once(head).chain(rows).collect::<Vec<_>>())
+            let head = ["id", "name", "scopes", "created", "last used", "revoked"];
+            let mut rows = vec![head.map(str::to_owned).to_vec()];
+            for key in answer["keys"].as_array().into_iter().flatten() {
+                let mut row = ["id", "name", "scopes"]
+                    .map(|field| shown(&key[field]))
+                    .to_vec();
+                let times = ["created_at_us", "last_used_at_us", "revoked_at_us"];
+                row.extend(times.map(|field| instant(&key[field])));
+                rows.push(row);
+            }
+            columns(&rows)
         }
         KeysCommand::Revoke { id, .. } => format!("the key {id} is revoked"),
     }

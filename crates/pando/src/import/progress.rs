@@ -47,6 +47,8 @@ impl Progress {
     /// So many rows are stored.
     pub fn advance(&mut self, rows: u64) {
         let (read, total) = self.sources.bytes();
+        // A zip file's list of members is read twice.
+        let read = read.min(total);
         let seconds = self.began.elapsed().as_secs_f64().max(0.001);
         let rate = rows as f64 / seconds;
         if let Some(bar) = &self.bar {

@@ -14,6 +14,7 @@ use crate::reply::{self, Reply};
 use crate::web::Web;
 use async_trait::async_trait;
 use http::{Method, StatusCode};
+use pando_store::migrate::MigrationFile;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -30,9 +31,13 @@ pub trait Admin: Send + Sync {
     /// process. Answers what was taken over and what waits for a restart.
     async fn reload(&self) -> Result<Value, AdminError>;
 
-    /// Applies the migrations that are configured, or with `check` only says what it would
-    /// do. Answers a report for each file.
-    async fn migrate(&self, check: bool) -> Result<Value, AdminError>;
+    /// Applies `files`, or without them the migrations that are configured; with `check` only
+    /// says what it would do. Answers a report for each file.
+    async fn migrate(
+        &self,
+        check: bool,
+        files: Option<Vec<MigrationFile>>,
+    ) -> Result<Value, AdminError>;
 
     /// Writes a verified copy of the data to a file that does not exist yet. Answers what it
     /// holds and how large it is.
@@ -93,6 +98,15 @@ struct BackupRequest {
 #[serde(deny_unknown_fields, default)]
 struct MigrateRequest {
     check: bool,
+    files: Option<Vec<SentFile>>,
+}
+
+/// A migration as a caller sends it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SentFile {
+    name: String,
+    sql: String,
 }
 
 /// Answers a request; `path` is what follows `/admin/v1/`. There is no deadline: a
@@ -110,7 +124,10 @@ pub(crate) async fn answer(
         ("POST", "reload") => Ok(ok(&admin.reload().await?)),
         ("POST", "migrate") => {
             let request: MigrateRequest = optional_json(body)?;
-            Ok(ok(&admin.migrate(request.check).await?))
+            let files = request
+                .files
+                .map(|files| files.into_iter().map(into_file).collect());
+            Ok(ok(&admin.migrate(request.check, files).await?))
         }
         ("POST", "backup") => {
             let request: BackupRequest = json_of(body)?;
@@ -161,6 +178,13 @@ impl From<AdminError> for ApiError {
             Some(hint) => answer.hint(hint),
             None => answer,
         }
+    }
+}
+
+fn into_file(sent: SentFile) -> MigrationFile {
+    MigrationFile {
+        name: sent.name,
+        sql: sent.sql,
     }
 }
 

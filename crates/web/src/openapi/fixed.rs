@@ -150,7 +150,21 @@ fn migrate() -> Value {
         "content": json_body(json!({
             "type": "object",
             "additionalProperties": false,
-            "properties": { "check": { "type": "boolean" } },
+            "properties": {
+                "check": { "type": "boolean" },
+                "files": {
+                    "type": ["array", "null"],
+                    "items": {
+                        "type": "object",
+                        "additionalProperties": false,
+                        "required": ["name", "sql"],
+                        "properties": {
+                            "name": { "type": "string" },
+                            "sql": { "type": "string" },
+                        },
+                    },
+                },
+            },
         })),
     });
     operation

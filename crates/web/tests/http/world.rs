@@ -203,8 +203,16 @@ impl Admin for TestAdmin {
         Ok(json!({ "taken": [], "waiting": [] }))
     }
 
-    async fn migrate(&self, check: bool) -> Result<Value, AdminError> {
-        Ok(json!({ "check": check }))
+    async fn migrate(
+        &self,
+        check: bool,
+        files: Option<Vec<MigrationFile>>,
+    ) -> Result<Value, AdminError> {
+        let mut report = json!({ "check": check });
+        if let Some(files) = files {
+            report["files"] = files.len().into();
+        }
+        Ok(report)
     }
 
     async fn backup(&self, path: &Path) -> Result<Value, AdminError> {

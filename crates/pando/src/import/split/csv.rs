@@ -37,9 +37,20 @@ impl<R: Read> Split for CsvRecords<R> {
         if !self.reader.read_byte_record(&mut record).map_err(told)? {
             return Ok(None);
         }
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = line_of(&record, self.reader.position().line());
         Ok(Some((line, Record::Csv(record))))
     }
+}
+
+/// The line a record begins on; `next` is the one behind it. The reader's own answer is that
+/// of the empty lines before the record, where there are any.
+fn line_of(record: &ByteRecord, next: u64) -> u64 {
+    let told = record.position().map_or(0, csv::Position::line);
+    if next <= told + 1 {
+        return told;
+    }
+    let breaks = record.as_slice().iter().filter(|byte| **byte == b'\n');
+    told.max(next - 1 - breaks.count() as u64)
 }
 
 fn told(error: csv::Error) -> SplitError {
