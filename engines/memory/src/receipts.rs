@@ -1,7 +1,6 @@
 //! Receipts: what was answered under an idempotency key.
 
 use pando_model::engine::Receipt;
-use pando_model::slot::Slot;
 use pando_model::stamp::Position;
 use rpds::RedBlackTreeMapSync;
 use std::sync::Arc;
@@ -29,7 +28,8 @@ pub(crate) struct Entry {
     expires_at_us: i64,
 }
 
-type Id = (Slot, [u8; 16], Arc<str>);
+/// Found on the whole shard: another body under the same key may name another slot.
+type Id = ([u8; 16], Arc<str>);
 
 impl Default for Receipts {
     fn default() -> Receipts {
@@ -81,5 +81,5 @@ impl Receipts {
 }
 
 fn id_of(receipt: &Receipt) -> Id {
-    (receipt.slot, receipt.scope, Arc::from(receipt.key.as_str()))
+    (receipt.scope, Arc::from(receipt.key.as_str()))
 }

@@ -1,5 +1,7 @@
 //! The SQLite engine keeps the contract.
 
+#![allow(clippy::expect_used, reason = "a test: a panic is how it fails")]
+
 use async_trait::async_trait;
 use pando_conformance::{Capabilities, Factory, Instance};
 use pando_engine_sqlite::{SqliteConfig, SqliteEngine};

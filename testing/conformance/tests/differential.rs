@@ -3,6 +3,8 @@
 //! The seed is printed; `PANDO_SEED=… cargo test -p pando-conformance` repeats a
 //! run, and `PANDO_OPERATIONS` makes it longer.
 
+#![allow(clippy::expect_used, reason = "a test: a panic is how it fails")]
+
 use async_trait::async_trait;
 use pando_conformance::differential::differential;
 use pando_conformance::{Capabilities, Factory, Instance};

@@ -115,8 +115,14 @@ pub(crate) async fn a_row_merged_twice_is_refused_and_ignored_twice_is_not(mut b
         rows![[7, "n", 5], [7, "n", 6]],
     ] {
         let refusal = bench.refusal(upsert(&t, rows, &[ID], Some(&[V]))).await;
-        assert_eq!(refusal, pando_model::constraint::merged_twice());
-        assert_eq!(refusal.code, "21000");
+        assert_refusal(
+            &refusal,
+            "21000",
+            "ON CONFLICT DO UPDATE command cannot affect row a second time",
+            None,
+        );
+        let hint = "Ensure that no rows proposed for insertion within the same command have duplicate constrained values.";
+        assert_eq!(refusal.hint.as_deref(), Some(hint));
     }
     let twice = upsert(&t, rows![[7, "n", 5], [7, "m", 6]], &[ID], None);
     assert_eq!(bench.change(twice).await.affected, 1);

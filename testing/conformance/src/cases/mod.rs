@@ -4,6 +4,7 @@ mod aggregates;
 mod atomic;
 mod children;
 mod conflicts;
+mod contents;
 mod feed;
 mod filters;
 mod lifecycle;
@@ -48,15 +49,17 @@ pub(crate) fn all() -> Vec<Case> {
             is_distinct_takes_null_for_a_value,
             in_follows_sql_with_nulls_and_without_values,
             is_asks_for_null_true_false_and_unknown,
+            keys_find_tuples,
+            after_goes_on_behind_a_tuple,
+            constants_pass_all_rows_or_none,
+        },
+        contents::{
             like_and_regular_expressions_match_text,
             full_text_search_matches_words,
             arrays_contain_and_overlap,
             jsonb_contains_by_meaning,
             json_paths_lead_to_values_and_text,
             casts_change_what_is_compared,
-            keys_find_tuples,
-            after_goes_on_behind_a_tuple,
-            constants_pass_all_rows_or_none,
         },
         order::{
             nulls_are_put_where_they_were_asked_for,
@@ -66,6 +69,7 @@ pub(crate) fn all() -> Vec<Case> {
             a_related_row_s_value_orders_and_is_null_where_there_is_none,
             a_composite_key_orders_by_its_columns_not_by_slots,
             a_json_path_orders,
+            a_related_jsonb_value_orders_by_meaning,
         },
         aggregates::{
             each_aggregate_passes_over_nulls,
@@ -123,6 +127,7 @@ pub(crate) fn all() -> Vec<Case> {
             the_first_row_with_a_fault_decides,
             an_update_breaks_keys_row_by_row,
             a_cast_that_cannot_be_is_refused,
+            a_generated_value_out_of_range_is_refused,
         },
         references::{
             a_reference_to_nothing_is_refused_in_postgresql_s_words,
@@ -152,7 +157,7 @@ pub(crate) fn all() -> Vec<Case> {
         receipts::{
             a_known_key_gives_the_first_answer_again,
             a_key_for_another_request_is_refused,
-            keys_differ_by_scope_and_slot,
+            keys_differ_by_scope_and_are_found_in_any_slot,
             a_key_that_has_run_out_is_forgotten,
             a_refused_write_leaves_its_key_free,
             a_replay_needs_no_current_schema,

@@ -209,3 +209,36 @@ pub(crate) async fn a_json_path_orders(mut bench: Bench) {
     )
     .await;
 }
+
+pub(crate) async fn a_related_jsonb_value_orders_by_meaning(mut bench: Bench) {
+    let a = table("a")
+        .column("id", Integer)
+        .column("v", Jsonb)
+        .reference()
+        .key(&["id"])
+        .build();
+    let b = table("b")
+        .column("id", Integer)
+        .column("a", Integer)
+        .key(&["id"])
+        .references(&["a"], "a", &["id"])
+        .build();
+    bench.create(&[&a, &b]).await;
+    let bodies = ["10", "9", r#"{"n": 1}"#, "[1, 2]", r#""9""#];
+    let rows = (1..).zip(bodies).map(|(id, body)| row![id, jsonb(body)]);
+    bench.insert(&a, rows.collect()).await;
+    let rows = (1..=5).map(|id| row![id, id]);
+    bench.insert(&b, rows.collect()).await;
+    for (scalar, expected) in [
+        (col(&a, "v"), [5, 2, 1, 4, 3]),
+        (path(&a, "v", &["n"], false), [3, 1, 2, 4, 5]),
+    ] {
+        let by = OrderBy::Related(join(&b, &a, &[("a", "id")]), scalar);
+        check(
+            &bench,
+            select(&b, &["id"]).order(by, false, false),
+            &expected,
+        )
+        .await;
+    }
+}

@@ -71,7 +71,7 @@ pub(crate) async fn a_key_for_another_request_is_refused(mut bench: Bench) {
     assert_eq!(bench.rows(select(&t, &["id"])).await, rows![[1]]);
 }
 
-pub(crate) async fn keys_differ_by_scope_and_slot(mut bench: Bench) {
+pub(crate) async fn keys_differ_by_scope_and_are_found_in_any_slot(mut bench: Bench) {
     let t = counter(&mut bench).await;
     let base = receipt("k", 1, 0);
     let other_scope = Receipt {
@@ -79,15 +79,22 @@ pub(crate) async fn keys_differ_by_scope_and_slot(mut bench: Bench) {
         request: [2; 32],
         ..base.clone()
     };
-    let other_slot = Receipt {
-        slot: Slot::CATALOG,
-        request: [3; 32],
-        ..base.clone()
-    };
-    for (id, receipt) in (1..).zip([base, other_scope, other_slot, receipt("l", 4, 0)]) {
+    for (id, receipt) in (1..).zip([base.clone(), other_scope, receipt("l", 4, 0)]) {
         let answer = send(&bench, &t, id, receipt, "x").await;
         assert!(is_done(&answer, "x"), "{id}: {answer:?}");
     }
+    let other_body_elsewhere = Receipt {
+        slot: Slot::CATALOG,
+        request: [3; 32],
+        ..base
+    };
+    let other = bench
+        .write_with(
+            vec![insert(&t, rows![[9]])],
+            Some((other_body_elsewhere, "b")),
+        )
+        .await;
+    assert!(matches!(other, Err(EngineError::KeyReused)), "{other:?}");
 }
 
 pub(crate) async fn a_key_that_has_run_out_is_forgotten(mut bench: Bench) {

@@ -285,3 +285,25 @@ pub(crate) async fn a_cast_that_cannot_be_is_refused(mut bench: Bench) {
         None,
     );
 }
+
+pub(crate) async fn a_generated_value_out_of_range_is_refused(mut bench: Bench) {
+    let double = Expr::Binary(
+        BinaryOp::Add,
+        Box::new(Expr::Column(1)),
+        Box::new(Expr::Column(1)),
+    );
+    let t = table("t")
+        .column("id", Integer)
+        .column("v", Integer)
+        .generated("d", Integer, double)
+        .key(&["id"])
+        .build();
+    bench.create(&[&t]).await;
+    let words = ("22003", "integer out of range");
+    let refusal = bench.refusal(insert(&t, rows![[1, i32::MAX, ()]])).await;
+    assert_refusal(&refusal, words.0, words.1, None);
+    bench.insert(&t, rows![[1, 1, ()]]).await;
+    let set = vec![(1, Value::Int(i32::MAX.into()))];
+    let refusal = bench.refusal(update(&t, Filter::Const(true), set)).await;
+    assert_refusal(&refusal, words.0, words.1, None);
+}

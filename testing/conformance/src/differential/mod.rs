@@ -42,7 +42,9 @@ pub async fn differential(a: &dyn Factory, b: &dyn Factory, seed: u64, operation
     let world = World::new();
     let mut draw = Draw::new(&world, seed);
     let drawn: Vec<Operation> = (0..operations).map(|_| draw.operation()).collect();
-    let Err(difference) = compare(a, b, &world, &drawn).await else {
+    let mut kinds = BTreeMap::new();
+    let Err(difference) = compare(a, b, &world, &drawn, &mut kinds).await else {
+        println!("differential: the engines agree: {kinds:?}");
         return;
     };
     let mut kept = drawn[..=difference.place].to_vec();
@@ -68,18 +70,19 @@ struct Difference {
     answers: (String, String),
 }
 
+/// Stops at the first difference; `kinds` counts what came of the operations.
 async fn compare(
     a: &dyn Factory,
     b: &dyn Factory,
     world: &World,
     operations: &[Operation],
+    kinds: &mut BTreeMap<String, usize>,
 ) -> Result<(), Difference> {
     let (a, b) = (a.make().await, b.make().await);
     let (a, b) = (a.engine(), b.engine());
     create(&a, world).await;
     create(&b, world).await;
     let mut followers = (Follower::new(&a).await, Follower::new(&b).await);
-    let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
     for (place, operation) in operations.iter().enumerate() {
         let answers = (
             carry_out(&a, operation, &mut followers.0).await,
@@ -102,10 +105,6 @@ async fn compare(
             }
         }
     }
-    println!(
-        "differential: {} operations agree: {kinds:?}",
-        operations.len()
-    );
     Ok(())
 }
 
@@ -126,7 +125,7 @@ async fn shrink(
             runs += 1;
             let mut fewer = kept.clone();
             fewer.drain(start..start + length);
-            match compare(a, b, world, &fewer).await {
+            match compare(a, b, world, &fewer, &mut BTreeMap::new()).await {
                 Err(difference) => {
                     fewer.truncate(difference.place + 1);
                     *kept = fewer;
