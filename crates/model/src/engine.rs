@@ -59,8 +59,8 @@ pub trait Engine: Send + Sync {
 
     /// Carries out a write as one transaction, durable when it answers.
     ///
-    /// With a receipt, the key is looked up first, in the same transaction: if it is known
-    /// for the same request, nothing is done and the stored answer is given
+    /// With a receipt, the key is looked up first, in the same transaction and wherever on
+    /// the shard its receipt lies: if it is known for the same request, nothing is done and the stored answer is given
     /// ([`WriteAnswer::Replayed`]); for another request, [`EngineError::KeyReused`].
     /// Receipts past their `expires_at_us` count as absent and are removed in passing.
     async fn write(&self, write: Write) -> Result<WriteAnswer>;

@@ -31,6 +31,7 @@ pub(crate) const INTERNAL_TABLES: &str = "
         slot INTEGER NOT NULL, scope BLOB NOT NULL, key TEXT NOT NULL, request BLOB NOT NULL,
         answer BLOB NOT NULL, timeline INTEGER NOT NULL, p INTEGER NOT NULL,
         expires_at_us INTEGER NOT NULL, PRIMARY KEY (slot, scope, key)) STRICT, WITHOUT ROWID;
+    CREATE UNIQUE INDEX _pando_receipt_by_key ON _pando_receipt (scope, key);
     CREATE INDEX _pando_receipt_by_expiry ON _pando_receipt (expires_at_us);
     CREATE TABLE _pando_feed (
         p INTEGER NOT NULL, ordinal INTEGER NOT NULL, timeline INTEGER NOT NULL,

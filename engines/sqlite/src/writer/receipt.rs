@@ -12,7 +12,8 @@ use std::borrow::Cow;
 /// become fewer; few, so that nobody waits for it.
 const REMOVED_IN_PASSING: i64 = 4;
 
-/// The answer that was given under this key, where there is one still.
+/// The answer that was given under this key, where there is one still. It is looked for
+/// on the whole shard: another body under the same key may name another slot.
 pub(super) fn look_up(
     transaction: &mut Transaction<'_>,
     receipt: &Receipt,
@@ -21,10 +22,9 @@ pub(super) fn look_up(
     let mut found = None;
     transaction.conn.select(
         "SELECT request = ?, answer, timeline, p FROM _pando_receipt \
-         WHERE slot = ? AND scope = ? AND key = ? AND expires_at_us > ?",
+         WHERE scope = ? AND key = ? AND expires_at_us > ?",
         &[
             Param::Blob(Cow::Borrowed(&receipt.request)),
-            Param::Int(i64::from(receipt.slot.number())),
             Param::Blob(Cow::Borrowed(&receipt.scope)),
             Param::Text(Cow::Borrowed(&receipt.key)),
             Param::Int(receipt.now_us),
