@@ -110,7 +110,11 @@ suite_injection() {
 suite_schemathesis() {
   local seed=${PANDO_SEED:-$RANDOM}
   echo "schemathesis: PANDO_SEED=$seed"
-  (cd "$here/python" && "$venv/bin/schemathesis" --config-file schemathesis.toml run "$PANDO_URL/openapi.json" --seed "$seed")
+  (
+    cd "$here/python"
+    export HYPOTHESIS_STORAGE_DIRECTORY=$work/hypothesis PYTHONDONTWRITEBYTECODE=1
+    "$venv/bin/schemathesis" --config-file schemathesis.toml run "$PANDO_URL/openapi.json" --seed "$seed"
+  )
 }
 
 for suite in "${suites[@]}"; do
