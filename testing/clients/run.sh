@@ -136,6 +136,8 @@ for suite in "${suites[@]}"; do
     tail -n 20 "$work/log" >&2
   fi
   kill -0 "$server" 2>/dev/null || { verdict="FAILED (the server ended)"; failed=1; }
+  # A panic that was caught is still one.
+  if grep "panicked at" "$work/log" >&2; then verdict="FAILED (the server panicked)"; failed=1; fi
   stop
   summary+=("$(printf '%-13s %-7s %s in %d s' "$suite" "$engine" "$verdict" $((SECONDS - began)))")
 done
