@@ -30,11 +30,15 @@ const CHUNK_BYTES: usize = 1 << 20;
 ///
 /// A damaged backup is [`EngineError::Corrupt`]; nothing is left at `target` then.
 pub fn restore(backup: &Path, target: &Path) -> Result<Position> {
-    if target.exists() {
-        return Err(EngineError::internal(
-            "restore a backup",
-            format!("{} exists already", target.display()),
-        ));
+    // A log that lies beside would be taken for the restored file's own.
+    for ending in ["", "-wal", "-journal"] {
+        let name = with_ending(target, ending);
+        if name.exists() {
+            return Err(EngineError::internal(
+                "restore a backup",
+                format!("{} exists already", name.display()),
+            ));
+        }
     }
     match check_trailer(backup)? {
         Some(wrong) => return Err(corrupt(wrong)),
@@ -54,9 +58,7 @@ pub fn restore(backup: &Path, target: &Path) -> Result<Position> {
         Ok(at)
     });
     for ending in ["", "-journal", "-wal", "-shm"] {
-        let mut name = beside.as_os_str().to_owned();
-        name.push(ending);
-        let _ = std::fs::remove_file(PathBuf::from(name));
+        let _ = std::fs::remove_file(with_ending(&beside, ending));
     }
     let at = made?;
     sync_folder(target)?;
@@ -176,7 +178,11 @@ fn copy_database(backup: &Path, beside: &Path) -> io::Result<()> {
 }
 
 fn beside(target: &Path) -> PathBuf {
-    let mut name = target.as_os_str().to_owned();
-    name.push(format!(".restoring-{}", std::process::id()));
+    with_ending(target, &format!(".restoring-{}", std::process::id()))
+}
+
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
     PathBuf::from(name)
 }

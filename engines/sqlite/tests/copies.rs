@@ -153,6 +153,10 @@ async fn neither_backup_nor_restore_replaces_a_file() {
     assert!(engine.backup(&taken, &no_progress).await.is_err());
     assert!(restore(&backup, &taken).is_err());
     assert_eq!(std::fs::read(&taken).unwrap(), b"mine");
+    // A log beside the place would be played into the restored file.
+    std::fs::write(place.path("free.db-wal"), b"mine").unwrap();
+    assert!(restore(&backup, &place.path("free.db")).is_err());
+    assert!(!place.path("free.db").exists());
 }
 
 #[tokio::test]

@@ -139,11 +139,7 @@ pub fn restore(args: &RestoreArgs, context: &Context) -> anyhow::Result<()> {
         remove(&with_ending(&fresh, ending))?;
     }
     parts::restore(&args.file, &fresh)?;
-    let kept = if target.exists() {
-        Some(put_aside(&target)?)
-    } else {
-        None
-    };
+    let kept = put_aside(&target)?;
     fs::rename(&fresh, &target).context("cannot put the restored data in place")?;
     sync_folder(&target)?;
     let answer = json!({
@@ -162,24 +158,30 @@ pub fn restore(args: &RestoreArgs, context: &Context) -> anyhow::Result<()> {
     })
 }
 
-/// What SQLite keeps beside a file.
+/// A file of SQLite's, and what it keeps beside it.
 const SIDE_FILES: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 
-/// Gives the data and what belongs to it another name. The data itself keeps its old name
-/// too until the restored one takes it, so that no moment is without data.
-fn put_aside(target: &Path) -> anyhow::Result<PathBuf> {
+/// Gives the data and what belongs to it another name; `None` if there is nothing. The data
+/// itself keeps its old name too until the restored one takes it, so that no moment is without
+/// data. A log whose data is gone is put aside as well: SQLite would take it for the restored
+/// data's own.
+fn put_aside(target: &Path) -> anyhow::Result<Option<PathBuf>> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let kept = beside(target, &format!("before-restore-{now}"));
-    fs::hard_link(target, &kept).context("cannot keep the data that is there")?;
-    for ending in &SIDE_FILES[1..] {
-        match fs::rename(with_ending(target, ending), with_ending(&kept, ending)) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(error).context("cannot keep the data that is there");
-            }
-            _ => {}
+    let mut is_any = false;
+    for ending in SIDE_FILES {
+        let (from, to) = (with_ending(target, ending), with_ending(&kept, ending));
+        let moved = match ending {
+            "" => fs::hard_link(from, to),
+            _ => fs::rename(from, to),
+        };
+        match moved {
+            Ok(()) => is_any = true,
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error).context("cannot keep the data that is there"),
         }
     }
-    Ok(kept)
+    Ok(is_any.then_some(kept))
 }
 
 fn beside(path: &Path, ending: &str) -> PathBuf {
