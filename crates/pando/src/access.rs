@@ -6,7 +6,7 @@ use crate::commands::Context;
 use crate::config::EngineKind;
 use crate::data_dir::{DataDir, Held, Lock};
 use crate::failure::fail;
-use crate::parts;
+use crate::parts::{self, Purpose};
 use pando_store::Store;
 use std::sync::Arc;
 
@@ -39,6 +39,11 @@ pub struct Open {
 
 /// Opens the data, and makes it where there is none.
 pub async fn open(context: &Context) -> anyhow::Result<Access> {
+    open_for(context, Purpose::General).await
+}
+
+/// The same, for a purpose.
+pub async fn open_for(context: &Context, purpose: Purpose) -> anyhow::Result<Access> {
     let config = &context.loaded.config;
     let dir = DataDir::new(&config.data_dir);
     dir.create()?;
@@ -51,7 +56,7 @@ pub async fn open(context: &Context) -> anyhow::Result<Access> {
             .hint("start one: pando serve")
             .err();
     }
-    let store = parts::open_store(config, &dir).await?;
+    let store = parts::open_store(config, &dir, purpose).await?;
     Ok(Access::Store(Open { store, _lock: lock }))
 }
 

@@ -16,9 +16,26 @@ use std::sync::Arc;
 
 pub use pando_engine_sqlite::verify_file;
 
+/// What a store is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Whatever comes.
+    General,
+    /// One large write after the other.
+    Import,
+}
+
+/// The writer's page cache while importing. A chunk touches pages all over the file; those
+/// that do not fit are written and read again within it.
+const IMPORT_CACHE_BYTES: u64 = 192 << 20;
+
 /// Opens the store. The caller holds the data directory's lock.
-pub async fn open_store(config: &Config, dir: &DataDir) -> anyhow::Result<Arc<Store>> {
-    let engine = open_engine(config, dir).await?;
+pub async fn open_store(
+    config: &Config,
+    dir: &DataDir,
+    purpose: Purpose,
+) -> anyhow::Result<Arc<Store>> {
+    let engine = open_engine(config, dir, purpose).await?;
     let store = Store::open(engine, Arc::new(SystemClock), store_config(config))
         .await
         .context("cannot open the store")?;
@@ -40,11 +57,18 @@ pub fn restore(backup: &Path, target: &Path) -> anyhow::Result<()> {
         })
 }
 
-async fn open_engine(config: &Config, dir: &DataDir) -> anyhow::Result<Arc<dyn Engine>> {
+async fn open_engine(
+    config: &Config,
+    dir: &DataDir,
+    purpose: Purpose,
+) -> anyhow::Result<Arc<dyn Engine>> {
     match config.store.engine {
         EngineKind::Memory => Ok(Arc::new(MemoryEngine::new())),
         EngineKind::Sqlite => {
-            let sqlite = sqlite_config(config, dir);
+            let mut sqlite = sqlite_config(config, dir);
+            if purpose == Purpose::Import {
+                sqlite.writer_cache_bytes = IMPORT_CACHE_BYTES;
+            }
             let opened = tokio::task::spawn_blocking(move || SqliteEngine::open(sqlite)).await?;
             match opened {
                 Ok(engine) => Ok(engine),

@@ -1,6 +1,8 @@
 //! ARCHITECTURE.md is true: the arrows between rooms, the list of rooms, the
 //! files it names; and no file is longer than the limit.
 
+#![allow(clippy::expect_used, clippy::panic)] // helpers of tests, not tests themselves
+
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,6 +1,8 @@
 //! The configuration through the real binary: faults and their places, layers and
 //! origins, and the reference files.
 
+#![allow(clippy::expect_used, clippy::panic)] // helpers of tests, not tests themselves
+
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::{Command, Output};

@@ -3,6 +3,8 @@
 //!
 //! `PANDO_KILL_ROUNDS` (8) and `PANDO_KILL_SEED` choose rounds and moments.
 
+#![allow(clippy::expect_used, clippy::panic)] // helpers of tests, not tests themselves
+
 mod support;
 
 use rand::rngs::StdRng;

@@ -1,6 +1,8 @@
 //! A server's life through the real binary: the first start, keys and loopback,
 //! reload, drain, and what does not start.
 
+#![allow(clippy::expect_used, clippy::panic)] // helpers of tests, not tests themselves
+
 mod support;
 
 use serde_json::json;

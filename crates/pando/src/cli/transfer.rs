@@ -28,7 +28,7 @@ pub struct ImportArgs {
     #[arg(long)]
     pub resume: bool,
     /// Rows that are committed together
-    #[arg(long, value_name = "ROWS", default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "ROWS", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub chunk: u32,
 }
 

@@ -232,7 +232,7 @@ fn end_line(written: &[u8], out: &mut dyn Write) -> anyhow::Result<()> {
 /// A file that takes its name at the end, or standard output.
 enum Output {
     Plain(BufWriter<File>, Named),
-    Packed(GzEncoder<BufWriter<File>>, Named),
+    Packed(Box<GzEncoder<BufWriter<File>>>, Named),
     Standard(BufWriter<io::Stdout>),
 }
 
@@ -256,9 +256,10 @@ impl Output {
             .map_err(|error| fail(format!("cannot write {}: {error}", name.display())))?;
         let file = BufWriter::with_capacity(1 << 16, file);
         Ok(match name.extension() {
-            Some(end) if end == "gz" => {
-                Output::Packed(GzEncoder::new(file, Compression::default()), named)
-            }
+            Some(end) if end == "gz" => Output::Packed(
+                Box::new(GzEncoder::new(file, Compression::default())),
+                named,
+            ),
             _ => Output::Plain(file, named),
         })
     }

@@ -8,7 +8,7 @@ use crate::control::Control;
 use crate::data_dir::{DataDir, Held, Lock};
 use crate::failure::{self, fail};
 use crate::logging;
-use crate::parts;
+use crate::parts::{self, Purpose};
 use crate::report::Report;
 use crate::roles::{self, web};
 use crate::signals::{self, Stop};
@@ -50,7 +50,7 @@ pub async fn run(args: ServeArgs, context: Context) -> anyhow::Result<()> {
     let lock = take(&dir)?;
     let listeners = web::bind(&config).await?;
     let tls = web::load_tls(&config)?;
-    let store = parts::open_store(&config, &dir).await?;
+    let store = parts::open_store(&config, &dir, Purpose::General).await?;
     if config.store.migrate {
         migrate::at_start(&store, &config).await?;
     }

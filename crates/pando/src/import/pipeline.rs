@@ -93,6 +93,7 @@ pub fn prepare<S: Sink>(sink: &S, raw: RawChunk) -> anyhow::Result<Prepared<S::I
             Err(fault) => faults.push((at, fault)),
         }
     }
+    sink.arrange(&mut items);
     Ok(Prepared { raw, items, faults })
 }
 

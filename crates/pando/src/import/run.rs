@@ -13,6 +13,7 @@ use crate::access::{self, Access};
 use crate::cli::ImportArgs;
 use crate::commands::Context;
 use crate::failure::fail;
+use crate::parts::Purpose;
 use crate::report::grouped;
 use serde::Serialize;
 use std::sync::Arc;
@@ -36,7 +37,7 @@ pub async fn run(args: ImportArgs, context: &Context) -> anyhow::Result<()> {
     let mapping = Mapping::new(&args.nulls, &args.maps)?;
     let target = format!("tables/{}", args.target.table);
     let mut settings = mapping.settings();
-    let access = access::open(context).await?;
+    let access = access::open_for(context, Purpose::Import).await?;
     if matches!(access, Access::Server(_)) {
         // A server is sent whole chunks under one key each: they must be cut alike again.
         settings.push(format!("chunk={}", args.chunk));

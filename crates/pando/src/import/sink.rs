@@ -47,6 +47,9 @@ pub trait Sink: Send + Sync + 'static {
         at: usize,
     ) -> Result<Self::Item, Fault>;
 
+    /// Puts a chunk's records into the order in which they are stored fastest.
+    fn arrange(&self, items: &mut [(usize, Self::Item)]);
+
     /// What is wrong with a record by itself, when its chunk was refused.
     fn check(&self, item: &Self::Item) -> Option<Fault>;
 

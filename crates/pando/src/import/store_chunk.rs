@@ -48,7 +48,7 @@ impl<S: Sink> Storing<'_, S> {
     async fn sift(&mut self, raw: RawChunk) -> anyhow::Result<()> {
         let len = raw.len();
         // A stack of ranges rather than recursion: futures of unknown depth would be boxed.
-        let mut left = vec![0..len];
+        let mut left = Vec::from([Range { start: 0, end: len }]);
         while let Some(range) = left.pop() {
             let (part, faults) = self.part(&raw, &range)?;
             let after = Tally {
@@ -118,7 +118,10 @@ impl<S: Sink> Storing<'_, S> {
         range: &Range<usize>,
     ) -> anyhow::Result<(Vec<S::Item>, Vec<(usize, Fault)>)> {
         let prepared = prepare(self.sink, raw.part(range.clone()))?;
-        let mut faults = Vec::new();
+        let mut faults: Vec<(usize, Fault)> = prepared.faults;
+        for (at, _) in &mut faults {
+            *at += range.start;
+        }
         let mut part = Vec::new();
         for (at, item) in prepared.items {
             match self.sink.check(&item) {
@@ -126,6 +129,7 @@ impl<S: Sink> Storing<'_, S> {
                 None => part.push(item),
             }
         }
+        faults.sort_by_key(|(at, _)| *at);
         Ok((part, faults))
     }
 

@@ -204,6 +204,8 @@ impl Sink for Remote {
         })
     }
 
+    fn arrange(&self, _items: &mut [(usize, Object)]) {}
+
     fn check(&self, _item: &Object) -> Option<Fault> {
         // The server knows the table's rules, and it has just been asked.
         None
