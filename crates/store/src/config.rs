@@ -23,7 +23,8 @@ pub struct StoreConfig {
     pub max_write_rows: usize,
     /// How long an idempotency key and its answer are kept.
     pub receipt_ttl: Duration,
-    /// How long a read waits for a copy that has not got as far as the caller.
+    /// How long a read waits for a commit that its caller has been handed the stamp of. Disks
+    /// that stall in a sync do so for a second or two.
     pub catch_up: Duration,
 }
 
@@ -38,7 +39,7 @@ impl Default for StoreConfig {
             max_list: 10_000,
             max_write_rows: 100_000,
             receipt_ttl: Duration::from_secs(24 * 60 * 60),
-            catch_up: Duration::from_millis(50),
+            catch_up: Duration::from_secs(5),
         }
     }
 }

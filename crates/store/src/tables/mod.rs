@@ -12,6 +12,7 @@ mod refusals;
 mod relationships;
 mod resolve;
 mod shape;
+mod standing;
 mod write;
 
 pub(crate) use directory::DirectoryCache;
@@ -23,9 +24,10 @@ use crate::session::{Consistency, Result, Session, Stamped, TableAnswer};
 use crate::store::Store;
 use pando_model::engine::{Read, Write, WriteAnswer};
 use pando_model::error::EngineError;
-use pando_model::stamp::Reach;
+use pando_model::stamp::Position;
 use parking_lot::Mutex;
 use read::ReadPlan;
+use standing::Standing;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -163,11 +165,7 @@ impl Store {
     /// Waits until the engine has got as far as the caller requires; whether what is required
     /// was lost.
     async fn reach(&self, session: &Session) -> Result<bool> {
-        let Some(wanted) = session
-            .token
-            .as_ref()
-            .and_then(|token| token.position(SHARD))
-        else {
+        let Some(wanted) = required(session) else {
             return Ok(false);
         };
         let must_wait = matches!(
@@ -176,27 +174,26 @@ impl Store {
         );
         let deadline = tokio::time::Instant::now() + self.config().catch_up;
         loop {
-            let progress = self.engine().progress();
-            match progress.history.reach(wanted, progress.low) {
-                Reach::Contained => return Ok(false),
-                Reach::Lost => return Ok(true),
-                Reach::Ahead if !must_wait => return Ok(false),
-                Reach::Ahead if tokio::time::Instant::now() >= deadline => {
+            match standing::of(&self.engine().progress(), wanted) {
+                Standing::Reached => return Ok(false),
+                Standing::Lost => return Ok(true),
+                Standing::Coming if !must_wait => return Ok(false),
+                Standing::Coming if tokio::time::Instant::now() >= deadline => {
                     return Err(StoreError::Behind);
                 }
-                Reach::Ahead => tokio::time::sleep(CATCH_UP_STEP).await,
+                Standing::Coming => tokio::time::sleep(CATCH_UP_STEP).await,
             }
         }
     }
 
     /// Whether the caller brings a position that the history has lost.
     fn has_lost(&self, session: &Session) -> bool {
-        let token = session.token.as_ref();
-        token
-            .and_then(|token| token.position(SHARD))
-            .is_some_and(|wanted| {
-                let progress = self.engine().progress();
-                progress.history.reach(wanted, progress.low) == Reach::Lost
-            })
+        required(session)
+            .is_some_and(|wanted| standing::of(&self.engine().progress(), wanted) == Standing::Lost)
     }
+}
+
+/// What the caller requires of the shard.
+fn required(session: &Session) -> Option<Position> {
+    session.token.as_ref()?.position(SHARD)
 }
