@@ -341,7 +341,8 @@ pub struct Update {
     pub set: Vec<(ColumnIx, Value)>,
     /// Refused (`PGRST124`) when more rows than this pass, before one is changed.
     pub max_affected: Option<u64>,
-    /// What to answer of each row, as it is afterwards.
+    /// What to answer of each row, as it is when the statement has ended, cascades
+    /// into it included (PostgreSQL answers it as it was before them).
     pub returning: Option<Tree>,
 }
 

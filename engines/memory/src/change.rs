@@ -9,6 +9,7 @@ use pando_model::constraint::{complete_row, merged_twice, too_many_affected};
 use pando_model::engine::{Outcome, Result};
 use pando_model::error::EngineError;
 use pando_model::plan::{Change, Conflict, Delete, Insert, Row, RowSet, Tree, Update};
+use pando_model::schema::Table;
 use pando_model::value::Value;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -42,6 +43,7 @@ fn execute_insert(mut statement: Statement<'_>, insert: &Insert) -> Result<Outco
         }
     }
     statement.settle()?;
+    let written = as_settled(statement.db(), &insert.table, written)?;
     Ok(Outcome {
         affected: written.len() as u64,
         inserted,
@@ -113,6 +115,7 @@ fn execute_update(mut statement: Statement<'_>, update: &Update) -> Result<Outco
         }
     }
     statement.settle()?;
+    let mut written = as_settled(statement.db(), table, written)?;
     written.sort_by_cached_key(|row| Key::of(&table.primary_key.columns, row));
     Ok(Outcome {
         affected: written.len() as u64,
@@ -135,6 +138,14 @@ fn execute_delete(mut statement: Statement<'_>, delete: &Delete) -> Result<Outco
         inserted: 0,
         rows: answer,
     })
+}
+
+/// The rows as they are now: a key that a row refers to itself by may have
+/// cascaded into it since it was written.
+fn as_settled(db: &Database, table: &Table, written: Vec<Arc<Row>>) -> Result<Vec<Arc<Row>>> {
+    let state = db.table(&table.name)?;
+    let settled = |row: Arc<Row>| state.get(&state.key_of(&row)).cloned().unwrap_or(row);
+    Ok(written.into_iter().map(settled).collect())
 }
 
 /// The first row with a fault decides: a reference of an earlier row that does

@@ -146,6 +146,7 @@ pub(crate) fn all() -> Vec<Case> {
             a_cascaded_key_moves_rows_to_another_slot,
             no_action_looks_when_the_statement_ends,
             a_cascade_that_meets_a_refusal_undoes_everything,
+            a_returned_row_shows_what_cascaded_into_it,
         },
         atomic::{
             a_second_change_that_fails_takes_the_first_back,

@@ -1,7 +1,7 @@
 //! Foreign keys: what they do to referring rows.
 
-use crate::fixture::bench::{Bench, delete, update};
-use crate::fixture::query::{eq, is_in, select};
+use crate::fixture::bench::{Bench, delete, returning, update};
+use crate::fixture::query::{SelectExt, eq, is_in, select};
 use crate::fixture::schema::table;
 use crate::{row, rows};
 use pando_model::column::ColumnType::*;
@@ -209,4 +209,26 @@ pub(crate) async fn a_cascade_that_meets_a_refusal_undoes_everything(mut bench: 
         let drop = [c, b, a].map(pando_model::schema::SchemaStep::DropTable);
         bench.apply(drop.into()).await.expect("drop");
     }
+}
+
+pub(crate) async fn a_returned_row_shows_what_cascaded_into_it(mut bench: Bench) {
+    let t = table("t")
+        .column("id", Integer)
+        .column("parent", Integer)
+        .reference()
+        .key(&["id"])
+        .references(&["parent"], "t", &["id"])
+        .on_update(Cascade)
+        .build();
+    bench.create(&[&t]).await;
+    bench.insert(&t, rows![[1, 1], [2, 1]]).await;
+    let change = update(&t, eq(&t, "id", 1), vec![(0, Value::Int(9))]);
+    let tree = select(&t, &["id", "parent"]).tree();
+    let outcome = bench.change(returning(change, tree)).await;
+    assert_eq!(outcome.affected, 1);
+    assert_eq!(outcome.rows.expect("rows").rows, rows![[9, 9]]);
+    assert_eq!(
+        bench.rows(select(&t, &["id", "parent"])).await,
+        rows![[2, 9], [9, 9]]
+    );
 }
