@@ -123,6 +123,22 @@ impl DataDir {
             .context("cannot write the root key")
     }
 
+    /// The memory engine makes a root key at every start, in the same place. The key of the
+    /// data that lies here is kept aside meanwhile; `false` puts it back.
+    pub fn keep_root_key_aside(&self, aside: bool) -> anyhow::Result<()> {
+        let kept = self.path.join("root.key.kept");
+        let (from, to) = if aside {
+            (self.root_key(), kept)
+        } else {
+            (kept, self.root_key())
+        };
+        let wanted = from.exists() && self.database().exists() && !(aside && to.exists());
+        if wanted {
+            fs::rename(from, to).context("cannot keep the root key")?;
+        }
+        Ok(())
+    }
+
     /// The root key, if it is there and may be read.
     pub fn read_root_key(&self) -> Option<String> {
         let text = fs::read_to_string(self.root_key()).ok()?;
@@ -221,6 +237,20 @@ mod tests {
         assert_eq!(held.server.unwrap().url, "http://127.0.0.1:1");
         drop(lock);
         assert!(dir.lock().unwrap().is_ok());
+    }
+
+    #[test]
+    fn the_key_of_data_on_disk_survives_servers_in_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = DataDir::new(folder.path());
+        fs::write(dir.database(), "data").unwrap();
+        dir.write_root_key("of the data").unwrap();
+        for volatile in ["first", "second"] {
+            dir.keep_root_key_aside(true).unwrap();
+            dir.write_root_key(volatile).unwrap();
+        }
+        dir.keep_root_key_aside(false).unwrap();
+        assert_eq!(dir.read_root_key().as_deref(), Some("of the data"));
     }
 
     #[test]

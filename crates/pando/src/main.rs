@@ -22,6 +22,11 @@ mod signals;
 use clap::Parser;
 use std::process::ExitCode;
 
+/// glibc's allocator takes a third more of a point read's time, and keeps more memory
+/// when many threads use it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     let json = cli.common.json;

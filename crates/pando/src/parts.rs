@@ -39,6 +39,7 @@ pub async fn open_store(
     let store = Store::open(engine, Arc::new(SystemClock), store_config(config))
         .await
         .context("cannot open the store")?;
+    dir.keep_root_key_aside(config.store.engine == EngineKind::Memory)?;
     leave_root_key(&store, dir).await?;
     Ok(store)
 }

@@ -226,6 +226,47 @@ fn a_stopped_import_goes_on_behind_its_last_chunk() {
 }
 
 #[test]
+fn an_import_that_is_killed_goes_on_and_has_every_row_once() {
+    let folder = world();
+    let rows_in_all = 20_000;
+    let mut file = String::from("id,name\n");
+    for id in 1..=rows_in_all {
+        file.push_str(&format!("{id},n\n"));
+    }
+    write(folder.path(), "a.csv", &file);
+    let import = ["import", "tables/t", "a.csv", "--chunk", "20"];
+    for round in 0..3u64 {
+        let mut resume = import.to_vec();
+        if round > 0 {
+            resume.push("--resume");
+        }
+        let mut child = support::pando(folder.path())
+            .args(&resume)
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .expect("the binary starts");
+        // A moment by what was written, not by the clock.
+        let wal = folder.path().join("data/pando.db-wal");
+        let enough = (round + 1) * 150_000;
+        while fs::metadata(&wal).map_or(0, |wal| wal.len()) < enough {
+            if child.try_wait().expect("its status").is_some() {
+                break;
+            }
+        }
+        child.kill().expect("it can be killed");
+        child.wait().expect("it ends");
+    }
+    let mut resume = import.to_vec();
+    resume.push("--resume");
+    let done = json(folder.path(), &resume);
+    assert_eq!(done["rows"], rows_in_all, "{done}");
+    assert_eq!(
+        rows(folder.path()).as_array().map(Vec::len),
+        Some(rows_in_all)
+    );
+}
+
+#[test]
 fn what_is_exported_can_be_imported_again() {
     for format in ["csv", "json", "ndjson", "csv.gz", "ndjson.gz"] {
         let folder = world();
