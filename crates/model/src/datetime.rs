@@ -41,7 +41,8 @@ pub fn parse_timestamp(text: &str) -> Result<i64, Refusal> {
 /// Microseconds since 1970 UTC; without a zone in the text it is UTC.
 pub fn parse_timestamptz(text: &str) -> Result<i64, Refusal> {
     let moment = read(text).map_err(|fault| fault.refusal(text, "timestamp with time zone"))?;
-    in_range(moment.local_us() - moment.offset_us.unwrap_or(0))
+    let offset_us = moment.offset_us.unwrap_or(0);
+    in_range(moment.local_us().saturating_sub(offset_us))
         .ok_or_else(|| out_of_range("timestamp", text))
 }
 

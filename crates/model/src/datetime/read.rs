@@ -15,9 +15,12 @@ pub(super) struct Moment {
 }
 
 impl Moment {
-    /// Microseconds since 1970 by the clock on the wall.
+    /// Microseconds since 1970 by the clock on the wall; the farthest there is for a
+    /// year of so many digits that they do not fit.
     pub fn local_us(&self) -> i64 {
-        self.days * DAY_US + self.of_day_us
+        self.days
+            .saturating_mul(DAY_US)
+            .saturating_add(self.of_day_us)
     }
 }
 
