@@ -118,6 +118,11 @@ impl Store {
         self.sealer.open_cursor(text)
     }
 
+    /// Whether reads can be answered: reads one row, by its key.
+    pub async fn probe(&self) -> Result<()> {
+        self.catalog.check_version().await
+    }
+
     /// What is due from time to time: rotates old signing secrets and writes down when keys
     /// were last used. Call it about once a minute; a failure is harmless and tried again.
     pub async fn maintain(&self) -> Result<()> {

@@ -50,15 +50,14 @@ pub(crate) fn started() -> Reply {
 
 /// `/readyz`: each thing that a request needs, by name.
 pub(crate) async fn ready(store: &Store, phase: Phase) -> Reply {
-    let engine = store.engine();
-    let probe = tokio::time::timeout(PROBE_TIMEOUT, engine.fetch_schema_version()).await;
+    let probe = tokio::time::timeout(PROBE_TIMEOUT, store.probe()).await;
     let fault = match probe {
-        Ok(Ok(_)) => None,
+        Ok(Ok(())) => None,
         Ok(Err(error)) => Some(error.to_string()),
         Err(_) => Some("it did not answer in time".to_owned()),
     };
     let is_ready = fault.is_none() && phase == Phase::Serving;
-    let info = engine.info();
+    let info = store.engine().info();
     let status = if is_ready {
         StatusCode::OK
     } else {

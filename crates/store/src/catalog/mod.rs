@@ -169,7 +169,8 @@ impl Catalog {
         Ok(())
     }
 
-    async fn check_version(&self) -> Result<()> {
+    /// Reads the catalog's version; refuses one that is not known here.
+    pub(crate) async fn check_version(&self) -> Result<()> {
         let wanted = equals(tables::setting::NAME, text(VERSION_SETTING));
         let rows = self.fetch(&tables::SETTING, wanted).await?;
         match rows.first().map(Vec::as_slice) {

@@ -67,6 +67,14 @@ async fn a_stamp_that_the_owner_never_reached_is_said_to_be_lost() {
     }
 }
 
+#[tokio::test]
+async fn a_store_that_cannot_read_is_found_out_by_its_probe() {
+    let bench = Bench::new().await;
+    bench.store.probe().await.unwrap();
+    bench.store.engine().close().await.unwrap();
+    assert!(bench.store.probe().await.is_err());
+}
+
 fn keyed(table: &str, body: &str, request: u8) -> TableWrite {
     TableWrite {
         idempotency: Some(Idempotency {

@@ -34,6 +34,18 @@ async fn probes_answer_by_name() {
 }
 
 #[tokio::test]
+async fn a_server_whose_store_cannot_read_lives_and_is_not_ready() {
+    let world = World::new().await;
+    world.store.engine().close().await.expect("it closes");
+    assert_eq!(world.get("/livez").await.status, 200);
+    let ready = world.get("/readyz").await;
+    assert_eq!(ready.status, 503);
+    let told = ready.json();
+    assert_eq!(told["checks"]["store"]["ok"], false);
+    assert!(told["checks"]["store"]["reason"].is_string(), "{told}");
+}
+
+#[tokio::test]
 async fn metrics_count_requests_by_route_method_and_status() {
     let world = World::new().await;
     world.get("/rest/v1/customers?id=eq.1").await;
