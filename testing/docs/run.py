@@ -4,7 +4,7 @@
     testing/docs/run.py README.md README.ko.md docs/*.md
 
 A block fenced as ```console is run: lines that begin with `$ ` are commands
-(a trailing backslash goes on), the lines below one are what it prints, standard
+(here-documents, backslashes and open quotes go on), the lines below one are what it prints, standard
 error included. `…` in a line stands for any text, a line of `…` alone for any
 lines. All blocks of one document run in one bash, in a folder of their own, with
 the built `pando` on the PATH and the port 8080 replaced by a free one; what the
@@ -14,6 +14,7 @@ document leaves running is killed at its end. Standard library only.
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -23,6 +24,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FENCE = re.compile(r"^```console\n(.*?)^```", re.M | re.S)
+HERE_DOCUMENT = re.compile(r"<<'?(\w+)'?")
 PORT = "8080"
 COMMAND_TIMEOUT_S = 120
 
@@ -31,18 +33,33 @@ def steps(document: str) -> list[tuple[str, str]]:
     """The commands of a document, each with what it is to print."""
     found: list[tuple[str, list[str]]] = []
     for block in FENCE.findall(document):
-        goes_on = False
+        open_command = False
         for line in block.splitlines():
-            if goes_on:
+            if open_command:
                 command, expected = found[-1]
                 found[-1] = (command + "\n" + line, expected)
-                goes_on = line.endswith("\\")
             elif line.startswith("$ "):
                 found.append((line[2:], []))
-                goes_on = line.endswith("\\")
-            elif found:
-                found[-1][1].append(line)
+            else:
+                if found:
+                    found[-1][1].append(line)
+                continue
+            open_command = goes_on(found[-1][0])
     return [(command, "\n".join(expected).strip()) for command, expected in found]
+
+
+def goes_on(command: str) -> bool:
+    """Whether a command needs its next line: here-document, backslash, open quote."""
+    here = HERE_DOCUMENT.search(command)
+    if here:
+        return here[1] not in command.splitlines()[1:]
+    if command.endswith("\\"):
+        return True
+    try:
+        shlex.split(command)
+    except ValueError:
+        return True
+    return False
 
 
 def matches(expected: str, printed: str) -> bool:

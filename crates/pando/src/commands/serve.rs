@@ -18,6 +18,7 @@ use serde::Serialize;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 /// How often the store does what is due.
@@ -61,6 +62,13 @@ pub async fn run(args: ServeArgs, context: Context) -> anyhow::Result<()> {
         level,
         tls.clone(),
     ));
+    // Written before the first connection is taken, so that whoever finds the server ready
+    // finds its address too; who comes sooner waits in the listener's queue.
+    let addresses = listeners
+        .iter()
+        .map(TcpListener::local_addr)
+        .collect::<std::io::Result<Vec<SocketAddr>>>()?;
+    lock.announce(&url_of(&config, &addresses))?;
     let shutdown = watch::Sender::new(false);
     let mut told = shutdown.subscribe();
     let inputs = web::Inputs {
@@ -74,7 +82,7 @@ pub async fn run(args: ServeArgs, context: Context) -> anyhow::Result<()> {
         let _ = told.wait_for(|stop| *stop).await;
     })?;
     control.attach(Arc::clone(running.web()));
-    announce(&config, &dir, &lock, &running.addresses, report)?;
+    announce(&config, &dir, &running.addresses, report)?;
     let mut asked = control.stopping();
     let mut due = tokio::time::interval(MAINTAIN_EVERY);
     let why = loop {
@@ -130,28 +138,17 @@ async fn maintain(store: &Store) {
 fn announce(
     config: &Config,
     dir: &DataDir,
-    lock: &Lock,
     addresses: &[SocketAddr],
     report: Report,
 ) -> anyhow::Result<()> {
-    let scheme = if config.tls.cert.is_some() {
-        "https"
-    } else {
-        "http"
-    };
-    let first = addresses
-        .first()
-        .copied()
-        .map_or_else(String::new, reachable);
     let ready = Ready {
-        url: format!("{scheme}://{first}"),
+        url: url_of(config, addresses),
         addresses: addresses.to_vec(),
         data_dir: dir.path().display().to_string(),
         root_key: dir.root_key().display().to_string(),
         engine: config.store.engine,
         pid: std::process::id(),
     };
-    lock.announce(&ready.url)?;
     tracing::info!(url = ready.url, data_dir = ready.data_dir, "serving");
     let open = !config.auth.required && addresses.iter().all(|at| at.ip().is_loopback());
     report.answer(&ready, |ready| {
@@ -172,6 +169,20 @@ fn announce(
             ready.root_key,
         )
     })
+}
+
+/// Where somebody on this machine reaches the server.
+fn url_of(config: &Config, addresses: &[SocketAddr]) -> String {
+    let scheme = if config.tls.cert.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    let first = addresses
+        .first()
+        .copied()
+        .map_or_else(String::new, reachable);
+    format!("{scheme}://{first}")
 }
 
 /// An address as somebody on this machine writes it.
