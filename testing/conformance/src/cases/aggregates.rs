@@ -175,3 +175,54 @@ pub(crate) async fn groups_are_counted_past_their_limit(mut bench: Bench) {
     let answer = bench.try_read(groups.tree(), true).await.expect("read");
     assert_eq!((answer.rows.rows.len(), answer.rows.total), (1, Some(3)));
 }
+
+pub(crate) async fn equal_means_are_a_tie_however_they_are_written(mut bench: Bench) {
+    let t = table("t")
+        .column("id", Integer)
+        .column("city", Text)
+        .column(
+            "price",
+            Numeric {
+                limit: Some((8, 2)),
+            },
+        )
+        .key(&["id"])
+        .build();
+    bench.create(&[&t]).await;
+    let price = || {
+        val(
+            &Numeric {
+                limit: Some((8, 2)),
+            },
+            "1.50",
+        )
+    };
+    bench
+        .insert(
+            &t,
+            rows![[1, "b", price()], [2, "a", price()], [3, "b", price()]],
+        )
+        .await;
+    let means = |descending| {
+        select(&t, &["city"])
+            .output(aggregate(Avg, &t, Some("price")))
+            .order(OrderBy::Output(1), descending, false)
+    };
+    for descending in [false, true] {
+        let texts: Vec<_> = bench
+            .rows(means(descending))
+            .await
+            .iter()
+            .map(|row| (row[0].clone(), row[1].to_text(&Numeric { limit: None })))
+            .collect();
+        // PostgreSQL keeps at least sixteen significant digits of a quotient.
+        let text = |city: &str, mean: &str| (Value::Text(city.into()), Some(mean.to_owned()));
+        assert_eq!(
+            texts,
+            [
+                text("a", "1.50000000000000000000"),
+                text("b", "1.5000000000000000")
+            ]
+        );
+    }
+}

@@ -78,6 +78,7 @@ pub(crate) fn all() -> Vec<Case> {
             sums_widen_and_averages_are_exact,
             groups_are_ordered_and_cut_by_their_outputs,
             groups_are_counted_past_their_limit,
+            equal_means_are_a_tie_however_they_are_written,
         },
         children::{
             a_to_many_child_comes_with_its_key_in_the_order_asked_for,
