@@ -27,12 +27,13 @@ pub(crate) const JSONB_COLLATION: &str = "pando_jsonb";
 pub(crate) fn register(db: &Connection, refusal: &RefusalSlot) -> Result<()> {
     db.create_collation(JSONB_COLLATION, json::compare)?;
     rusqlite::vtab::array::load_module(db)?;
-    let scalars: [(&str, i32, Scalar); 5] = [
+    let scalars: [(&str, i32, Scalar); 6] = [
         ("pando_match", 3, matches_pattern),
         ("pando_search", 3, matches_search),
         ("pando_json", 4, extract_json),
         ("pando_contains", 4, contains),
         ("pando_cast", 3, cast),
+        ("pando_bare", 1, bare),
     ];
     for (name, arguments, function) in scalars {
         let refusal = refusal.clone();
@@ -192,6 +193,13 @@ fn cast(context: &Context<'_>) -> std::result::Result<Owned, Fault> {
     let (from, to) = (kept_type(context, 1)?, kept_type(context, 2)?);
     let value = value_of(context.get_raw(0), &from)?.cast(&from, &to)?;
     Ok(Param::of(&value, &to).into_owned())
+}
+
+/// `pando_bare(numeric)`: an aggregate's result, without the digits that it prints.
+fn bare(context: &Context<'_>) -> std::result::Result<Owned, Fault> {
+    const NUMERIC: ColumnType = ColumnType::Numeric { limit: None };
+    let value = value_of(context.get_raw(0), &NUMERIC)?;
+    Ok(Param::of(&value, &NUMERIC).into_owned())
 }
 
 /// An aggregate that is exact whatever the order of its rows: `f(value, type)`.

@@ -1,13 +1,15 @@
 //! The engine as a whole: what is written is read, refused where it must be, and there
 //! again after it was closed.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests
+
 use pando_engine_sqlite::{SqliteConfig, SqliteEngine};
 use pando_model::column::ColumnType;
 use pando_model::engine::{Engine, Read, SchemaChange, Write, WriteAnswer};
 use pando_model::error::EngineError;
 use pando_model::plan::{
-    Change, Comparison, Delete, Filter, Insert, Order, OrderBy, Output, Row, Scalar, Select, Tree,
-    Update,
+    Change, Comparison, Delete, Filter, Insert, Join, KeySource, Order, OrderBy, Output, Row,
+    Scalar, Select, Tree, Update,
 };
 use pando_model::schema::{
     Column, ForeignKey, Index, PrimaryKey, ReferentialAction, SchemaStep, Table, Unique,
@@ -346,4 +348,69 @@ async fn many_writers_share_commits_and_each_has_a_position_of_its_own() {
     let statistics = engine.fetch_statistics().await.unwrap();
     assert!(statistics.commits < statistics.writes, "{statistics:?}");
     assert_eq!(engine.progress().low, *positions.last().unwrap());
+}
+
+#[test]
+fn a_read_whose_caller_has_gone_away_ends() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let started = std::time::Instant::now();
+    runtime.block_on(async {
+        let engine = prepared(&folder).await;
+        let (_, house) = tables();
+        let rows = (0..30_000).map(|id| house_row(id, None, Some(1))).collect();
+        write(&engine, vec![insert(&house, rows)]).await.unwrap();
+        // Each row against all others on its floor: for minutes, if nobody ends it.
+        let filter = Filter::Exists {
+            join: Join {
+                table: house.clone(),
+                via: None,
+                on: vec![(2, KeySource::Table(2))],
+            },
+            filter: Box::new(Filter::Compare {
+                left: Scalar::Cast(Box::new(Scalar::Column(0)), ColumnType::Text),
+                op: Comparison::Eq,
+                right: Value::Text("nowhere".into()),
+            }),
+        };
+        let endless = read(&engine, &house, filter, vec![]);
+        let moment = std::time::Duration::from_millis(50);
+        assert!(tokio::time::timeout(moment, endless).await.is_err());
+    });
+    // Waits for every thread that still works for somebody.
+    drop(runtime);
+    assert!(started.elapsed() < std::time::Duration::from_secs(30));
+}
+
+#[tokio::test]
+async fn rows_in_bulk_are_refused_for_the_first_fault_in_the_order_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = prepared(&folder).await;
+    let (_, house) = tables();
+    let mut rows: Vec<_> = (0..500)
+        .map(|id| house_row(id, Some("BER"), None))
+        .collect();
+    write(&engine, vec![insert(&house, rows.clone())])
+        .await
+        .unwrap();
+    for (place, row) in rows.iter_mut().enumerate() {
+        row[0] = Value::Int(1_000 + place as i64);
+    }
+    rows[300][0] = Value::Int(7);
+    rows[400][0] = Value::Int(8);
+    match write(&engine, vec![insert(&house, rows)]).await {
+        Err(EngineError::Refused(refusal)) => {
+            assert_eq!(
+                refusal.details.as_deref(),
+                Some("Key (id)=(7) already exists.")
+            );
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(
+        read(&engine, &house, Filter::Const(true), vec![])
+            .await
+            .len(),
+        500
+    );
 }

@@ -51,7 +51,7 @@ async fn round(
             tokio::spawn(async move {
                 let mut written = 0;
                 // Some rounds end in an orderly way, so that the cut hits the closing.
-                while !disk.is_off() && !(closes && written == 5) {
+                while !(disk.is_off() || closes && written == 5) {
                     ledger.write(&engine).await;
                     written += 1;
                 }

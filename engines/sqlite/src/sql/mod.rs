@@ -51,6 +51,12 @@ impl<'a> Sql<'a> {
         self
     }
 
+    /// Adds a part of a quoted name.
+    pub(crate) fn push_quoted(&mut self, part: &str) -> &mut Self {
+        push_escaped(&mut self.text, part);
+        self
+    }
+
     /// Adds a parameter.
     pub(crate) fn bind(&mut self, param: Param<'a>) -> &mut Self {
         self.params.push(param);
@@ -59,9 +65,12 @@ impl<'a> Sql<'a> {
 
     /// Adds a number that belongs to the shape.
     pub(crate) fn number(&mut self, number: i64) -> &mut Self {
-        use std::fmt::Write;
-        // Writing to a String cannot fail.
-        let _ = write!(self.text, "{number}");
+        if let Ok(digit @ 0..=9) = u8::try_from(number) {
+            // Nearly all of them, and formatting is slow.
+            self.text.push(char::from(b'0' + digit));
+        } else {
+            self.text.push_str(&number.to_string());
+        }
         self
     }
 
@@ -109,12 +118,16 @@ impl<'a> Sql<'a> {
 /// Adds a name in double quotes.
 pub(crate) fn push_name(text: &mut String, name: &str) {
     text.push('"');
+    push_escaped(text, name);
+    text.push('"');
+}
+
+fn push_escaped(text: &mut String, name: &str) {
     if name.contains('"') {
         text.push_str(&name.replace('"', "\"\""));
     } else {
         text.push_str(name);
     }
-    text.push('"');
 }
 
 /// A name in double quotes.

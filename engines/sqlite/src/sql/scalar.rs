@@ -78,7 +78,8 @@ impl<'a> Sql<'a> {
         }
     }
 
-    fn collated(&mut self, jsonb: bool) -> &mut Self {
+    /// Adds the collation of jsonb.
+    pub(crate) fn collated(&mut self, jsonb: bool) -> &mut Self {
         if jsonb {
             self.push(" COLLATE ").push(JSONB_COLLATION);
         }

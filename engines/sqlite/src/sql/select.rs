@@ -79,10 +79,13 @@ pub(crate) fn select<'a>(select: &'a Select, keyed: Option<Keyed<'a>>) -> Statem
     if bounded {
         beyond_offset(&mut sql, select, key_columns.len());
     } else {
-        if keyed.is_some() || !fixed_by(&select.filter).is_one_row(&select.table) {
+        let one = keyed.is_none() && fixed_by(&select.filter).is_one_row(&select.table);
+        if !one || select.is_aggregate() {
             order_by(&mut sql, select, root, Ends::Statement(&key_columns));
         }
-        limit(&mut sql, select);
+        if !one || select.offset > 0 || select.limit == Some(0) {
+            limit(&mut sql, select);
+        }
     }
     Statement { sql, decode }
 }
@@ -246,8 +249,9 @@ fn found(sql: &mut Sql<'_>, table: &Table, root: Alias, way: Way) {
     sql.push(" FROM ").table(&table.name, root);
     if matches!(way, Way::Clustered(_)) {
         // SQLite's own name of a table's first key.
-        sql.push(" INDEXED BY ")
-            .name(&format!("sqlite_autoindex_{}_1", table.name));
+        sql.push(" INDEXED BY \"sqlite_autoindex_")
+            .push_quoted(&table.name)
+            .push("_1\"");
     }
 }
 
@@ -386,6 +390,8 @@ fn order_term<'a>(
             sql.scalar(scalar, &join.table, other);
             sql.related(join, table, root);
             sql.push(" LIMIT 1)");
+            // A subquery does not hand on the collation of what it selects.
+            sql.collated(scalar.ty(&join.table) == ColumnType::Jsonb);
             true
         }
         OrderBy::Output(place) => {
@@ -415,11 +421,27 @@ fn output_place<'a>(
     written_out: bool,
 ) {
     match select.output.get(place) {
+        Some(output) if prints_digits(output, &select.table) => {
+            // Equal means are equal, however many digits they print.
+            sql.push("pando_bare(");
+            output_sql(sql, output, &select.table, root);
+            sql.push(")");
+        }
         Some(output) if written_out => output_sql(sql, output, &select.table, root),
         _ => {
             sql.number(place as i64 + 1);
         }
     }
+}
+
+/// Whether an output's bytes tell the digits that it prints, besides its number.
+fn prints_digits(output: &Output, table: &Table) -> bool {
+    let Output::Aggregate(function, Some(input)) = output else {
+        return false;
+    };
+    let ty = input.ty(table);
+    let numeric = matches!(function.result_type(Some(&ty)), ColumnType::Numeric { .. });
+    numeric && !is_native(*function, &ty)
 }
 
 fn limit(sql: &mut Sql<'_>, select: &Select) {

@@ -16,6 +16,9 @@ impl Transaction<'_> {
     /// New rows, and rows merged into old ones.
     pub(super) fn insert(&mut self, insert: &Insert) -> Step<Outcome> {
         let physical = self.layout.table(&insert.table.name)?;
+        if let Some(outcome) = self.insert_in_bulk(insert, &physical)? {
+            return Ok(outcome);
+        }
         let mut statement = Statement::default();
         let mut touched = super::conflict::Touched::default();
         let mut written = Vec::new();
@@ -42,6 +45,7 @@ impl Transaction<'_> {
             }
         }
         self.settle(&mut statement)?;
+        let written = self.as_settled(&statement, &insert.table, written)?;
         Ok(Outcome {
             affected,
             inserted,
@@ -75,6 +79,7 @@ impl Transaction<'_> {
             }
         }
         self.settle(&mut statement)?;
+        let mut written = self.as_settled(&statement, table, written)?;
         if moved {
             sort_by_key(table, &mut written);
         }
@@ -105,6 +110,17 @@ impl Transaction<'_> {
             inserted: 0,
             rows: returned,
         })
+    }
+
+    /// The rows as they are now: a key that a row refers to itself by may have cascaded into
+    /// it since it was written.
+    fn as_settled(&self, statement: &Statement, table: &Table, rows: Vec<Row>) -> Step<Vec<Row>> {
+        if !statement.has_cascaded() {
+            return Ok(rows);
+        }
+        rows.into_iter()
+            .map(|row| Ok(self.stored(table, &row)?.unwrap_or(row)))
+            .collect()
     }
 
     /// The first row with a fault decides: a reference of an earlier row that does not hold

@@ -34,6 +34,11 @@ impl Recorder {
         }
     }
 
+    /// Whether anything is recorded.
+    pub(super) fn is_on(&self) -> bool {
+        self.followed
+    }
+
     /// Notes what happened to a row.
     pub(super) fn note(&mut self, table: &Table, kind: FeedKind, slot: Slot, row: &Row) {
         if self.followed {

@@ -16,7 +16,7 @@ use crate::tree::read_whole_rows;
 use pando_model::canonical;
 use pando_model::constraint::{missing_target, still_referenced};
 use pando_model::plan::{Filter, Row};
-use pando_model::schema::{ColumnIx, ReferentialAction};
+use pando_model::schema::{ColumnIx, ReferentialAction, Table};
 use pando_model::value::Value;
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -26,6 +26,7 @@ use std::sync::Arc;
 pub(super) struct Statement {
     effects: VecDeque<Effect>,
     checks: Vec<Check>,
+    cascaded: bool,
 }
 
 /// A key that is not there any more, seen from one foreign key: the target's
@@ -80,6 +81,11 @@ impl Statement {
             self.checks
                 .push(Check::References(physical.clone(), row.clone()));
         }
+    }
+
+    /// Whether rows were changed because others were.
+    pub(super) fn has_cascaded(&self) -> bool {
+        self.cascaded
     }
 
     /// A row is gone.
@@ -150,6 +156,7 @@ impl Transaction<'_> {
         }
         let child = self.layout.table(&reference.child.name)?;
         let rows = self.referring(&effect)?;
+        statement.cascaded |= !rows.is_empty();
         let values: Vec<Value> = match (action, &effect.new) {
             (ReferentialAction::Cascade, None) => {
                 for row in rows {
@@ -212,7 +219,7 @@ impl Transaction<'_> {
         &self,
         physical: &Arc<Physical>,
         row: &Row,
-        known: &mut HashSet<(String, usize, Vec<u8>)>,
+        known: &mut HashSet<(*const Physical, usize, Vec<u8>)>,
     ) -> Step<()> {
         let table = &*physical.table;
         for (place, reference) in physical.outgoing.iter().enumerate() {
@@ -221,7 +228,7 @@ impl Transaction<'_> {
                 continue;
             }
             let bytes = canonical::key_bytes(table, columns, row);
-            if !known.insert((table.name.clone(), place, bytes)) {
+            if !known.insert((Arc::as_ptr(physical), place, bytes)) {
                 continue;
             }
             if !self.target_exists(reference, row)? && self.is_stored(physical, row, columns)? {
@@ -248,14 +255,19 @@ impl Transaction<'_> {
 
     /// Whether the row is still there with these values; a cascade may have changed it since.
     fn is_stored(&self, physical: &Physical, row: &Row, columns: &[ColumnIx]) -> Step<bool> {
-        let table = &*physical.table;
+        let stored = self.stored(&physical.table, row)?;
+        Ok(stored.is_some_and(|found| !differs(columns, &found, row)))
+    }
+
+    /// The row that is stored now under a row's key.
+    pub(super) fn stored(&self, table: &Table, row: &Row) -> Step<Option<Row>> {
         let key = &table.primary_key.columns;
         let filter = Filter::Keys {
             columns: key.clone(),
             keys: vec![key.iter().map(|ix| row[*ix].clone()).collect()],
         };
         let stored = read_whole_rows(self.conn, table, &filter)?;
-        Ok(stored.iter().any(|found| !differs(columns, found, row)))
+        Ok(stored.into_iter().next())
     }
 }
 

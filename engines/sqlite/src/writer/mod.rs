@@ -1,14 +1,16 @@
 //! The one thread that writes.
 //!
-//! Writes wait in a bounded queue. The thread takes as many as there are, carries them
-//! out in one transaction, each within a savepoint, and answers all of them after
-//! COMMIT: one sync for the group. Changes of the schema and of the feed's
+//! Writes wait in a bounded queue. The thread takes as many as there are, and as will be
+//! there in a moment ([`gathering`]), carries them out in one transaction, each within a
+//! savepoint, and answers all of them after COMMIT: one sync for the group. Changes of the schema and of the feed's
 //! followers pass through the same queue, each in a transaction of its own.
 
+mod bulk;
 mod change;
 mod conflict;
 mod feed;
 mod foreign;
+mod gathering;
 mod group;
 mod receipt;
 mod recovery;
@@ -25,13 +27,17 @@ use crate::layout::Layout;
 use crate::marks::Marks;
 use crate::open::{open_writer, read_history, read_shard};
 use crate::readers::closed;
+use gathering::Gathering;
 use pando_model::engine::{Result, Write, WriteAnswer};
 use pando_model::error::EngineError;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
+
+/// So long without a write is a lull.
+const LULL: Duration = Duration::from_secs(1);
 
 /// What the engine's users see of the writer.
 pub(crate) struct WriterHandle {
@@ -59,6 +65,8 @@ pub(crate) struct Writer {
     marks: Arc<Marks>,
     counters: Arc<Counters>,
     recovery: recovery::Backoff,
+    /// How many commits there had been in the last lull.
+    tidied_at: u64,
 }
 
 /// Something for the thread to do.
@@ -85,6 +93,7 @@ impl WriterHandle {
             marks,
             counters: counters.clone(),
             recovery: recovery::Backoff::default(),
+            tidied_at: 0,
         };
         writer
             .load()
@@ -181,37 +190,54 @@ impl Writer {
     }
 
     fn run(mut self, receiver: &Receiver<Job>) {
-        let mut group = Vec::new();
-        while let Ok(first) = receiver.recv() {
-            let mut next = Some(first);
-            while let Some(job) = next.take() {
-                match job {
-                    Job::Write(pending) => {
-                        self.counters.queued.fetch_sub(1, Relaxed);
-                        group.push(pending);
-                        if group.len() < self.config.max_group {
-                            next = receiver.try_recv().ok();
-                        }
-                        if next.is_none() {
-                            self.write_group(std::mem::take(&mut group));
-                        }
-                    }
-                    Job::Task(task) => {
-                        self.write_group(std::mem::take(&mut group));
-                        self.counters.queued.fetch_sub(1, Relaxed);
-                        self.reopen_if_due();
-                        task(&mut self);
-                    }
-                    Job::Close(reply) => {
-                        self.write_group(std::mem::take(&mut group));
-                        let _ = reply.send(self.finish());
-                        return;
-                    }
+        let mut gathering = Gathering::new(self.config.max_group);
+        let mut next = None;
+        while let Some(job) = next.take().or_else(|| self.next_job(receiver)) {
+            match job {
+                Job::Write(first) => {
+                    let group;
+                    (group, next) = gathering.gather(first, receiver);
+                    let members = group.len();
+                    self.counters.queued.fetch_sub(members as u64, Relaxed);
+                    self.write_group(group);
+                    gathering.learn(members, &self.counters);
+                }
+                Job::Task(task) => {
+                    self.counters.queued.fetch_sub(1, Relaxed);
+                    self.reopen_if_due();
+                    task(&mut self);
+                }
+                Job::Close(reply) => {
+                    let _ = reply.send(self.finish());
+                    return;
                 }
             }
         }
         // The engine was dropped without being closed.
         let _ = self.finish();
+    }
+
+    /// Waits for something to do. In a lull the log is folded into the file, so that a
+    /// burst's last pages do not wait there for the next burst.
+    fn next_job(&mut self, receiver: &Receiver<Job>) -> Option<Job> {
+        let commits = self.counters.commits.load(Relaxed);
+        if commits == self.tidied_at {
+            return receiver.recv().ok();
+        }
+        match receiver.recv_timeout(LULL) {
+            Ok(job) => return Some(job),
+            Err(RecvTimeoutError::Disconnected) => return None,
+            Err(RecvTimeoutError::Timeout) => self.tidied_at = commits,
+        }
+        let folded = self.conn().and_then(|conn| {
+            conn.first_int("PRAGMA wal_checkpoint(PASSIVE)", &[])?;
+            // A burst's page cache is not needed either.
+            conn.first_int("PRAGMA shrink_memory", &[])
+        });
+        if let Err(fault) = folded {
+            tracing::warn!(?fault, "the log could not be folded into the data file");
+        }
+        receiver.recv().ok()
     }
 
     /// Folds the log into the file and closes it.

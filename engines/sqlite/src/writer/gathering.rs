@@ -1,0 +1,227 @@
+//! How long a group waits for its members.
+//!
+//! Callers that were answered together come back together, a moment later. A group that
+//! went off with the first of them would make all others wait for a whole sync, and
+//! groups would stay small. So a group waits for as many members as there were
+//! callers when the last one ended: those it answered, and those in the queue. It
+//! waits for half of a commit's time at most. A caller who is alone never waits, and
+//! where callers do not come back the waiting is given up for a while, longer each time.
+//!
+//! PostgreSQL's `commit_delay` and `commit_siblings` are after the same end with
+//! fixed numbers.
+
+use super::{Counters, Job, Pending};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+/// Where a commit takes less than twice this, the callers' own work is what they need time
+/// for.
+const PATIENCE_MIN: Duration = Duration::from_millis(1);
+/// Nobody waits longer than this for company.
+const PATIENCE_MAX: Duration = Duration::from_millis(10);
+/// While more than a few are missing the thread sleeps in steps: to be woken for each one
+/// would cost more than it gains.
+const STEP: Duration = Duration::from_micros(100);
+const FEW: usize = 3;
+/// Groups that go off at once after callers stayed away, at most.
+const PAUSE_MAX: u32 = 64;
+
+/// What is known of the callers.
+#[derive(Debug)]
+pub(super) struct Gathering {
+    max_group: usize,
+    /// Members that the next group is likely to have.
+    expected: usize,
+    patience: Duration,
+    /// Groups that still go off at once, and how many they are the next time.
+    pause: u32,
+    next_pause: u32,
+}
+
+impl Gathering {
+    pub(super) fn new(max_group: usize) -> Gathering {
+        Gathering {
+            max_group,
+            expected: 1,
+            patience: PATIENCE_MIN,
+            pause: 0,
+            next_pause: 1,
+        }
+    }
+
+    /// The group that begins with `first`, and the job behind it, if it is not a write.
+    pub(super) fn gather(
+        &mut self,
+        first: Pending,
+        receiver: &Receiver<Job>,
+    ) -> (Vec<Pending>, Option<Job>) {
+        let mut group = Vec::with_capacity(self.expected.min(self.max_group));
+        group.push(first);
+        let mut other = self.take_waiting(&mut group, receiver);
+        let wanted = self.expected.min(self.max_group);
+        if other.is_some() || group.len() >= wanted {
+            return (group, other);
+        }
+        if self.pause > 0 {
+            self.pause -= 1;
+            return (group, other);
+        }
+        let deadline = Instant::now() + self.patience;
+        while other.is_none() && group.len() < wanted {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            if wanted - group.len() > FEW {
+                std::thread::sleep(left.min(STEP));
+                other = self.take_waiting(&mut group, receiver);
+                continue;
+            }
+            match receiver.recv_timeout(left) {
+                Ok(Job::Write(pending)) => group.push(pending),
+                Ok(job) => other = Some(job),
+                Err(_) => break,
+            }
+        }
+        self.judge(group.len(), wanted);
+        (group, other)
+    }
+
+    /// A group of so many members was answered.
+    pub(super) fn learn(&mut self, members: usize, counters: &Counters) {
+        let queued = usize::try_from(counters.queued.load(Relaxed)).unwrap_or(usize::MAX);
+        self.expected = members.saturating_add(queued);
+        let commit = Duration::from_nanos(counters.last_commit_ns.load(Relaxed));
+        self.patience = (commit / 2).clamp(PATIENCE_MIN, PATIENCE_MAX);
+    }
+
+    /// Whether the waiting was worth it: most of those who were expected came.
+    fn judge(&mut self, came: usize, wanted: usize) {
+        if came >= wanted - wanted / 4 {
+            self.next_pause = 1;
+        } else {
+            self.pause = self.next_pause;
+            self.next_pause = (self.next_pause * 2).min(PAUSE_MAX);
+        }
+    }
+
+    /// Takes what is in the queue already.
+    fn take_waiting(&self, group: &mut Vec<Pending>, receiver: &Receiver<Job>) -> Option<Job> {
+        while group.len() < self.max_group {
+            match receiver.try_recv() {
+                Ok(Job::Write(pending)) => group.push(pending),
+                Ok(job) => return Some(job),
+                Err(_) => return None,
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pando_model::engine::Write;
+    use std::sync::mpsc::{Sender, channel};
+    use tokio::sync::oneshot;
+
+    /// Longer than any test: waiting for it would be seen.
+    const FOR_EVER: Duration = Duration::from_secs(3_600);
+
+    fn pending() -> Pending {
+        let (reply, _) = oneshot::channel();
+        Pending {
+            write: Write {
+                schema_version: 1,
+                changes: Vec::new(),
+                receipt: None,
+                finish: Box::new(|_| Ok(Vec::new())),
+            },
+            reply,
+        }
+    }
+
+    fn send(sender: &Sender<Job>, count: usize) {
+        for _ in 0..count {
+            sender.send(Job::Write(pending())).unwrap();
+        }
+    }
+
+    fn expecting(expected: usize, patience: Duration) -> Gathering {
+        Gathering {
+            expected,
+            patience,
+            ..Gathering::new(512)
+        }
+    }
+
+    #[test]
+    fn a_caller_who_is_alone_does_not_wait() {
+        let (_sender, receiver) = channel();
+        let (group, other) = expecting(1, FOR_EVER).gather(pending(), &receiver);
+        assert_eq!(group.len(), 1);
+        assert!(other.is_none());
+    }
+
+    #[test]
+    fn those_who_wait_already_are_all_taken_up_to_the_largest_group() {
+        for (waiting, taken) in [(9, 10), (600, 512)] {
+            let (sender, receiver) = channel();
+            send(&sender, waiting);
+            let (group, _) = expecting(1, FOR_EVER).gather(pending(), &receiver);
+            assert_eq!(group.len(), taken);
+        }
+    }
+
+    #[test]
+    fn a_group_waits_for_callers_who_come_back() {
+        for expected in [2, 4, 40] {
+            let (sender, receiver) = channel();
+            let others = std::thread::spawn(move || {
+                send(&sender, expected - 1);
+                sender
+            });
+            let (group, _) = expecting(expected, FOR_EVER).gather(pending(), &receiver);
+            assert_eq!(group.len(), expected);
+            others.join().unwrap();
+        }
+    }
+
+    #[test]
+    fn another_job_ends_the_waiting() {
+        let (sender, receiver) = channel();
+        send(&sender, 1);
+        sender.send(Job::Task(Box::new(|_| ()))).unwrap();
+        let (group, other) = expecting(10, FOR_EVER).gather(pending(), &receiver);
+        assert_eq!(group.len(), 2);
+        assert!(matches!(other, Some(Job::Task(_))));
+    }
+
+    #[test]
+    fn where_callers_stay_away_groups_go_off_at_once_for_longer_each_time() {
+        let (_sender, receiver) = channel();
+        let mut gathering = expecting(10, Duration::ZERO);
+        for pause in [1, 2, 4, 8, 16, 32, 64, 64] {
+            gathering.gather(pending(), &receiver);
+            assert_eq!(gathering.pause, pause);
+            gathering.patience = FOR_EVER;
+            for left in (0..pause).rev() {
+                gathering.gather(pending(), &receiver);
+                assert_eq!(gathering.pause, left);
+            }
+            gathering.patience = Duration::ZERO;
+        }
+    }
+
+    #[test]
+    fn as_many_are_expected_as_were_answered_and_are_queued() {
+        let counters = Counters::default();
+        counters.queued.store(30, Relaxed);
+        counters.last_commit_ns.store(4_000_000, Relaxed);
+        let mut gathering = Gathering::new(512);
+        gathering.learn(34, &counters);
+        assert_eq!(gathering.expected, 64);
+        assert_eq!(gathering.patience, Duration::from_millis(2));
+    }
+}
