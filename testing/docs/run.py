@@ -98,7 +98,7 @@ class Shell:
 
     def run(self, command: str) -> str:
         assert self.bash.stdin and self.bash.stdout
-        self.bash.stdin.write(f"{command}\necho; echo {self.MARK}\n")
+        self.bash.stdin.write(f"{command}\nkept=$?; echo; echo {self.MARK}; (exit $kept)\n")
         self.bash.stdin.flush()
         lines = []
         signal.alarm(COMMAND_TIMEOUT_S)
