@@ -8,8 +8,8 @@ use super::chunk::{Fault, Prepared, RawChunk, Records};
 use super::sink::Sink;
 use super::source::{Sources, Stream, located};
 use super::split::{Record, Split};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use tokio::sync::mpsc;
 
@@ -31,7 +31,11 @@ pub struct Cut {
 pub struct Pipeline<T> {
     lanes: Vec<mpsc::Receiver<anyhow::Result<Prepared<T>>>>,
     next: usize,
+    dealt: Dealt,
 }
+
+/// How many chunks there are in all, once the last one was dealt.
+type Dealt = Arc<OnceLock<usize>>;
 
 /// Starts the threads. They end when their work is done, or when the pipeline is dropped.
 pub fn start<S: Sink>(
@@ -54,18 +58,33 @@ pub fn start<S: Sink>(
         lanes.push(done_out);
     }
     let sources = sources.clone();
+    let dealt = Dealt::default();
+    let dealer = Dealer::new(raw_lanes, cut, Arc::clone(&dealt));
     thread::Builder::new()
         .name("import-read".to_owned())
-        .spawn(move || Dealer::new(raw_lanes, cut).run(&sources))?;
-    Ok(Pipeline { lanes, next: 0 })
+        .spawn(move || dealer.run(&sources))?;
+    Ok(Pipeline {
+        lanes,
+        next: 0,
+        dealt,
+    })
 }
 
 impl<T> Pipeline<T> {
-    /// The next chunk; `None` behind the last one.
+    /// The next chunk; `None` behind the last one. A thread that ended before its time is an
+    /// error: what it left undone must not pass for the end.
     pub async fn next(&mut self) -> Option<anyhow::Result<Prepared<T>>> {
         let lane = self.next % self.lanes.len();
-        self.next += 1;
-        self.lanes[lane].recv().await
+        match self.lanes[lane].recv().await {
+            Some(chunk) => {
+                self.next += 1;
+                Some(chunk)
+            }
+            None if self.dealt.get() == Some(&self.next) => None,
+            None => Some(Err(anyhow::anyhow!(
+                "a thread of the import ended before its work was done"
+            ))),
+        }
     }
 }
 
@@ -104,18 +123,20 @@ struct Dealer {
     cut: Cut,
     /// Records seen so far, those passed over included.
     seen: u64,
+    dealt: Dealt,
 }
 
 /// Nobody takes chunks any more.
 struct Abandoned;
 
 impl Dealer {
-    fn new(lanes: Vec<SyncSender<anyhow::Result<RawChunk>>>, cut: Cut) -> Dealer {
+    fn new(lanes: Vec<SyncSender<anyhow::Result<RawChunk>>>, cut: Cut, dealt: Dealt) -> Dealer {
         Dealer {
             lanes,
             next: 0,
             cut,
             seen: 0,
+            dealt,
         }
     }
 
@@ -152,6 +173,8 @@ impl Dealer {
             // The last word of the pipeline; nobody may be there to hear it.
             let _ = self.send(Err(error));
         }
+        // Set once, here; and before the lanes are dropped.
+        let _ = self.dealt.set(self.next);
     }
 
     fn deal(
@@ -215,5 +238,81 @@ impl Dealer {
         let lane = self.next % self.lanes.len();
         self.next += 1;
         self.lanes[lane].send(chunk).map_err(|_| Abandoned)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::chunk::Fault;
+    use super::super::identity::Identity;
+    use super::super::sink::{NotStored, Tally};
+    use super::*;
+    use std::io::Write;
+
+    /// Prepares line numbers, up to one at which its thread dies.
+    struct Mortal {
+        dies_at: u64,
+    }
+
+    impl Sink for Mortal {
+        type Item = u64;
+        type Layout = ();
+
+        fn layout(&self, _: &RawChunk) -> anyhow::Result<()> {
+            Ok(())
+        }
+
+        fn prepare(&self, (): &(), raw: &RawChunk, at: usize) -> Result<u64, Fault> {
+            assert_ne!(raw.lines[at], self.dies_at, "as the test wants it");
+            Ok(raw.lines[at])
+        }
+
+        fn arrange(&self, _: &mut [(usize, u64)]) {}
+
+        fn check(&self, _: &u64) -> Option<Fault> {
+            None
+        }
+
+        async fn commit(&self, _: Vec<u64>, _: Tally) -> Result<(), NotStored> {
+            Ok(())
+        }
+
+        async fn rehearse(&self, _: Vec<u64>) -> Option<Result<(), NotStored>> {
+            None
+        }
+
+        async fn fetch_progress(&self, _: &Identity) -> anyhow::Result<Option<(Tally, bool)>> {
+            Ok(None)
+        }
+
+        async fn finish(&self, _: Tally) -> anyhow::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// The lines that come through, until the end or an error.
+    async fn lines_of(dies_at: u64) -> anyhow::Result<Vec<u64>> {
+        let mut file = tempfile::Builder::new().suffix(".ndjson").tempfile()?;
+        for _ in 0..100 {
+            writeln!(file, "{{}}")?;
+        }
+        let sources = Sources::open(&[file.path().to_owned()])?;
+        let cut = Cut { rows: 7, skip: 0 };
+        let mut pipeline = start(&sources, cut, &Arc::new(Mortal { dies_at }))?;
+        let mut lines = Vec::new();
+        while let Some(chunk) = pipeline.next().await {
+            lines.extend(chunk?.items.into_iter().map(|(_, line)| line));
+        }
+        Ok(lines)
+    }
+
+    #[tokio::test]
+    async fn a_thread_that_dies_is_not_taken_for_the_end() {
+        let all: Vec<u64> = (1..=100).collect();
+        assert_eq!(lines_of(0).await.unwrap(), all);
+        for dies_at in [1, 50, 100] {
+            let error = lines_of(dies_at).await.unwrap_err().to_string();
+            assert!(error.contains("before its work was done"), "{error}");
+        }
     }
 }
