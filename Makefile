@@ -46,7 +46,7 @@ test-clients: ## real clients, fuzzing and injection against the real binary, on
 test-docs: ## run what the documents show
 	.ci/install python
 	$(CARGO) build --locked -p pando
-	$(VENV)/bin/python testing/docs/run.py README.md README.ko.md docs/*.md docs/ko/*.md
+	$(VENV)/bin/python testing/docs/run.py *.md docs/*.md docs/ko/*.md
 
 test-crash: ## the kill and power-cut tests alone
 	$(CARGO) test --locked -p pando-engine-sqlite --test '*'

@@ -6,7 +6,7 @@
 A block fenced as ```console is run: lines that begin with `$ ` are commands
 (here-documents, backslashes and open quotes go on), the lines below one are what it prints, standard
 error included. `…` in a line stands for any text, a line of `…` alone for any
-lines. All blocks of one document run in one bash, in a folder of their own, with
+lines. Links and source files that a document names must exist. All blocks of one document run in one bash, in a folder of their own, with
 the built `pando` on the PATH and the port 8080 replaced by a free one; what the
 document leaves running is killed at its end. Standard library only.
 """
@@ -24,6 +24,8 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FENCE = re.compile(r"^```console\n(.*?)^```", re.M | re.S)
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
+SOURCE = re.compile(r"`((?:crates|engines|testing|bench|examples)/[\w/.-]+)`")
 HERE_DOCUMENT = re.compile(r"<<'?(\w+)'?")
 PORT = "8080"
 COMMAND_TIMEOUT_S = 120
@@ -137,6 +139,14 @@ def give_up(_signal: int, _frame: object) -> None:
     raise TimeoutError(f"a command did not end within {COMMAND_TIMEOUT_S} s")
 
 
+def missing(path: pathlib.Path) -> list[str]:
+    """What a document links to, or names as a source file, and is not there."""
+    text = FENCE.sub("", path.read_text())
+    linked = {path.parent / target for target in LINK.findall(text)}
+    named = {ROOT / target for target in SOURCE.findall(text)}
+    return [f"{path} names {target}, which is not there\n" for target in sorted(linked | named) if not target.exists()]
+
+
 def main() -> int:
     signal.signal(signal.SIGALRM, give_up)
     binary = os.environ.get("PANDO_BIN") or ROOT / "target" / "debug" / "pando"
@@ -151,10 +161,10 @@ def main() -> int:
     for name in sys.argv[1:]:
         path = pathlib.Path(name)
         commands += len(steps(path.read_text()))
-        faults += check(path, pando)
+        faults += check(path, pando) + missing(path)
     for fault in faults:
         print(fault)
-    print(f"docs: {commands - len(faults)} passed, {len(faults)} failed")
+    print(f"docs: {max(commands - len(faults), 0)} passed, {len(faults)} failed")
     return 1 if faults or commands == 0 else 0
 
 
