@@ -110,6 +110,39 @@ fn every_form_gives_the_same_rows_with_a_server_and_without_one() {
 }
 
 #[test]
+fn json_in_csv_is_json_with_a_server_and_without_one() {
+    let given = [
+        ("1", r#"{"a": [1, "x"]}"#, json!({"a": [1, "x"]})),
+        ("2", r#""text""#, json!("text")),
+        ("3", "null", json!(null)),
+        ("4", "", json!(null)),
+    ];
+    let mut file = String::from("id,about,log\r\n");
+    for (id, text, _) in &given {
+        let quoted = text.replace('"', "\"\"");
+        file.push_str(&format!("{id},\"{quoted}\",\"{quoted}\"\r\n"));
+    }
+    let expected: Vec<Value> = given
+        .into_iter()
+        .map(|(id, _, value)| json!({ "id": id, "about": value, "log": value }))
+        .collect();
+    for served in [false, true] {
+        let folder = tempfile::tempdir().expect("a folder");
+        migrate(
+            folder.path(),
+            "create table t (id text primary key, about jsonb, log json);",
+        );
+        let _server = served.then(|| Server::start(folder.path()));
+        write(folder.path(), "a.csv", &file);
+        json(folder.path(), &["import", "tables/t", "a.csv"]);
+        let mut rows = rows(folder.path());
+        let rows = rows.as_array_mut().expect("rows");
+        rows.sort_by_key(|row| row["id"].to_string());
+        assert_eq!(*rows, expected, "served: {served}");
+    }
+}
+
+#[test]
 fn a_row_that_cannot_be_stored_stops_the_import_and_its_chunk_is_not_half_done() {
     for (row, reason) in [
         (

@@ -1,5 +1,8 @@
-//! Into a server over HTTP: rows as JSON, an idempotency key on every chunk, and
-//! the progress in a file of the data directory.
+//! Into a server over HTTP: rows in the form they came in, an idempotency key on every
+//! chunk, and the progress in a file of the data directory.
+//!
+//! Fields of CSV are sent as CSV: there the server reads a text as the column's type, and
+//! `{"a": 1}` is an object for a jsonb column, where in JSON the same text is a string.
 //!
 //! A chunk whose answer was lost is sent again under the same key, so it is stored
 //! once. What breaks a rule inside of a chunk is found by halving it.
@@ -34,10 +37,18 @@ pub struct Remote {
     run: String,
 }
 
-/// A row as JSON, and the columns it names.
-pub struct Object {
+/// A row as it is sent, and the columns it names.
+pub struct Sent {
     columns: Arc<[String]>,
-    json: Vec<u8>,
+    form: Form,
+    text: Vec<u8>,
+}
+
+/// A row's form; all rows of a chunk have the same.
+#[derive(Clone, Copy)]
+enum Form {
+    Json,
+    Csv,
 }
 
 /// What is kept of an import that a server stores.
@@ -92,15 +103,12 @@ impl Remote {
         self.dir.write_json("imports", &self.identity.id, &kept)
     }
 
-    async fn post(&self, items: &[Object], tally: Tally) -> Result<(), NotStored> {
-        let mut columns = BTreeSet::new();
-        let mut body = Vec::with_capacity(items.iter().map(|item| item.json.len() + 1).sum());
-        for item in items {
-            columns.extend(item.columns.iter().map(String::as_str));
-            body.push(if body.is_empty() { b'[' } else { b',' });
-            body.extend_from_slice(&item.json);
-        }
-        body.push(b']');
+    async fn post(&self, items: &[Sent], tally: Tally) -> Result<(), NotStored> {
+        let columns: BTreeSet<&str> = items
+            .iter()
+            .flat_map(|item| item.columns.iter().map(String::as_str))
+            .collect();
+        let (content_type, body) = body_of(items);
         let path = format!(
             "/rest/v1/{}?columns={}",
             encoded(&self.table),
@@ -113,7 +121,7 @@ impl Remote {
         // Rows, range and run name a chunk: the same one is never stored twice.
         let key = format!("import-{}-{}-{}", self.run, tally.records, items.len());
         let answer = self
-            .send(&path, &key, body.into())
+            .send(&path, &key, (content_type, body.into()))
             .await
             .map_err(NotStored::Failed)?;
         match answer.status {
@@ -135,9 +143,14 @@ impl Remote {
         }
     }
 
-    async fn send(&self, path: &str, key: &str, body: Bytes) -> anyhow::Result<Answer> {
+    async fn send(
+        &self,
+        path: &str,
+        key: &str,
+        (content_type, body): (&str, Bytes),
+    ) -> anyhow::Result<Answer> {
         let headers = [
-            ("content-type", "application/json"),
+            ("content-type", content_type),
             ("prefer", "return=minimal, missing=default"),
             ("idempotency-key", key),
         ];
@@ -162,7 +175,7 @@ impl Remote {
 }
 
 impl Sink for Remote {
-    type Item = Object;
+    type Item = Sent;
     type Layout = Option<Arc<[String]>>;
 
     fn layout(&self, raw: &RawChunk) -> anyhow::Result<Self::Layout> {
@@ -175,50 +188,53 @@ impl Sink for Remote {
         }
     }
 
-    fn prepare(&self, layout: &Self::Layout, raw: &RawChunk, at: usize) -> Result<Object, Fault> {
+    fn prepare(&self, layout: &Self::Layout, raw: &RawChunk, at: usize) -> Result<Sent, Fault> {
         let not_json = |error: serde_json::Error| {
             Fault::new("22P02", format!("the record is no JSON object: {error}"))
         };
-        let mut object: BTreeMap<String, Box<RawValue>> = BTreeMap::new();
         if let Some(columns) = layout {
+            let mut line = Vec::new();
             for (field, column) in plan::fields(raw, at)?.iter().zip(columns.iter()) {
-                let text = std::str::from_utf8(field)
-                    .map_err(|_| Fault::new("22021", "the field is not UTF-8").at(column))?;
-                let value = (!self.mapping.is_null(field)).then_some(text);
-                let raw = serde_json::value::to_raw_value(&value).map_err(not_json)?;
-                object.insert(column.clone(), raw);
+                if std::str::from_utf8(field).is_err() {
+                    return Err(Fault::new("22021", "the field is not UTF-8").at(column));
+                }
+                let given = (!self.mapping.is_null(field)).then_some(field);
+                put_field(given, &mut line);
             }
-        } else {
-            let read: BTreeMap<String, Box<RawValue>> =
-                serde_json::from_str(plan::text(raw, at)?).map_err(not_json)?;
-            for (key, value) in read {
-                object.insert(self.mapping.column_of(&key).to_owned(), value);
-            }
+            return Ok(Sent {
+                columns: Arc::clone(columns),
+                form: Form::Csv,
+                text: line,
+            });
         }
-        Ok(Object {
-            columns: match layout {
-                Some(columns) => Arc::clone(columns),
-                None => object.keys().cloned().collect(),
-            },
-            json: serde_json::to_vec(&object).map_err(not_json)?,
+        let read: BTreeMap<String, Box<RawValue>> =
+            serde_json::from_str(plan::text(raw, at)?).map_err(not_json)?;
+        let object: BTreeMap<&str, Box<RawValue>> = read
+            .iter()
+            .map(|(key, value)| (self.mapping.column_of(key), value.clone()))
+            .collect();
+        Ok(Sent {
+            columns: object.keys().map(|name| (*name).to_owned()).collect(),
+            form: Form::Json,
+            text: serde_json::to_vec(&object).map_err(not_json)?,
         })
     }
 
-    fn arrange(&self, _items: &mut [(usize, Object)]) {}
+    fn arrange(&self, _items: &mut [(usize, Sent)]) {}
 
-    fn check(&self, _item: &Object) -> Option<Fault> {
+    fn check(&self, _item: &Sent) -> Option<Fault> {
         // The server knows the table's rules, and it has just been asked.
         None
     }
 
-    async fn commit(&self, items: Vec<Object>, tally: Tally) -> Result<(), NotStored> {
+    async fn commit(&self, items: Vec<Sent>, tally: Tally) -> Result<(), NotStored> {
         if !items.is_empty() {
             self.post(&items, tally).await?;
         }
         self.keep(tally, false).map_err(NotStored::Failed)
     }
 
-    async fn rehearse(&self, _items: Vec<Object>) -> Option<Result<(), NotStored>> {
+    async fn rehearse(&self, _items: Vec<Sent>) -> Option<Result<(), NotStored>> {
         None
     }
 
@@ -238,5 +254,78 @@ impl Sink for Remote {
 
     async fn finish(&self, tally: Tally) -> anyhow::Result<()> {
         self.keep(tally, true)
+    }
+}
+
+/// The body that holds all of the items, and its type.
+fn body_of(items: &[Sent]) -> (&'static str, Vec<u8>) {
+    let mut body = Vec::with_capacity(items.iter().map(|item| item.text.len() + 1).sum());
+    if let Some(Sent {
+        form: Form::Csv,
+        columns,
+        ..
+    }) = items.first()
+    {
+        for column in columns.iter() {
+            put_field(Some(column.as_bytes()), &mut body);
+        }
+        for item in items {
+            body.push(b'\n');
+            body.extend_from_slice(&item.text);
+        }
+        return ("text/csv", body);
+    }
+    for item in items {
+        body.push(if body.is_empty() { b'[' } else { b',' });
+        body.extend_from_slice(&item.text);
+    }
+    body.push(b']');
+    ("application/json", body)
+}
+
+/// Appends a field to a line of CSV. Only a field without quotes can be NULL.
+fn put_field(field: Option<&[u8]>, line: &mut Vec<u8>) {
+    if !line.is_empty() {
+        line.push(b',');
+    }
+    let Some(field) = field else {
+        line.extend_from_slice(b"NULL");
+        return;
+    };
+    line.push(b'"');
+    for &byte in field {
+        if byte == b'"' {
+            line.push(b'"');
+        }
+        line.push(byte);
+    }
+    line.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn csv_is_sent_as_csv_and_only_what_is_not_quoted_is_null() {
+        let columns: Arc<[String]> = vec!["a".to_owned(), "b\"".to_owned()].into();
+        let rows: [[Option<&str>; 2]; 2] = [[None, Some("NULL")], [Some("{\"x\":1}"), Some("")]];
+        let items = rows.map(|row| {
+            let mut text = Vec::new();
+            for field in row {
+                put_field(field.map(str::as_bytes), &mut text);
+            }
+            Sent {
+                columns: Arc::clone(&columns),
+                form: Form::Csv,
+                text,
+            }
+        });
+        let (content_type, body) = body_of(&items);
+        assert_eq!(content_type, "text/csv");
+        assert_eq!(
+            String::from_utf8(body).unwrap(),
+            "\"a\",\"b\"\"\"\nNULL,\"NULL\"\n\"{\"\"x\"\":1}\",\"\""
+        );
     }
 }

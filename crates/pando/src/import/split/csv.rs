@@ -8,6 +8,16 @@ use std::io::Read;
 pub struct CsvRecords<R> {
     reader: Reader<R>,
     header: ByteRecord,
+    ends: LineEnds,
+}
+
+/// How a file's lines end, which its header shows.
+#[derive(Clone, Copy)]
+enum LineEnds {
+    /// `\n`, counted with the record before it.
+    Lf,
+    /// `\r\n`: the reader stops behind `\r`, and counts `\n` with the record after it.
+    CrLf,
 }
 
 impl<R: Read> CsvRecords<R> {
@@ -22,7 +32,15 @@ impl<R: Read> CsvRecords<R> {
         if header.is_empty() {
             return Err(malformed(1, "the file is empty; a header line is needed"));
         }
-        Ok(CsvRecords { reader, header })
+        let ends = match reader.position().line() {
+            next if next == 1 + breaks_in(&header) => LineEnds::CrLf,
+            _ => LineEnds::Lf,
+        };
+        Ok(CsvRecords {
+            reader,
+            header,
+            ends,
+        })
     }
 
     /// The names in the header line.
@@ -37,7 +55,11 @@ impl<R: Read> Split for CsvRecords<R> {
         if !self.reader.read_byte_record(&mut record).map_err(told)? {
             return Ok(None);
         }
-        let line = line_of(&record, self.reader.position().line());
+        let next = self.reader.position().line();
+        let line = match self.ends {
+            LineEnds::Lf => line_of(&record, next),
+            LineEnds::CrLf => next - breaks_in(&record),
+        };
         Ok(Some((line, Record::Csv(record))))
     }
 }
@@ -49,8 +71,13 @@ fn line_of(record: &ByteRecord, next: u64) -> u64 {
     if next <= told + 1 {
         return told;
     }
+    told.max(next - 1 - breaks_in(record))
+}
+
+/// Line breaks inside of a record's fields.
+fn breaks_in(record: &ByteRecord) -> u64 {
     let breaks = record.as_slice().iter().filter(|byte| **byte == b'\n');
-    told.max(next - 1 - breaks.count() as u64)
+    breaks.count() as u64
 }
 
 fn told(error: csv::Error) -> SplitError {
@@ -68,12 +95,18 @@ mod tests {
     #[test]
     fn records_come_with_the_line_they_begin_on() {
         let text = "a,b\n1,2\n\"x\ny\",3\n\n4\n";
-        let mut records = CsvRecords::new(text.as_bytes()).unwrap();
-        let mut lines = Vec::new();
-        while let Some((line, Record::Csv(record))) = records.next_record().unwrap() {
-            lines.push((line, record.len()));
+        for text in [
+            text.to_owned(),
+            text.replace('\n', "\r\n"),
+            format!("\u{feff}{}", text.trim_end().replace('\n', "\r\n")),
+        ] {
+            let mut records = CsvRecords::new(text.as_bytes()).unwrap();
+            let mut lines = Vec::new();
+            while let Some((line, Record::Csv(record))) = records.next_record().unwrap() {
+                lines.push((line, record.len()));
+            }
+            assert_eq!(lines, [(2, 2), (3, 2), (6, 1)], "{text:?}");
         }
-        assert_eq!(lines, [(2, 2), (3, 2), (6, 1)]);
     }
 
     #[test]
