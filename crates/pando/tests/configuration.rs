@@ -66,6 +66,10 @@ fn what_does_not_fit_together_is_refused() {
         ),
         ("[log]\nlevel = \"loud=very\"\n", "(log.level)"),
         (
+            "[log]\nlevel = \"info,loud\"\n",
+            "(log.level): `info,loud`: there is no level \"loud\"",
+        ),
+        (
             "[limits]\nmax_rows = 0\n",
             "(limits.max_rows): must be more than nothing",
         ),

@@ -270,3 +270,18 @@ fn a_migration_that_is_refused_tells_file_line_and_reason() {
     let error = refused(folder.path(), &["migrate", "--dir", "nowhere"], 1);
     assert!(error.contains("nowhere"), "{error}");
 }
+
+#[test]
+fn looking_at_data_makes_none() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for args in [
+        &["keys", "list"][..],
+        &["keys", "revoke", "k", "--yes"],
+        &["status"],
+        &["export", "tables/t"],
+    ] {
+        let told = support::refused(folder.path(), args, 1);
+        assert!(told.contains("there is no data in data"), "{told}");
+        assert!(!folder.path().join("data").exists(), "{args:?}");
+    }
+}

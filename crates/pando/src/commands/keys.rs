@@ -25,7 +25,11 @@ pub async fn run(command: KeysCommand, context: &Context) -> anyhow::Result<()> 
         // Before anything is opened: wrong scopes are wrong usage.
         parse_scopes(scopes)?;
     }
-    let answer = match access::open(context).await? {
+    let access = match &command {
+        KeysCommand::Create { .. } => access::open(context).await?,
+        KeysCommand::List | KeysCommand::Revoke { .. } => access::open_existing(context).await?,
+    };
+    let answer = match access {
         Access::Store(open) => {
             let answer = in_store(&command, open.store()).await;
             open.close().await?;

@@ -2,6 +2,7 @@
 
 use super::Config;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 /// The faults of a configuration whose values are each of their type: the dotted
 /// path of the setting, and what is wrong.
@@ -20,8 +21,8 @@ pub fn faults(config: &Config) -> Vec<(&'static str, String)> {
             faults.push(("cors.origins", format!("`{origin}` {reason}")));
         }
     }
-    if let Err(error) = EnvFilter::try_new(&config.log.level) {
-        faults.push(("log.level", format!("`{}`: {error}", config.log.level)));
+    if let Some(reason) = fault_of_level(&config.log.level) {
+        faults.push(("log.level", format!("`{}`: {reason}", config.log.level)));
     }
     faults.extend(
         positive(config)
@@ -54,6 +55,20 @@ fn positive(config: &Config) -> [(&'static str, u64); 15] {
         ("store.write_queue", config.store.write_queue.into()),
         ("store.receipt_ttl", millis(config.store.receipt_ttl)),
     ]
+}
+
+fn fault_of_level(level: &str) -> Option<String> {
+    // A lone word that is no level would name a part, and silence all others.
+    let unknown = level
+        .split(',')
+        .map(str::trim)
+        .find(|word| !word.contains(['=', '[']) && word.parse::<LevelFilter>().is_err());
+    match unknown {
+        Some(word) => Some(format!("there is no level {word:?}")),
+        None => EnvFilter::try_new(level)
+            .err()
+            .map(|error| error.to_string()),
+    }
 }
 
 fn fault_of_origin(origin: &str) -> Option<&'static str> {
