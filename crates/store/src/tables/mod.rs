@@ -19,11 +19,12 @@ pub(crate) use directory::DirectoryCache;
 pub use relationships::{Cardinality, Junction, Relationship, Relationships, relationships};
 
 use crate::error::StoreError;
-use crate::request::{TableRead, TableWrite};
+use crate::request::{SelectItem, TableRead, TableWrite};
 use crate::session::{Consistency, Result, Session, Stamped, TableAnswer};
 use crate::store::Store;
 use pando_model::engine::{Read, Write, WriteAnswer};
 use pando_model::error::EngineError;
+use pando_model::schema::Table;
 use pando_model::stamp::Position;
 use parking_lot::Mutex;
 use read::ReadPlan;
@@ -98,6 +99,17 @@ impl Store {
             }
         }
         self.try_write(&request, lost, &encode).await
+    }
+
+    /// The tables that a `select=` on a table looks into besides it: those that are embedded,
+    /// and the junctions that lead to them.
+    pub fn tables_embedded(&self, table: &str, select: &[SelectItem]) -> Vec<Arc<Table>> {
+        let directory = self.directory().get(&self.schema());
+        let mut found = Vec::new();
+        if let Ok(entry) = directory.entry(table) {
+            resolve::embed::tables_of(&directory, entry, select, &mut found);
+        }
+        found
     }
 
     async fn try_read(

@@ -88,7 +88,7 @@ async fn read_table(
     deadline: Deadline,
 ) -> Result<Reply, ApiError> {
     let request = read::request(name, parts)?;
-    reach::permit(caller, &web.store().schema(), &request.read.query.select)?;
+    reach::permit(caller, web.store(), name, &request.read.query.select)?;
     if request.prefer.explain {
         let query = &request.read.query;
         return explained(explain::explain(web.store(), name, query, None)?);
@@ -137,7 +137,7 @@ fn permit_answer(web: &Web, write: &TableWrite, caller: &Caller) -> Result<(), A
         return Ok(());
     }
     gate::require(key, Surface::Rest, Verb::Read, Some(&write.table))?;
-    reach::permit(caller, &web.store().schema(), &write.query.select)
+    reach::permit(caller, web.store(), &write.table, &write.query.select)
 }
 
 fn has_key(headers: &HeaderMap) -> bool {

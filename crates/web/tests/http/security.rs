@@ -142,6 +142,22 @@ async fn embedding_a_table_needs_its_scope_as_well() {
     let key = world.key("rest:read:orders").await;
     let answer = world.ask_publicly("GET", by_key, &[("apikey", &key)]).await;
     assert_eq!(answer.status, 403, "a foreign key's column names its table");
+    let through = "/rest/v1/customers?select=id,tags(name)";
+    for (scopes, status) in [
+        ("rest:read:customers,rest:read:tags", 403),
+        ("rest:read:customers,rest:read:customers_tags", 403),
+        (
+            "rest:read:customers,rest:read:tags,rest:read:customers_tags",
+            200,
+        ),
+        ("rest:read", 200),
+    ] {
+        let key = world.key(scopes).await;
+        let answer = world
+            .ask_publicly("GET", through, &[("apikey", &key)])
+            .await;
+        assert_eq!(answer.status, status, "{scopes}: a junction is a table too");
+    }
     let key = world.key("rest:write").await;
     let headers = [
         ("apikey", key.as_str()),

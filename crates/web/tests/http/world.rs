@@ -27,6 +27,12 @@ CREATE TABLE orders (
     customer_id bigint REFERENCES customers (id) NOT ENFORCED,
     amount numeric(10,2) NOT NULL CHECK (amount >= 0)
 );
+CREATE TABLE tags (id bigint PRIMARY KEY, name text NOT NULL);
+CREATE TABLE customers_tags (
+    customer_id bigint REFERENCES customers (id) NOT ENFORCED,
+    tag_id bigint REFERENCES tags (id) NOT ENFORCED,
+    PRIMARY KEY (customer_id, tag_id)
+);
 ";
 
 const ROWS: [(&str, &str); 3] = [

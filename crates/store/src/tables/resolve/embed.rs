@@ -7,10 +7,12 @@
 
 use super::{Node, Resolver};
 use crate::request::{Embed, RowRange, SelectItem};
-use crate::tables::directory::Entry;
+use crate::tables::directory::{Directory, Entry};
 use crate::tables::refusals;
 use crate::tables::relationships::{Cardinality, Relationship};
 use pando_model::error::Refusal;
+use pando_model::schema::Table;
+use std::sync::Arc;
 
 /// The tree of a request's resources.
 pub(crate) fn root<'a>(
@@ -20,6 +22,27 @@ pub(crate) fn root<'a>(
 ) -> Result<Node<'a>, Refusal> {
     let mut size = Size::default();
     node(resolver, entry, None, items, 0, &mut size)
+}
+
+/// The tables that a `select=` looks into besides its own, junctions included. An embedded
+/// resource that leads nowhere is left out: a request for it is refused.
+pub(crate) fn tables_of(
+    directory: &Directory,
+    entry: &Entry,
+    items: &[SelectItem],
+    found: &mut Vec<Arc<Table>>,
+) {
+    for item in items {
+        if let SelectItem::Embed(embed) = item
+            && let Ok(relationship) = choose(entry, embed)
+            && let Ok(target) = directory.entry(&relationship.target.name)
+        {
+            found.push(Arc::clone(&target.table));
+            let junction = relationship.junction.as_ref();
+            found.extend(junction.map(|junction| Arc::clone(&junction.table)));
+            tables_of(directory, target, &embed.items, found);
+        }
+    }
 }
 
 /// What a request embeds and selects so far.
