@@ -8,13 +8,14 @@
 use crate::config::SqliteConfig;
 use crate::connection::{Conn, Purpose};
 use crate::fault::{Fault, Step, corrupt};
-use crate::open::sync_folder;
+use crate::open::{create_private, sync_folder};
 use crate::restore::seal;
 use crate::verify::verify_data;
 use pando_model::engine::Result;
 use pando_model::error::EngineError;
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -35,12 +36,13 @@ impl Copying {
     /// Starts a copy to a path where nothing is yet. A copy that fails, or whose future is
     /// dropped, leaves nothing there.
     pub(crate) fn start(config: &SqliteConfig, path: &Path) -> Result<Copying> {
-        if path.exists() {
-            return Err(EngineError::internal(
+        create_private(path).map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => EngineError::internal(
                 "write a backup",
                 format!("{} exists already", path.display()),
-            ));
-        }
+            ),
+            _ => EngineError::internal("write a backup", error),
+        })?;
         let (told, steps) = mpsc::unbounded_channel();
         let (config, path) = (config.clone(), path.to_owned());
         let task = tokio::task::spawn_blocking(move || {

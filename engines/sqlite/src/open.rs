@@ -9,8 +9,9 @@ use pando_model::engine::Result;
 use pando_model::error::EngineError;
 use pando_model::slot::{Epoch, Slot};
 use pando_model::stamp::{Fork, History, Position};
-use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// What every SQLite file begins with.
@@ -30,6 +31,14 @@ pub(crate) fn open_writer(config: &SqliteConfig) -> Result<Conn> {
     // Looked at by its name only: opening and closing a file here would take away the locks
     // that this process's connections hold on it.
     let is_new = std::fs::metadata(&config.path).map_or(true, |data| data.len() == 0);
+    if is_new && config.vfs.is_none() {
+        match create_private(&config.path) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+                return Err(EngineError::internal("make the data file", error));
+            }
+            _ => {}
+        }
+    }
     let open = || -> Step<Conn> {
         let conn = Conn::open(config, Purpose::Write, true)?;
         if is_blank(&conn)? {
@@ -119,6 +128,16 @@ pub(crate) fn read_history(conn: &Conn) -> Step<History> {
     let forks: Vec<Fork> = serde_json::from_str(&text)
         .map_err(|error| corrupt(format!("the forks of the history: {error}")))?;
     Ok(History::new(forks))
+}
+
+/// Makes an empty file that only its owner may read, where nothing is yet: it will hold
+/// people's data, and what signs stamps. SQLite gives its log the same rights.
+pub(crate) fn create_private(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
 }
 
 /// Makes a folder's entry of a new file durable.

@@ -12,7 +12,7 @@
 use crate::config::SqliteConfig;
 use crate::connection::{Conn, Purpose};
 use crate::fault::{Step, corrupt};
-use crate::open::{check_ours, read_history, read_shard, sync_folder};
+use crate::open::{check_ours, create_private, read_history, read_shard, sync_folder};
 use crate::verify::verify_data;
 use pando_model::engine::Result;
 use pando_model::error::EngineError;
@@ -169,10 +169,7 @@ fn copy_database(backup: &Path, beside: &Path) -> io::Result<()> {
         return Err(io::Error::other("the trailer is gone"));
     };
     from.seek(SeekFrom::Start(0))?;
-    let mut to = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(beside)?;
+    let mut to = create_private(beside)?;
     io::copy(&mut from.take(length), &mut to)?;
     to.sync_all()
 }

@@ -12,6 +12,7 @@ use pando_model::error::EngineError;
 use pando_model::stamp::{Position, Reach};
 use std::fs::OpenOptions;
 use std::io::{Seek, SeekFrom, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
@@ -157,6 +158,20 @@ async fn neither_backup_nor_restore_replaces_a_file() {
     std::fs::write(place.path("free.db-wal"), b"mine").unwrap();
     assert!(restore(&backup, &place.path("free.db")).is_err());
     assert!(!place.path("free.db").exists());
+}
+
+#[tokio::test]
+async fn what_holds_data_is_for_its_owner_only() {
+    let place = Place::new();
+    let engine = place.engine().await;
+    let (backup, restored) = (place.path("backup"), place.path("restored.db"));
+    engine.backup(&backup, &no_progress).await.unwrap();
+    restore(&backup, &restored).unwrap();
+    let files = ["pando.db", "pando.db-wal", "backup", "restored.db"];
+    for file in files {
+        let rights = std::fs::metadata(place.path(file)).unwrap().permissions();
+        assert_eq!(rights.mode() & 0o777, 0o600, "{file}");
+    }
 }
 
 #[tokio::test]
