@@ -20,9 +20,6 @@ use std::time::Duration;
 const STEPS_PER_LOOK: i32 = 1_000;
 /// Prepared statements that a connection keeps: shapes of plans, not plans.
 const STATEMENTS_KEPT: usize = 256;
-/// The log is folded into the file at 32 MB. A page that many commits have changed is written
-/// once then: under bulk loads, whose rows fall all over a table, that halves the writing.
-const CHECKPOINT_PAGES: i64 = 8_000;
 /// Another connection of this process may hold a lock for the length of a checkpoint.
 const BUSY_WAIT: Duration = Duration::from_secs(5);
 
@@ -124,7 +121,7 @@ impl Conn {
                 };
                 self.db.pragma_update(None, "synchronous", synchronous)?;
                 self.db
-                    .pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+                    .pragma_update(None, "wal_autocheckpoint", config.checkpoint_pages)?;
                 // A WAL that grew in a burst is cut back when it is next begun anew.
                 self.db
                     .pragma_update(None, "journal_size_limit", 64_i64 << 20)?;

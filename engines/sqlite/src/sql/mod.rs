@@ -6,6 +6,7 @@
 
 mod filter;
 mod fixed;
+mod order;
 #[cfg(test)]
 mod plans;
 mod scalar;

@@ -1,13 +1,14 @@
 //! Selects: of a table, and of a table by keys of its parents' rows.
 
 use super::fixed::{Way, fixed_by};
-use super::scalar::{ScalarSource, is_nullable};
+use super::order::{Ends, order_by};
+use super::scalar::ScalarSource;
 use super::{Alias, Sql};
 use crate::cell::Param;
 use crate::functions::type_text;
 use pando_model::aggregate::AggregateFn;
 use pando_model::column::ColumnType;
-use pando_model::plan::{Filter, KeySource, Order, OrderBy, Output, Scalar, Select, Via};
+use pando_model::plan::{Filter, KeySource, OrderBy, Output, Scalar, Select, Via};
 use pando_model::schema::{ColumnIx, SLOT_COLUMN, Table};
 use pando_model::value::Value;
 
@@ -41,7 +42,7 @@ pub(crate) struct Keyed<'a> {
 }
 
 /// Where the columns of a key lie in a statement.
-type KeyColumns<'a> = Vec<(Alias, &'a Table, ColumnIx)>;
+pub(super) type KeyColumns<'a> = Vec<(Alias, &'a Table, ColumnIx)>;
 
 /// A select; with `keyed`, the key's values follow the outputs in each row.
 pub(crate) fn select<'a>(select: &'a Select, keyed: Option<Keyed<'a>>) -> Statement<'a> {
@@ -172,7 +173,7 @@ fn outputs<'a>(sql: &mut Sql<'a>, select: &'a Select, root: Alias) -> Vec<Decode
     decode
 }
 
-fn output_sql<'a>(sql: &mut Sql<'a>, output: &'a Output, table: &'a Table, root: Alias) {
+pub(super) fn output_sql<'a>(sql: &mut Sql<'a>, output: &'a Output, table: &'a Table, root: Alias) {
     match output {
         Output::Scalar(scalar) => {
             sql.scalar(scalar, table, root);
@@ -207,7 +208,7 @@ fn output_sql<'a>(sql: &mut Sql<'a>, output: &'a Output, table: &'a Table, root:
 
 /// Whether SQLite's own aggregate means the same: the stored order is the values' order, and
 /// a sum of 32-bit integers is exact in 64 bits.
-fn is_native(function: AggregateFn, ty: &ColumnType) -> bool {
+pub(super) fn is_native(function: AggregateFn, ty: &ColumnType) -> bool {
     match function {
         AggregateFn::Count => true,
         AggregateFn::Min | AggregateFn::Max => !matches!(
@@ -320,128 +321,6 @@ fn beyond_offset(sql: &mut Sql<'_>, select: &Select, keys: usize) {
         sql.number(place as i64 + 1).push(", ");
     }
     sql.push("_pando_row");
-}
-
-/// Where an order stands.
-#[derive(Clone, Copy)]
-enum Ends<'k, 'a> {
-    /// At the end of a statement: by key first, and outputs are named by their place.
-    Statement(&'k KeyColumns<'a>),
-    /// In a window over one key, where outputs are written out.
-    Window,
-}
-
-/// Adds ` ORDER BY …`, to the end.
-fn order_by<'a>(sql: &mut Sql<'a>, select: &'a Select, root: Alias, ends: Ends<'_, 'a>) {
-    let table = &*select.table;
-    let mut separator = " ORDER BY ";
-    if let Ends::Statement(key_columns) = ends {
-        for (alias, table, ix) in key_columns {
-            sql.push(separator).column(*alias, &table.columns[*ix].name);
-            separator = ", ";
-        }
-    }
-    let written_out = matches!(ends, Ends::Window);
-    for order in &select.order {
-        sql.push(separator);
-        separator = ", ";
-        order_term(sql, order, select, root, written_out);
-    }
-    if select.is_aggregate() {
-        for (place, output) in select.output.iter().enumerate() {
-            if matches!(output, Output::Scalar(_)) {
-                sql.push(separator);
-                separator = ", ";
-                output_place(sql, select, place, root, written_out);
-                sql.push(" NULLS LAST");
-            }
-        }
-        return;
-    }
-    for ix in &table.primary_key.columns {
-        let listed = select
-            .order
-            .iter()
-            .any(|order| matches!(&order.by, OrderBy::Scalar(Scalar::Column(by)) if by == ix));
-        if !listed {
-            sql.push(separator).column(root, &table.columns[*ix].name);
-            separator = ", ";
-        }
-    }
-}
-
-fn order_term<'a>(
-    sql: &mut Sql<'a>,
-    order: &'a Order,
-    select: &'a Select,
-    root: Alias,
-    written_out: bool,
-) {
-    let table = &*select.table;
-    let nullable = match &order.by {
-        OrderBy::Scalar(scalar) => {
-            sql.scalar(scalar, table, root);
-            is_nullable(scalar, table)
-        }
-        OrderBy::Related(join, scalar) => {
-            // The inner table's alias is known only once FROM is written.
-            sql.push("(SELECT ");
-            let other = Alias(sql.tables);
-            sql.scalar(scalar, &join.table, other);
-            sql.related(join, table, root);
-            sql.push(" LIMIT 1)");
-            // A subquery does not hand on the collation of what it selects.
-            sql.collated(scalar.ty(&join.table) == ColumnType::Jsonb);
-            true
-        }
-        OrderBy::Output(place) => {
-            output_place(sql, select, *place, root, written_out);
-            true
-        }
-    };
-    if order.descending {
-        sql.push(" DESC");
-    }
-    // SQLite takes NULL for the least value. Saying so where it is so would only keep an
-    // index from being used.
-    if nullable && order.nulls_first == order.descending {
-        sql.push(if order.nulls_first {
-            " NULLS FIRST"
-        } else {
-            " NULLS LAST"
-        });
-    }
-}
-
-fn output_place<'a>(
-    sql: &mut Sql<'a>,
-    select: &'a Select,
-    place: usize,
-    root: Alias,
-    written_out: bool,
-) {
-    match select.output.get(place) {
-        Some(output) if prints_digits(output, &select.table) => {
-            // Equal means are equal, however many digits they print.
-            sql.push("pando_bare(");
-            output_sql(sql, output, &select.table, root);
-            sql.push(")");
-        }
-        Some(output) if written_out => output_sql(sql, output, &select.table, root),
-        _ => {
-            sql.number(place as i64 + 1);
-        }
-    }
-}
-
-/// Whether an output's bytes tell the digits that it prints, besides its number.
-fn prints_digits(output: &Output, table: &Table) -> bool {
-    let Output::Aggregate(function, Some(input)) = output else {
-        return false;
-    };
-    let ty = input.ty(table);
-    let numeric = matches!(function.result_type(Some(&ty)), ColumnType::Numeric { .. });
-    numeric && !is_native(*function, &ty)
 }
 
 fn limit(sql: &mut Sql<'_>, select: &Select) {

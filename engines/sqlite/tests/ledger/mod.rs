@@ -45,6 +45,8 @@ pub fn open_on(
     let mut config = SqliteConfig::new(folder.path().join("pando.db"));
     config.vfs = Some(disk.name().to_owned());
     config.synchronous = synchronous;
+    // The log is folded in often, so that power cuts hit that too.
+    config.checkpoint_pages = 100;
     SqliteEngine::open(config)
 }
 

@@ -1,0 +1,131 @@
+//! Orders, written to their end: what was asked for, then the primary key, or what groups are
+//! made by.
+
+use super::scalar::is_nullable;
+use super::select::{KeyColumns, is_native, output_sql};
+use super::{Alias, Sql};
+use pando_model::column::ColumnType;
+use pando_model::plan::{Order, OrderBy, Output, Scalar, Select};
+use pando_model::schema::Table;
+
+/// Where an order stands.
+#[derive(Clone, Copy)]
+pub(super) enum Ends<'k, 'a> {
+    /// At the end of a statement: by key first, and outputs are named by their place.
+    Statement(&'k KeyColumns<'a>),
+    /// In a window over one key, where outputs are written out.
+    Window,
+}
+
+/// Adds ` ORDER BY …`, to the end.
+pub(super) fn order_by<'a>(sql: &mut Sql<'a>, select: &'a Select, root: Alias, ends: Ends<'_, 'a>) {
+    let table = &*select.table;
+    let mut separator = " ORDER BY ";
+    if let Ends::Statement(key_columns) = ends {
+        for (alias, table, ix) in key_columns {
+            sql.push(separator).column(*alias, &table.columns[*ix].name);
+            separator = ", ";
+        }
+    }
+    let written_out = matches!(ends, Ends::Window);
+    for order in &select.order {
+        sql.push(separator);
+        separator = ", ";
+        order_term(sql, order, select, root, written_out);
+    }
+    if select.is_aggregate() {
+        for (place, output) in select.output.iter().enumerate() {
+            if matches!(output, Output::Scalar(_)) {
+                sql.push(separator);
+                separator = ", ";
+                output_place(sql, select, place, root, written_out);
+                sql.push(" NULLS LAST");
+            }
+        }
+        return;
+    }
+    for ix in &table.primary_key.columns {
+        let listed = select
+            .order
+            .iter()
+            .any(|order| matches!(&order.by, OrderBy::Scalar(Scalar::Column(by)) if by == ix));
+        if !listed {
+            sql.push(separator).column(root, &table.columns[*ix].name);
+            separator = ", ";
+        }
+    }
+}
+
+fn order_term<'a>(
+    sql: &mut Sql<'a>,
+    order: &'a Order,
+    select: &'a Select,
+    root: Alias,
+    written_out: bool,
+) {
+    let table = &*select.table;
+    let nullable = match &order.by {
+        OrderBy::Scalar(scalar) => {
+            sql.scalar(scalar, table, root);
+            is_nullable(scalar, table)
+        }
+        OrderBy::Related(join, scalar) => {
+            // The inner table's alias is known only once FROM is written.
+            sql.push("(SELECT ");
+            let other = Alias(sql.tables);
+            sql.scalar(scalar, &join.table, other);
+            sql.related(join, table, root);
+            sql.push(" LIMIT 1)");
+            // A subquery does not hand on the collation of what it selects.
+            sql.collated(scalar.ty(&join.table) == ColumnType::Jsonb);
+            true
+        }
+        OrderBy::Output(place) => {
+            output_place(sql, select, *place, root, written_out);
+            true
+        }
+    };
+    if order.descending {
+        sql.push(" DESC");
+    }
+    // SQLite takes NULL for the least value. Saying so where it is so would only keep an
+    // index from being used.
+    if nullable && order.nulls_first == order.descending {
+        sql.push(if order.nulls_first {
+            " NULLS FIRST"
+        } else {
+            " NULLS LAST"
+        });
+    }
+}
+
+fn output_place<'a>(
+    sql: &mut Sql<'a>,
+    select: &'a Select,
+    place: usize,
+    root: Alias,
+    written_out: bool,
+) {
+    match select.output.get(place) {
+        Some(output) if prints_digits(output, &select.table) => {
+            // Equal means are equal, however many digits they print.
+            sql.push("pando_bare(");
+            output_sql(sql, output, &select.table, root);
+            sql.push(")");
+        }
+        Some(output) if written_out => output_sql(sql, output, &select.table, root),
+        _ => {
+            sql.number(place as i64 + 1);
+        }
+    }
+}
+
+/// Whether an output's bytes tell the digits that it prints, besides its number.
+fn prints_digits(output: &Output, table: &Table) -> bool {
+    let Output::Aggregate(function, Some(input)) = output else {
+        return false;
+    };
+    let ty = input.ty(table);
+    let numeric = matches!(function.result_type(Some(&ty)), ColumnType::Numeric { .. });
+    numeric && !is_native(*function, &ty)
+}
