@@ -93,11 +93,7 @@ fn refuse_foreign_pages(origins: &Origins, uri: &Uri, headers: &HeaderMap) -> Re
     let forbidden = |message: String, hint: &str| {
         Err(ApiError::new(StatusCode::FORBIDDEN, "foreign_page", message).hint(hint))
     };
-    let host = match uri.authority() {
-        Some(authority) => Some(authority.as_str()),
-        None => headers.get(HOST).and_then(|host| host.to_str().ok()),
-    };
-    let host = host.unwrap_or_default();
+    let host = host_of(uri, headers).unwrap_or_default();
     if !is_loopback_name(host) {
         return forbidden(
             format!("this server is open on loopback only, and {host:?} is not a name of loopback"),
@@ -113,6 +109,16 @@ fn refuse_foreign_pages(origins: &Origins, uri: &Uri, headers: &HeaderMap) -> Re
         );
     }
     Ok(())
+}
+
+/// The name that a request gives the server; none where it gives several.
+fn host_of<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
+    if let Some(authority) = uri.authority() {
+        return Some(authority.as_str());
+    }
+    let mut hosts = headers.get_all(HOST).iter();
+    let host = hosts.next()?.to_str().ok()?;
+    hosts.next().is_none().then_some(host)
 }
 
 /// `localhost`, `*.localhost`, `127.0.0.0/8` and `[::1]`, with or without a port.
@@ -144,6 +150,7 @@ fn is_port(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::HeaderValue;
 
     #[test]
     fn only_loopback_s_own_names_are_loopback() {
@@ -180,6 +187,22 @@ mod tests {
     }
 
     #[test]
+    fn a_server_has_one_name_in_a_request() {
+        let (local, foreign) = (
+            HeaderValue::from_static("localhost"),
+            HeaderValue::from_static("example.com"),
+        );
+        let mut headers = HeaderMap::new();
+        assert_eq!(host_of(&Uri::from_static("/"), &headers), None);
+        headers.append(HOST, local);
+        assert_eq!(host_of(&Uri::from_static("/"), &headers), Some("localhost"));
+        let absolute = Uri::from_static("http://example.com/");
+        assert_eq!(host_of(&absolute, &headers), Some("example.com"));
+        headers.append(HOST, foreign);
+        assert_eq!(host_of(&Uri::from_static("/"), &headers), None);
+    }
+
+    #[test]
     fn a_key_is_read_from_either_header() {
         let cases = [
             (vec![("authorization", "Bearer k")], Some("k")),
@@ -201,7 +224,7 @@ mod tests {
                 .iter()
                 .map(|(name, value)| {
                     let name = http::HeaderName::from_static(name);
-                    (name, http::HeaderValue::from_static(value))
+                    (name, HeaderValue::from_static(value))
                 })
                 .collect();
             assert_eq!(secret_of(&headers), secret, "for {pairs:?}");
