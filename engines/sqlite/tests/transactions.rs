@@ -13,6 +13,7 @@ use pando_model::plan::{
 };
 use pando_model::schema::{Column, PrimaryKey, SchemaStep, Table};
 use pando_model::value::Value;
+use pando_powercut::Disk;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -26,9 +27,14 @@ struct World {
 
 impl World {
     async fn new(synchronous: Synchronous) -> World {
+        World::on(None, synchronous).await
+    }
+
+    async fn on(disk: Option<&Disk>, synchronous: Synchronous) -> World {
         let folder = tempfile::tempdir().unwrap();
         let mut config = SqliteConfig::new(folder.path().join("pando.db"));
         config.synchronous = synchronous;
+        config.vfs = disk.map(|disk| disk.name().to_owned());
         let engine = SqliteEngine::open(config).unwrap();
         let column = |name: &str| Column {
             name: name.to_owned(),
@@ -243,6 +249,40 @@ async fn a_refused_member_of_a_group_leaves_no_events() {
     told.sort_unstable();
     done.sort_unstable();
     assert_eq!(told, done);
+}
+
+/// A full disk takes a transaction down as a whole; its members are carried out again one by
+/// one, so that one that does not fit refuses only itself.
+#[tokio::test]
+async fn a_member_that_does_not_fit_on_the_disk_leaves_the_others_alone() {
+    let disk = Disk::install("one-too-large");
+    let world = Arc::new(World::on(Some(&disk), Synchronous::Full).await);
+    disk.limit_bytes(Some(disk.used_bytes() + (400 << 10)));
+    let members: Vec<_> = (1..=16)
+        .map(|number| {
+            let world = world.clone();
+            let ids: Vec<i64> = match number {
+                8 => (1_000..40_000).collect(),
+                id => vec![id],
+            };
+            tokio::spawn(async move { world.write(vec![world.insert(&ids, false)]).await })
+        })
+        .collect();
+    for (member, number) in members.into_iter().zip(1..) {
+        let answer = member.await.unwrap();
+        match number {
+            8 => assert!(
+                matches!(answer, Err(EngineError::Unavailable { .. })),
+                "{answer:?}"
+            ),
+            _ => assert!(answer.is_ok(), "{number}: {answer:?}"),
+        }
+    }
+    let stored: Vec<Row> = (1..=16)
+        .filter(|id| *id != 8)
+        .map(|id| row(id, 0))
+        .collect();
+    assert_eq!(world.rows().await, stored);
 }
 
 /// Each write raises the number by one and takes one position, so the number tells which
