@@ -278,6 +278,12 @@ pub(crate) fn over_limit(what: &str, max: usize) -> Refusal {
         .hint("The limit can be raised in pando.toml.")
 }
 
+/// 54000: an answer that goes on and on.
+pub(crate) fn endless_answer(max: usize) -> Refusal {
+    Refusal::new("54000", format!("the answer is longer than {max} bytes"))
+        .hint("Ask for fewer rows, or embed less: limit=, RESOURCE.limit=, fewer levels.")
+}
+
 /// PGRST100: a cursor that this request did not give.
 pub(crate) fn bad_cursor() -> Refusal {
     Refusal::new("PGRST100", "the cursor does not belong to this request")

@@ -3,9 +3,14 @@
 use super::children::Level;
 use super::fold;
 use super::{End, Leaf, Step};
+use crate::tables::refusals;
 use pando_model::error::Refusal;
 use pando_model::plan::Row;
 use pando_model::value::Value;
+
+/// Bytes of one answer at most. Embedding multiplies: a thousand rows that embed each other
+/// three times over would be written a billion times. This is eight of the largest bodies.
+const ANSWER_BYTES_MAX: usize = 128 << 20;
 
 /// Appends an array of a level's rows, or of their groups, and says how many it holds.
 pub(crate) fn write_array<'a>(
@@ -48,6 +53,7 @@ pub(crate) fn write_object(
     folded: &[Value],
     out: &mut Vec<u8>,
 ) -> Result<(), Refusal> {
+    refuse_endless(out)?;
     let mut separator = b'{';
     for leaf in level.layout.leaves.iter() {
         out.push(separator);
@@ -94,6 +100,7 @@ fn write_along(
     }
     out.push(b'[');
     for (at, row) in rows.enumerate() {
+        refuse_endless(out)?;
         if at > 0 {
             out.push(b',');
         }
@@ -157,4 +164,36 @@ fn write_single<'a>(
 fn write_null(out: &mut Vec<u8>) -> Result<(), Refusal> {
     out.extend_from_slice(b"null");
     Ok(())
+}
+
+fn refuse_endless(out: &[u8]) -> Result<(), Refusal> {
+    if out.len() < ANSWER_BYTES_MAX {
+        return Ok(());
+    }
+    Err(refusals::endless_answer(ANSWER_BYTES_MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Layout;
+    use super::*;
+
+    #[test]
+    fn an_answer_ends_somewhere() {
+        let layout = Layout {
+            leaves: [].into(),
+            children: Vec::new(),
+            fold: None,
+        };
+        let level = Level {
+            layout: &layout,
+            rows: &[],
+            children: Vec::new(),
+        };
+        let mut out = vec![0; ANSWER_BYTES_MAX - 4];
+        let row = Row::new();
+        write_items(&level, [(&row, &[][..])].into_iter(), &mut out).unwrap();
+        let refused = write_items(&level, [(&row, &[][..])].into_iter(), &mut out);
+        assert_eq!(refused.unwrap_err().code, "54000");
+    }
 }
