@@ -20,6 +20,7 @@ use pando_model::error::Refusal;
 use pando_model::plan::{Filter, Row};
 use pando_model::value::Value;
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -52,12 +53,20 @@ pub struct KeyInfo {
 }
 
 /// A key that was just made.
-#[derive(Debug)]
 pub struct NewKey {
     /// The key.
     pub info: Arc<KeyInfo>,
     /// What a caller sends. It is kept nowhere.
     pub secret: String,
+}
+
+/// Without the secret, which must not get into a log.
+impl fmt::Debug for NewKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewKey")
+            .field("info", &self.info)
+            .finish_non_exhaustive()
+    }
 }
 
 impl KeyInfo {

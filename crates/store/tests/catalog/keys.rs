@@ -61,7 +61,7 @@ async fn keys_are_known_after_a_restart_and_their_secrets_are_nowhere() {
         listed[0].last_used_at_us(),
         Some(listed[0].created_at_us + DAY_US)
     );
-    let shown = format!("{listed:?}");
+    let shown = format!("{listed:?} {made:?}");
     assert!(!shown.contains(&made.secret[KEY_PREFIX.len()..]), "{shown}");
 }
 
