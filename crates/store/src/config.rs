@@ -24,7 +24,7 @@ pub struct StoreConfig {
     /// How long an idempotency key and its answer are kept.
     pub receipt_ttl: Duration,
     /// How long a read waits for a commit that its caller has been handed the stamp of. Disks
-    /// that stall in a sync do so for a second or two.
+    /// that stall in a sync do so for some hundred milliseconds.
     pub catch_up: Duration,
 }
 
@@ -39,7 +39,7 @@ impl Default for StoreConfig {
             max_list: 10_000,
             max_write_rows: 100_000,
             receipt_ttl: Duration::from_secs(24 * 60 * 60),
-            catch_up: Duration::from_secs(5),
+            catch_up: Duration::from_secs(1),
         }
     }
 }
