@@ -118,7 +118,7 @@ pub enum Command {
     #[command(before_help = "Examples:
   pando bench point-read --table flights --rate 5000 --clients 64
   pando bench page --table flights --query 'origin=eq.JFK&order=dep_delay.desc' --rate 500
-  pando bench insert --table events --row '{\"id\": \"{uuid}\", \"n\": {n}}' --rate 1000")]
+  pando bench insert --table events --row '{\"id\": \"{uuid}\", \"n\": {number}}' --rate 1000")]
     Bench(BenchArgs),
     /// Write a verified copy of all data to a file, online
     #[command(before_help = "Examples:

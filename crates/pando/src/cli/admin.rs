@@ -106,7 +106,7 @@ pub struct BenchArgs {
     /// page: the query, as behind the `?`
     #[arg(long, default_value = "limit=20")]
     pub query: String,
-    /// insert: the row; {uuid}, {n} and {now} are replaced
+    /// insert: the row; {uuid}, {number} and {now} are replaced
     #[arg(long, value_name = "JSON")]
     pub row: Option<String>,
     /// Where the deployment is [default: the server of the data directory]

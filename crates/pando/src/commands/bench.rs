@@ -57,7 +57,13 @@ pub async fn run(args: BenchArgs, context: &Context) -> anyhow::Result<()> {
     }
     let seconds = began.elapsed().as_secs_f64();
     let answer = summary(&args, &all, seconds);
-    context.report.answer(&answer, |answer| text(answer, &all))
+    context
+        .report
+        .answer(&answer, |answer| text(answer, &all))?;
+    if all.latency.is_empty() {
+        return fail("no request was answered").err();
+    }
+    Ok(())
 }
 
 async fn client(args: &BenchArgs, context: &Context) -> anyhow::Result<Client> {

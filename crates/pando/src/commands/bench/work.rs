@@ -33,7 +33,7 @@ impl Work {
             Workload::Insert => {
                 let row = args.row.clone().ok_or_else(|| {
                     fail("insert needs a row")
-                        .hint("--row '{\"id\": \"{uuid}\", \"n\": {n}}'")
+                        .hint("--row '{\"id\": \"{uuid}\", \"n\": {number}}'")
                         .usage()
                 })?;
                 let path = format!("/rest/v1/{table}");
@@ -117,7 +117,7 @@ fn value(value: &Value) -> String {
 }
 
 fn filled(row: &str, n: u64) -> anyhow::Result<String> {
-    let mut text = row.replace("{n}", &n.to_string());
+    let mut text = row.replace("{number}", &n.to_string());
     if text.contains("{now}") {
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
         text = text.replace("{now}", &now.to_string());
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn placeholders_are_filled_in() {
-        let row = filled("{\"id\":\"{uuid}\",\"n\":{n}}", 7).unwrap();
+        let row = filled("{\"id\":\"{uuid}\",\"n\":{number}}", 7).unwrap();
         let row: Value = serde_json::from_str(&row).unwrap();
         assert_eq!(row["n"], 7);
         assert_eq!(row["id"].as_str().unwrap().len(), 36);
