@@ -71,12 +71,16 @@ pub async fn open_existing(context: &Context) -> anyhow::Result<Access> {
     open(context).await
 }
 
-/// The key that requests carry.
+/// The key that requests to the server of `dir` carry.
 pub fn key(dir: &DataDir) -> Option<String> {
+    key_given().or_else(|| dir.read_root_key())
+}
+
+/// The key that was given in the environment, for servers elsewhere.
+pub fn key_given() -> Option<String> {
     std::env::var(KEY_VARIABLE)
         .ok()
         .filter(|key| !key.is_empty())
-        .or_else(|| dir.read_root_key())
 }
 
 /// Who holds the data directory, as people are told.

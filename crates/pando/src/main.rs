@@ -22,7 +22,7 @@ mod signals;
 use clap::Parser;
 use std::process::ExitCode;
 
-/// glibc's allocator takes a third more of a point read's time, and keeps more memory
+/// glibc's allocator took about a sixth of a point read's time, and keeps more memory
 /// when many threads use it.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

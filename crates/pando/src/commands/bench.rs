@@ -10,7 +10,6 @@ use super::Context;
 use crate::access::{self, Access};
 use crate::cli::{BenchArgs, Workload};
 use crate::client::Client;
-use crate::data_dir::DataDir;
 use crate::failure::fail;
 use crate::report::columns;
 use hdrhistogram::Histogram;
@@ -68,9 +67,9 @@ pub async fn run(args: BenchArgs, context: &Context) -> anyhow::Result<()> {
 
 async fn client(args: &BenchArgs, context: &Context) -> anyhow::Result<Client> {
     if let Some(url) = &args.url {
-        let dir = DataDir::new(&context.loaded.config.data_dir);
         let certificate = context.loaded.config.tls.cert.as_deref();
-        return Client::new(url, access::key(&dir).as_deref(), certificate);
+        // The root key of this folder is not for a host that somebody typed.
+        return Client::new(url, access::key_given().as_deref(), certificate);
     }
     match access::open_existing(context).await? {
         Access::Server(server) => Ok(server.client),
