@@ -33,7 +33,7 @@ use crate::column::ColumnType;
 use crate::json;
 use crate::numeric::Numeric;
 use crate::plan::Row;
-use crate::schema::{ColumnIx, RESERVED_PREFIX, Table};
+use crate::schema::{ColumnIx, Table};
 use crate::slot::Slot;
 use crate::value::Value;
 
@@ -75,9 +75,9 @@ pub fn values_of(types: &[&ColumnType], bytes: &[u8]) -> Option<Vec<Value>> {
 }
 
 /// The slot of a whole row: by its shard key, or the pseudo-slot of reference tables; rows of
-/// system tables (name begins `_pando`) lie in the catalog's.
+/// the catalog's own tables lie in the catalog's.
 pub fn slot_of_row(table: &Table, row: &Row) -> Slot {
-    if table.name.starts_with(RESERVED_PREFIX) {
+    if table.is_catalog() {
         Slot::CATALOG
     } else if table.reference {
         Slot::REFERENCE

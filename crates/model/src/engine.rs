@@ -36,6 +36,7 @@ use crate::slot::Slot;
 use crate::stamp::{History, Position};
 use async_trait::async_trait;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// An engine's answer or error.
@@ -156,15 +157,63 @@ pub struct ReadAnswer {
 
 /// A write: all of it or nothing.
 pub struct Write {
-    /// The schema that the changes were planned for.
+    /// The schema that the steps were planned for.
     pub schema_version: u64,
-    /// What is changed, in order; later changes see the earlier ones.
-    pub changes: Vec<Change>,
+    /// What is done, in order; later steps see what the earlier ones did.
+    pub steps: Vec<Step>,
     /// The idempotency key, where the caller sent one.
     pub receipt: Option<Receipt>,
     /// Makes the answer from the outcomes, inside the transaction; what it
     /// returns is stored with the receipt. A refusal rolls everything back.
     pub finish: Finish,
+}
+
+/// One step of a write.
+///
+/// Each leaves one [`Outcome`], but for [`Step::Decide`]: the steps it gives leave theirs.
+#[derive(Clone)]
+pub enum Step {
+    /// Rows are changed.
+    Change(Change),
+    /// Rows are read, as the transaction has them now; the outcome holds them. They stay as
+    /// they are until the write ends: other writers do not come between.
+    Read {
+        /// What to read.
+        tree: Tree,
+        /// Whether the root's rows are to be counted past its limit.
+        count: bool,
+    },
+    /// What comes next depends on what was done and read so far.
+    Decide(Decide),
+    /// Steps by themselves: their outcomes lie in this one's [`Outcome::group`], and their
+    /// decisions look at no others.
+    Group(Vec<Step>),
+}
+
+/// Gives the steps that come next, from the outcomes so far of the list or group that it
+/// stands in. A refusal rolls the write back. It must not block, and gives the same for the
+/// same outcomes: an engine whose transaction failed as a whole may ask it again.
+pub type Decide =
+    Arc<dyn Fn(&[Outcome]) -> std::result::Result<Vec<Step>, Refusal> + Send + Sync>;
+
+impl Step {
+    /// A step that decides.
+    pub fn decide(
+        decide: impl Fn(&[Outcome]) -> std::result::Result<Vec<Step>, Refusal> + Send + Sync + 'static,
+    ) -> Step {
+        Step::Decide(Arc::new(decide))
+    }
+
+    /// Reads a tree without counting.
+    pub fn read(tree: Tree) -> Step {
+        Step::Read { tree, count: false }
+    }
+}
+
+impl From<Change> for Step {
+    fn from(change: Change) -> Step {
+        Step::Change(change)
+    }
 }
 
 /// See [`Write::finish`]. It must not block: other writers wait for it. An engine whose
@@ -189,15 +238,17 @@ pub struct Receipt {
     pub expires_at_us: i64,
 }
 
-/// What one change did.
+/// What one step did.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outcome {
     /// Rows inserted, updated or deleted.
     pub affected: u64,
     /// Of these, rows that are new.
     pub inserted: u64,
-    /// What the change was asked to return.
+    /// What was read, or what the change was asked to return.
     pub rows: Option<RowSet>,
+    /// What the steps of a group did.
+    pub group: Vec<Outcome>,
 }
 
 /// The answer to a write.

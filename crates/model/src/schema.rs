@@ -37,7 +37,7 @@ pub struct Table {
     /// The primary key; never empty.
     pub primary_key: PrimaryKey,
     /// The columns whose canonical bytes give a row's slot: the primary key, or
-    /// what `PARTITION BY HASH` names. Empty for a reference table.
+    /// what `PARTITION BY HASH` names. Empty for a reference table and for the catalog's.
     pub shard_key: Vec<ColumnIx>,
     /// UNIQUE constraints and unique indexes.
     pub uniques: Vec<Unique>,
@@ -107,6 +107,9 @@ pub struct Index {
     pub name: String,
     /// Its columns, in order, with `true` for descending.
     pub columns: Vec<(ColumnIx, bool)>,
+    /// Whether rows whose first column is NULL are left out of it.
+    #[serde(default)]
+    pub sparse: bool,
 }
 
 /// A CHECK constraint; a row passes unless the expression is false.
@@ -162,6 +165,12 @@ impl Table {
     /// The position of a column.
     pub fn column_ix(&self, name: &str) -> Option<ColumnIx> {
         self.columns.iter().position(|column| column.name == name)
+    }
+
+    /// Whether it is one of the catalog's own tables, whose rows lie together in the catalog's
+    /// slot. The models' relations have reserved names too, and a shard key.
+    pub fn is_catalog(&self) -> bool {
+        self.shard_key.is_empty() && self.name.starts_with(RESERVED_PREFIX)
     }
 
     /// Whether `ix` is part of the primary key.

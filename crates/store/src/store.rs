@@ -25,7 +25,7 @@ pub struct Store {
     schema: ArcSwap<Schema>,
     directory: DirectoryCache,
     ids: Ids,
-    sealer: Sealer,
+    sealer: Arc<Sealer>,
     keyring: Keyring,
     catalog: Arc<Catalog>,
     /// Held while migrations are applied: one at a time.
@@ -42,7 +42,7 @@ impl Store {
     ) -> Result<Arc<Store>> {
         let catalog = Arc::new(Catalog::open(Arc::clone(&engine), Arc::clone(&clock)).await?);
         let schema = catalog.fetch_schema().await?;
-        let sealer = Sealer::load(&catalog).await?;
+        let sealer = Arc::new(Sealer::load(&catalog).await?);
         let keyring = Keyring::load(&catalog).await?;
         let ids = Ids::lease(Arc::clone(&catalog)).await?;
         Ok(Arc::new(Store {
@@ -111,6 +111,12 @@ impl Store {
     /// Makes an opaque, authenticated text of a cursor's bytes.
     pub fn seal_cursor(&self, cursor: &[u8]) -> String {
         self.sealer.seal_cursor(cursor)
+    }
+
+    /// The same, to take along into a transaction.
+    pub(crate) fn cursor_sealer(&self) -> impl Fn(&[u8]) -> String + Send + Sync + use<> {
+        let sealer = Arc::clone(&self.sealer);
+        move |cursor| sealer.seal_cursor(cursor)
     }
 
     /// Reads what [`Store::seal_cursor`] made; `None` for anything else.

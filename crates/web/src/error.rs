@@ -1,8 +1,9 @@
 //! Errors as callers see them: a status, and `{"code", "message", "details", "hint"}`.
 
+use crate::answer::Answer;
 use crate::reply::{self, Reply};
 use crate::status;
-use http::header::{ALLOW, CONNECTION, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{Method, StatusCode};
 use pando_model::error::{EngineError, Refusal};
 use pando_store::error::StoreError;
@@ -22,6 +23,8 @@ struct Parts {
     code: Cow<'static, str>,
     message: String,
     details: Option<String>,
+    /// Which operation of several it is about, from 0.
+    op: Option<usize>,
     hint: Option<String>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
@@ -40,6 +43,10 @@ struct Body<'a> {
 enum Details<'a> {
     Json(&'a RawValue),
     Text(Option<&'a str>),
+    Op {
+        op: usize,
+        details: Option<&'a str>,
+    },
 }
 
 impl ApiError {
@@ -54,6 +61,7 @@ impl ApiError {
             code: code.into(),
             message: message.into(),
             details: None,
+            op: None,
             hint: None,
             headers: Vec::new(),
         }))
@@ -136,13 +144,36 @@ impl ApiError {
         &self.0.message
     }
 
+    /// The same, about one operation of several: `details.op` tells which, from 0.
+    #[must_use]
+    pub fn at_op(mut self, op: usize) -> ApiError {
+        self.0.op = Some(op);
+        self
+    }
+
+    /// The same as the answer of an operation, among whose headers are none of its own.
+    pub(crate) fn into_answer(self) -> Answer {
+        let mut reply = self.into_reply();
+        let kind = reply.headers_mut().remove(CONTENT_TYPE);
+        let mut answer = Answer::new(reply.status());
+        if let Some(kind) = kind {
+            answer.put(CONTENT_TYPE, kind);
+        }
+        answer.body = reply::into_bytes(reply);
+        answer
+    }
+
     /// The answer that tells it.
     pub(crate) fn into_reply(self) -> Reply {
         let parts = *self.0;
+        let details = parts.details.as_deref();
         let body = Body {
             code: &parts.code,
             message: &parts.message,
-            details: details_of(&parts.code, parts.details.as_deref()),
+            details: match parts.op {
+                Some(op) => Details::Op { op, details },
+                None => details_of(&parts.code, details),
+            },
             hint: parts.hint.as_deref(),
         };
         let mut reply = reply::json(parts.status, &body);

@@ -11,6 +11,8 @@
 
 mod access_log;
 mod admin;
+mod answer;
+mod conditional;
 mod config;
 mod cors;
 mod deadline;
@@ -19,14 +21,18 @@ mod gate;
 mod health;
 mod idempotency;
 mod intake;
+mod kv;
 mod metrics;
 mod openapi;
+mod operate;
+mod params;
 mod reply;
 mod rest;
 mod route;
 mod server;
 mod stamps;
 mod status;
+mod tx;
 mod web;
 
 pub use admin::{Admin, AdminError, AdminErrorKind};

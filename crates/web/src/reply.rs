@@ -35,3 +35,13 @@ pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Reply {
         Err(_) => empty(StatusCode::INTERNAL_SERVER_ERROR),
     }
 }
+
+/// An answer's body.
+pub(crate) fn into_bytes(reply: Reply) -> Bytes {
+    // A `Full` holds all of it from the start.
+    let mut body = reply.into_body();
+    match futures_util::FutureExt::now_or_never(http_body_util::BodyExt::frame(&mut body)) {
+        Some(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
+        _ => Bytes::new(),
+    }
+}

@@ -9,6 +9,10 @@ use std::borrow::Cow;
 pub(crate) enum Route<'a> {
     /// `/rest/v1/{table}`.
     Table(Cow<'a, str>),
+    /// `/kv/v1/{space}…` and its likes.
+    Model(Place<'a>),
+    /// `/tx/v1`.
+    Transaction,
     /// `/rest/v1/`.
     RestRoot,
     /// `/rest/v1/rpc/{function}`.
@@ -29,6 +33,61 @@ pub(crate) enum Route<'a> {
     Nowhere,
 }
 
+/// A place in one of the models besides tables.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place<'a> {
+    /// Whose surface it is.
+    pub surface: Surface,
+    /// The space, collection, table or graph.
+    pub name: Cow<'a, str>,
+    /// The segments behind the name, decoded.
+    pub rest: Vec<Cow<'a, str>>,
+}
+
+impl<'a> Place<'a> {
+    /// The place of a path: `/{surface}/v1/{name}/{rest…}`.
+    fn of(path: &'a str) -> Option<Place<'a>> {
+        let mut segments = path.strip_prefix('/')?.split('/');
+        let surface = match segments.next()? {
+            "kv" => Surface::Kv,
+            _ => return None,
+        };
+        if segments.next()? != "v1" {
+            return None;
+        }
+        let mut decoded = segments.map(|segment| {
+            percent_encoding::percent_decode_str(segment)
+                .decode_utf8()
+                .ok()
+        });
+        let name = decoded.next()??;
+        if name.is_empty() {
+            return None;
+        }
+        Some(Place {
+            surface,
+            name,
+            rest: decoded.collect::<Option<_>>()?,
+        })
+    }
+
+    /// Whether a method changes nothing here: `GET`, and questions too long for a path.
+    fn is_read(&self, method: &Method) -> bool {
+        is_read(method)
+    }
+
+    fn label(&self) -> &'static str {
+        match self.surface {
+            Surface::Kv => "/kv/v1/{space}",
+            _ => "unknown",
+        }
+    }
+}
+
+fn is_read(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
 impl<'a> Route<'a> {
     /// The route of a path; names in it are single percent-encoded segments.
     pub(crate) fn of(path: &'a str) -> Route<'a> {
@@ -41,9 +100,10 @@ impl<'a> Route<'a> {
             "/startupz" => Route::Startup,
             "/metrics" => Route::Metrics,
             "/openapi.json" => Route::OpenApi,
+            "/tx/v1" => Route::Transaction,
             _ => match path.strip_prefix("/admin/v1/") {
                 Some(rest) => Route::Admin(rest),
-                None => Route::Nowhere,
+                None => Place::of(path).map_or(Route::Nowhere, Route::Model),
             },
         }
     }
@@ -78,6 +138,8 @@ impl<'a> Route<'a> {
     pub(crate) fn label(&self) -> &'static str {
         match self {
             Route::Table(_) => "/rest/v1/{table}",
+            Route::Model(place) => place.label(),
+            Route::Transaction => "/tx/v1",
             Route::RestRoot => "/rest/v1/",
             Route::Rpc(_) => "/rest/v1/rpc/{function}",
             Route::Admin(_) => "/admin/v1",
@@ -90,6 +152,14 @@ impl<'a> Route<'a> {
         }
     }
 
+    /// Whether it reads and writes data, so that its answers carry stamps.
+    pub(crate) fn is_data(&self) -> bool {
+        matches!(
+            self,
+            Route::Table(_) | Route::Model(_) | Route::Transaction
+        )
+    }
+
     /// Whether it answers while the server is starting, draining or full, and without a key.
     pub(crate) fn is_probe(&self) -> bool {
         matches!(self, Route::Live | Route::Ready | Route::Startup)
@@ -97,12 +167,16 @@ impl<'a> Route<'a> {
 
     /// What a key must allow; `None` where any valid key will do.
     pub(crate) fn needs(&self, method: &Method) -> Option<(Surface, Verb, Option<&str>)> {
-        let verb = match *method {
-            Method::GET | Method::HEAD | Method::OPTIONS => Verb::Read,
-            _ => Verb::Write,
+        let reads = match self {
+            Route::Model(place) => place.is_read(method),
+            _ => is_read(method),
         };
+        let verb = if reads { Verb::Read } else { Verb::Write };
         match self {
             Route::Table(table) => Some((Surface::Rest, verb, Some(table))),
+            Route::Model(place) => Some((place.surface, verb, Some(&place.name))),
+            // Each of its operations is asked about by itself.
+            Route::Transaction => None,
             Route::RestRoot | Route::OpenApi | Route::Rpc(_) => None,
             Route::Admin(_) => Some((Surface::Admin, verb, None)),
             Route::Metrics => Some((Surface::Metrics, Verb::Read, None)),
@@ -118,6 +192,13 @@ mod tests {
     #[test]
     fn paths_lead_where_they_say() {
         let table = |name: &'static str| Route::Table(Cow::Borrowed(name));
+        let kv = |name: &'static str, rest: &[&'static str]| {
+            Route::Model(Place {
+                surface: Surface::Kv,
+                name: Cow::Borrowed(name),
+                rest: rest.iter().map(|segment| Cow::Borrowed(*segment)).collect(),
+            })
+        };
         let cases = [
             ("/rest/v1/flights", table("flights")),
             ("/rest/v1/a%2Fb", table("a/b")),
@@ -131,6 +212,14 @@ mod tests {
             ("/rest/v1/rpc", table("rpc")),
             ("/admin/v1/keys/k1", Route::Admin("keys/k1")),
             ("/admin/v1", Route::Nowhere),
+            ("/kv/v1", Route::Nowhere),
+            ("/kv/v1/", Route::Nowhere),
+            ("/kv/v2/s", Route::Nowhere),
+            ("/kv/v1/s/%FF", Route::Nowhere),
+            ("/kv/v1/s", kv("s", &[])),
+            ("/kv/v1/s/", kv("s", &[""])),
+            ("/kv/v1/a%2Fb/%EA%B0%80/incr", kv("a/b", &["가", "incr"])),
+            ("/tx/v1", Route::Transaction),
             ("/openapi.json", Route::OpenApi),
             ("/livez", Route::Live),
             ("/", Route::Nowhere),

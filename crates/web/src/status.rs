@@ -15,7 +15,8 @@
 //! | `57014` | 504 | a read took too long |
 //! | `08…`, `53…`, `57P…` | 503 | |
 //! | `09…`, `25…`, `2D…`, `38…`, `39…`, `3B…`, `40…`, `55…`, `57…`, `58…`, `F0…`, `HV…`, `P0…`, `XX…` | 500 | faults of the server's |
-//! | everything else, `54…` among it | 400 | |
+//! | `not_found`, `conflict`, `precondition_failed`, `unprocessable` | 404, 409, 412, 422 | the models' own words |
+//! | everything else, `54…` and `malformed` among it | 400 | |
 //!
 //! Departures: PostgREST gives 500 for `54…` (too complex) and `57014`; here
 //! bad input is never a 500.
@@ -28,6 +29,10 @@ pub(crate) fn of_code(code: &str) -> StatusCode {
         return of_pgrst(number);
     }
     match code {
+        "not_found" => StatusCode::NOT_FOUND,
+        "conflict" => StatusCode::CONFLICT,
+        "precondition_failed" => StatusCode::PRECONDITION_FAILED,
+        "unprocessable" => StatusCode::UNPROCESSABLE_ENTITY,
         "23503" | "23505" => StatusCode::CONFLICT,
         "25006" => StatusCode::METHOD_NOT_ALLOWED,
         "42501" => StatusCode::FORBIDDEN,

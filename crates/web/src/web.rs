@@ -16,10 +16,12 @@ use crate::idempotency::UnderWay;
 use crate::intake::{self, Turnstile};
 use crate::metrics::Metrics;
 use crate::openapi::Description;
+use crate::operate;
 use crate::reply::{self, Reply};
 use crate::rest;
 use crate::route::Route;
 use crate::stamps::StampHeaders;
+use crate::tx;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH, HeaderValue};
@@ -145,6 +147,12 @@ impl Web {
         if let Route::Table(name) = route {
             return rest::table(self, name, parts, body, &caller, deadline).await;
         }
+        if let Route::Model(place) = route {
+            return operate::answer(self, place, parts, body, &caller, deadline).await;
+        }
+        if *route == Route::Transaction {
+            return tx::answer(self, parts, body, &caller, deadline).await;
+        }
         if let Route::Admin(path) = route {
             let body = deadline
                 .for_body(intake::taken(body, self.limits.max_body))
@@ -223,7 +231,7 @@ impl Web {
         let status = error.status_code();
         let let_in = status != StatusCode::UNAUTHORIZED && status != StatusCode::FORBIDDEN;
         let mut reply = error.into_reply();
-        if let_in && matches!(route, Route::Table(_)) {
+        if let_in && route.is_data() {
             let stamped = Stamped {
                 high: self.store.engine().progress().high,
                 lost: false,

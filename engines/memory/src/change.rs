@@ -48,6 +48,7 @@ fn execute_insert(mut statement: Statement<'_>, insert: &Insert) -> Result<Outco
         affected: written.len() as u64,
         inserted,
         rows: returning(statement.db(), insert.returning.as_ref(), &written)?,
+        ..Outcome::default()
     })
 }
 
@@ -119,8 +120,8 @@ fn execute_update(mut statement: Statement<'_>, update: &Update) -> Result<Outco
     written.sort_by_cached_key(|row| Key::of(&table.primary_key.columns, row));
     Ok(Outcome {
         affected: written.len() as u64,
-        inserted: 0,
         rows: returning(statement.db(), update.returning.as_ref(), &written)?,
+        ..Outcome::default()
     })
 }
 
@@ -135,8 +136,8 @@ fn execute_delete(mut statement: Statement<'_>, delete: &Delete) -> Result<Outco
     statement.settle()?;
     Ok(Outcome {
         affected: rows.len() as u64,
-        inserted: 0,
         rows: answer,
+        ..Outcome::default()
     })
 }
 

@@ -27,6 +27,7 @@ mod relation;
 mod reshape;
 mod select;
 mod statement;
+mod steps;
 mod table;
 
 use crate::database::Database;
@@ -258,11 +259,7 @@ fn carry_out(db: &mut Database, mut write: Write) -> Result<WriteAnswer> {
     }
     check_version(db, write.schema_version)?;
     let mut events = Vec::new();
-    let outcomes = write
-        .changes
-        .iter()
-        .map(|change| change::execute(db, &mut events, change))
-        .collect::<Result<Vec<_>>>()?;
+    let outcomes = steps::take(db, &mut events, &write.steps)?;
     let answer = (write.finish)(outcomes)?;
     db.position.p += 1;
     db.feed.append(db.position, events);

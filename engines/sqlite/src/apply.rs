@@ -52,7 +52,9 @@ fn carry_out(transaction: Transaction<'_>, change: &SchemaChange) -> Step<(Posit
         }
     }
     transaction.set_schema_version(change.to_version)?;
-    transaction.carry_out(&change.record)?;
+    for record in &change.record {
+        transaction.carry_out(record)?;
+    }
     transaction.record_events()?;
     transaction.advance();
     let p = transaction.seal()?;

@@ -208,7 +208,13 @@ pub(crate) fn indexes(table: &Table) -> Vec<(String, String)> {
         leading.push(&unique.columns);
     }
     for index in &table.indexes {
-        let sql = index_sql(table, &index.name, &index.columns);
+        let mut sql = index_sql(table, &index.name, &index.columns);
+        if index.sparse
+            && let Some((first, _)) = index.columns.first()
+        {
+            let first = quoted(&table.columns[*first].name);
+            sql.push_str(&format!(" WHERE {first} IS NOT NULL"));
+        }
         all.push((index.name.clone(), sql));
     }
     for foreign in &table.foreign_keys {

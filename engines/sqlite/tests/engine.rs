@@ -5,7 +5,7 @@
 
 use pando_engine_sqlite::{SqliteConfig, SqliteEngine};
 use pando_model::column::ColumnType;
-use pando_model::engine::{Engine, Read, SchemaChange, Write, WriteAnswer};
+use pando_model::engine::{Engine, Read, SchemaChange, Step, Write, WriteAnswer};
 use pando_model::error::EngineError;
 use pando_model::plan::{
     Change, Comparison, Delete, Filter, Insert, Join, KeySource, Order, OrderBy, Output, Row,
@@ -73,6 +73,7 @@ fn tables() -> (Arc<Table>, Arc<Table>) {
     );
     house.indexes = vec![Index {
         name: "house_floors_idx".into(),
+        sparse: false,
         columns: vec![(2, false)],
     }];
     house.foreign_keys = vec![ForeignKey {
@@ -142,7 +143,7 @@ async fn write(engine: &SqliteEngine, changes: Vec<Change>) -> Result<WriteAnswe
     engine
         .write(Write {
             schema_version: 1,
-            changes,
+            steps: changes.into_iter().map(Step::Change).collect(),
             receipt: None,
             finish: Box::new(|_| Ok(Vec::new())),
         })
@@ -299,7 +300,7 @@ async fn a_plan_for_another_schema_is_told_so() {
     let (_, house) = tables();
     let write = Write {
         schema_version: 7,
-        changes: vec![insert(&house, vec![house_row(1, None, None)])],
+        steps: vec![insert(&house, vec![house_row(1, None, None)]).into()],
         receipt: None,
         finish: Box::new(|_| Ok(Vec::new())),
     };

@@ -6,7 +6,7 @@
 use pando_engine_sqlite::{SqliteConfig, SqliteEngine, Synchronous};
 use pando_model::canonical::slot_of_row;
 use pando_model::column::ColumnType;
-use pando_model::engine::{Engine, Read, Result, SchemaChange, Write, WriteAnswer};
+use pando_model::engine::{Engine, Read, Result, SchemaChange, Step, Write, WriteAnswer};
 use pando_model::error::EngineError;
 use pando_model::plan::{
     Change, Comparison, Conflict, Delete, Filter, Insert, Output, Row, Scalar, Select, Tree, Update,
@@ -76,7 +76,7 @@ impl World {
     async fn write(&self, changes: Vec<Change>) -> Result<WriteAnswer> {
         let write = Write {
             schema_version: 1,
-            changes,
+            steps: changes.into_iter().map(Step::Change).collect(),
             receipt: None,
             finish: Box::new(|_| Ok(Vec::new())),
         };

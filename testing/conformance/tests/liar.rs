@@ -7,7 +7,7 @@ use pando_conformance::{Capabilities, Factory, Instance};
 use pando_engine_memory::MemoryEngine;
 use pando_model::engine::{
     Engine, EngineInfo, FeedCursor, FeedPage, Progress, Read, ReadAnswer, Result, SchemaChange,
-    Statistics, Write, WriteAnswer,
+    Statistics, Step, Write, WriteAnswer,
 };
 use pando_model::plan::Change;
 use pando_model::stamp::Position;
@@ -89,8 +89,8 @@ impl Engine for Liar {
     }
 
     async fn write(&self, mut write: Write) -> Result<WriteAnswer> {
-        for change in &mut write.changes {
-            if let Change::Insert(insert) = change
+        for step in &mut write.steps {
+            if let Step::Change(Change::Insert(insert)) = step
                 && let Some(conflict) = &mut insert.conflict
                 && matches!(self.lie, Lie::Merge)
                 && insert.rows.len() == 1

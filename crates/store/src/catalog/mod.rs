@@ -13,7 +13,7 @@ pub(crate) use secrets::Secret;
 use crate::error::StoreError;
 use crate::session::Result;
 use pando_model::clock::Clock;
-use pando_model::engine::{Engine, Outcome, Read, SchemaChange, Write, WriteAnswer};
+use pando_model::engine::{Engine, Outcome, Read, SchemaChange, Step, Write, WriteAnswer};
 use pando_model::error::EngineError;
 use pando_model::plan::{
     Change, Comparison, Conflict, Filter, Insert, Output, Row, Scalar, Select, Tree, Update,
@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The version of the catalog's own tables. A catalog of another version is refused.
-const CATALOG_VERSION: &str = "1";
+const CATALOG_VERSION: &str = "2";
 const VERSION_SETTING: &str = "catalog_version";
 /// How often something is tried again because the schema changed meanwhile. Each time
 /// somebody else's migration has succeeded, so that this many in a row do not happen.
@@ -120,7 +120,7 @@ impl Catalog {
         for _ in 0..TRIES_MAX {
             let write = Write {
                 schema_version: self.version.load(Ordering::Relaxed),
-                changes: changes.clone(),
+                steps: changes.iter().cloned().map(Step::Change).collect(),
                 receipt: None,
                 finish: Box::new(|_: Vec<Outcome>| Ok(Vec::new())),
             };
@@ -148,6 +148,7 @@ impl Catalog {
             to_version: 1,
             steps: tables::ALL
                 .iter()
+                .chain(crate::models::relations())
                 .map(|table| SchemaStep::CreateTable(Arc::clone(table)))
                 .collect(),
             record: vec![

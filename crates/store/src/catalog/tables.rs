@@ -155,7 +155,7 @@ fn table(name: &str, columns: &[(&str, ColumnType, bool)]) -> Arc<Table> {
             name: format!("{name}_pkey"),
             columns: vec![0],
         },
-        shard_key: vec![0],
+        shard_key: Vec::new(),
         uniques: Vec::new(),
         indexes: Vec::new(),
         checks: Vec::new(),

@@ -52,7 +52,11 @@ pub(super) fn create(draft: &mut Draft, create: &ast::CreateIndex, near: Place) 
             global,
         });
     } else {
-        made.table.indexes.push(Index { name, columns });
+        made.table.indexes.push(Index {
+            name,
+            columns,
+            sparse: false,
+        });
     }
     Ok(())
 }

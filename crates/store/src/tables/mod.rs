@@ -19,10 +19,11 @@ pub(crate) use directory::DirectoryCache;
 pub use relationships::{Cardinality, Junction, Relationship, Relationships, relationships};
 
 use crate::error::StoreError;
+use crate::operation::{Operation, Reach};
 use crate::request::{SelectItem, TableRead, TableWrite};
 use crate::session::{Consistency, Result, Session, Stamped, TableAnswer};
 use crate::store::Store;
-use pando_model::engine::{Read, Write, WriteAnswer};
+use pando_model::engine::{Read, Step, Write, WriteAnswer};
 use pando_model::error::EngineError;
 use pando_model::schema::Table;
 use pando_model::stamp::Position;
@@ -101,6 +102,41 @@ impl Store {
         self.try_write(&request, lost, &encode).await
     }
 
+    /// A read of tables as an operation, for several at once. It is planned for the schema
+    /// that this process knows: where another is in force it is to be planned anew.
+    pub fn table_read(&self, request: TableRead) -> Result<Operation<TableAnswer>> {
+        let directory = self.directory().get(&self.schema());
+        let cursor = match &request.query.cursor {
+            Some(text) => Some(self.open_cursor(text).ok_or_else(refusals::bad_cursor)?),
+            None => None,
+        };
+        let (tree, plan) =
+            ReadPlan::new(&directory, self.config(), &request, cursor.as_deref())?;
+        let count = request.count.is_some();
+        let seal = self.cursor_sealer();
+        let operation = Operation::reading(
+            Reach::Many,
+            vec![Step::Read { tree, count }],
+            move |mut outcomes| {
+                let rows = outcomes.pop().and_then(|read| read.rows).unwrap_or_default();
+                plan.answer(&request, &rows, &seal)
+            },
+        );
+        Ok(operation.planned_for(directory.version))
+    }
+
+    /// A write to tables as an operation, likewise.
+    pub async fn table_write(&self, request: TableWrite) -> Result<Operation<TableAnswer>> {
+        let directory = self.directory().get(&self.schema());
+        let request = Arc::new(request);
+        let planned = write::plan(self, &directory, &request).await?;
+        let reach = planned.reach();
+        let (changes, _, finisher) = planned.into_parts();
+        let steps = changes.into_iter().map(Step::Change).collect();
+        let operation = Operation::writing(reach, steps, move |outcomes| finisher.finish(outcomes));
+        Ok(operation.planned_for(directory.version))
+    }
+
     /// The tables that a `select=` on a table looks into besides it: those that are embedded,
     /// and the junctions that lead to them.
     pub fn tables_embedded(&self, table: &str, select: &[SelectItem]) -> Vec<Arc<Table>> {
@@ -155,7 +191,7 @@ impl Store {
             .engine()
             .write(Write {
                 schema_version: directory.version,
-                changes,
+                steps: changes.into_iter().map(Step::Change).collect(),
                 receipt,
                 finish: Box::new(move |outcomes| {
                     let answer = finisher.finish(outcomes)?;
@@ -176,7 +212,7 @@ impl Store {
 
     /// Waits until the engine has got as far as the caller requires; whether what is required
     /// was lost.
-    async fn reach(&self, session: &Session) -> Result<bool> {
+    pub(crate) async fn reach(&self, session: &Session) -> Result<bool> {
         let Some(wanted) = required(session) else {
             return Ok(false);
         };
@@ -199,7 +235,7 @@ impl Store {
     }
 
     /// Whether the caller brings a position that the history has lost.
-    fn has_lost(&self, session: &Session) -> bool {
+    pub(crate) fn has_lost(&self, session: &Session) -> bool {
         required(session)
             .is_some_and(|wanted| standing::of(&self.engine().progress(), wanted) == Standing::Lost)
     }

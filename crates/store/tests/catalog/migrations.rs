@@ -219,9 +219,9 @@ async fn an_imports_progress_is_part_of_the_chunk_it_counts() {
         let name = Value::Text(code.into());
         vec![name.clone(), name, Value::Null]
     };
-    let write = |change, progress: &ImportProgress| Write {
+    let write = |change: pando_model::plan::Change, progress: &ImportProgress| Write {
         schema_version: schema.version,
-        changes: vec![change, store.import_progress(progress)],
+        steps: vec![change.into(), store.import_progress(progress).into()],
         receipt: None,
         finish: Box::new(|_| Ok(Vec::new())),
     };

@@ -8,23 +8,24 @@ pub(crate) mod grammar;
 mod nulls;
 mod reach;
 mod read;
-mod stored;
 mod write;
 
+use crate::answer::Answer;
 use crate::deadline::Deadline;
 use crate::error::ApiError;
 use crate::gate::{self, Caller};
 use crate::intake;
+use crate::operate;
 use crate::reply::{self, Reply};
-use crate::stamps;
 use crate::web::Web;
 use bytes::Bytes;
-use http::header::{ALLOW, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use http::header::{ALLOW, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, StatusCode};
 use hyper::body::Body;
 use pando_model::error::Refusal;
 use pando_store::keys::{Surface, Verb};
+use pando_store::operation::Operation;
 use pando_store::request::{Returning, TableWrite};
 
 /// What can be done to a table.
@@ -62,6 +63,33 @@ where
             None => Err(ApiError::method(&parts.method, ALLOWED)),
         },
     }
+}
+
+/// Plans a request on a table as a part of several.
+pub(crate) async fn plan(
+    web: &Web,
+    name: &str,
+    parts: &Parts,
+    body: Bytes,
+    caller: &Caller,
+) -> Result<Operation<Answer>, ApiError> {
+    refuse_other_schemas(&parts.method, &parts.headers)?;
+    if matches!(parts.method, Method::GET | Method::HEAD) {
+        let request = read::request(name, parts)?;
+        reach::permit(caller, web.store(), name, &request.read.query.select)?;
+        let operation = web.store().table_read(request.read.clone())?;
+        let parts = parts.clone();
+        return Ok(operation.map(move |rows| Ok(read::answer(&request, rows, &parts))));
+    }
+    let Some(verb) = write::verb_of(&parts.method) else {
+        return Err(ApiError::method(&parts.method, ALLOWED));
+    };
+    let mut request = write::request(name, verb, parts)?;
+    permit_answer(web, &request.write, caller)?;
+    request.write.body = body;
+    let (write, form) = request.into_form(parts);
+    let operation = web.store().table_write(write).await?;
+    Ok(operation.map(move |rows| Ok(form.answer(&rows))))
 }
 
 /// 404: there are no functions.
@@ -109,23 +137,10 @@ async fn write_table(
 ) -> Result<Reply, ApiError> {
     let caller = caller.as_deref().map_or("", |key| key.id.as_str());
     let carried_out = write::carry_out(web.store(), web.under_way(), caller, request, parts);
-    let written = match deadline.for_write(carried_out).await {
-        Ok(written) => written,
-        // With a key the same request can be sent again and is done once.
-        Err(error) if error.code() == "outcome_unknown" && has_key(&parts.headers) => {
-            return Err(error.header(RETRY_AFTER, HeaderValue::from_static("1")));
-        }
-        Err(error) => return Err(error),
-    };
-    let mut reply = written.answer.into_reply();
-    let headers = reply.headers_mut();
-    if written.replayed {
-        let name = HeaderName::from_static("idempotency-replayed");
-        headers.insert(name, HeaderValue::from_static("true"));
+    match deadline.for_write(carried_out).await {
+        Ok(done) => Ok(operate::reply_to(web, done, &parts.headers)),
+        Err(error) => Err(operate::with_key(error, &parts.headers)),
     }
-    web.stamps().put(web.store(), written.stamped, headers);
-    stamps::set_cookie(web.store(), written.stamped, &parts.headers, headers);
-    Ok(reply)
 }
 
 /// Rows that a write gives back are read, and need the scope for it.
@@ -138,10 +153,6 @@ fn permit_answer(web: &Web, write: &TableWrite, caller: &Caller) -> Result<(), A
     }
     gate::require(key, Surface::Rest, Verb::Read, Some(&write.table))?;
     reach::permit(caller, web.store(), &write.table, &write.query.select)
-}
-
-fn has_key(headers: &HeaderMap) -> bool {
-    headers.contains_key("idempotency-key")
 }
 
 fn explained(explanation: serde_json::Value) -> Result<Reply, ApiError> {

@@ -4,8 +4,9 @@ use super::grammar::media::Media;
 use super::grammar::prefer::Prefer;
 use super::grammar::{query, range};
 use super::nulls;
-use super::stored::{Answer, CURSOR, PREFERENCE_APPLIED, TRUNCATED};
+use crate::answer::{Answer, CURSOR, PREFERENCE_APPLIED, TRUNCATED};
 use crate::error::ApiError;
+use crate::operate::NextLink;
 use crate::stamps;
 use http::header::{CONTENT_RANGE, CONTENT_TYPE, HeaderValue, LINK, RANGE};
 use http::request::Parts;
@@ -59,7 +60,8 @@ pub(super) async fn carry_out(
     Ok((answer(request, rows, parts), stamped))
 }
 
-fn answer(request: &ReadRequest, rows: TableAnswer, parts: &Parts) -> Answer {
+/// What the rows of a read are answered as.
+pub(super) fn answer(request: &ReadRequest, rows: TableAnswer, parts: &Parts) -> Answer {
     let status = match rows.total {
         Some(total) if rows.rows < total => StatusCode::PARTIAL_CONTENT,
         _ => StatusCode::OK,
@@ -78,7 +80,7 @@ fn answer(request: &ReadRequest, rows: TableAnswer, parts: &Parts) -> Answer {
         answer.put(TRUNCATED, HeaderValue::from_static("true"));
     }
     if let Some(cursor) = rows.cursor {
-        answer.put(LINK, next_link(parts, &cursor));
+        answer.put(LINK, NextLink::of(parts).behind(&cursor));
         answer.put(CURSOR, cursor);
     }
     answer.body = if request.media.strip_nulls {
@@ -96,22 +98,6 @@ pub(super) fn content_range(offset: u64, rows: u64, total: Option<u64>) -> Strin
         Some(last) if total != Some(0) => format!("{offset}-{}/{total_text}", offset + last),
         _ => format!("*/{total_text}"),
     }
-}
-
-/// The same request, going on behind the cursor.
-fn next_link(parts: &Parts, cursor: &str) -> String {
-    let mut link = format!("<{}?", parts.uri.path());
-    for pair in parts.uri.query().unwrap_or_default().split('&') {
-        let name = pair.split('=').next().unwrap_or_default();
-        if !pair.is_empty() && name != "cursor" && name != "offset" {
-            link.push_str(pair);
-            link.push('&');
-        }
-    }
-    link.push_str("cursor=");
-    link.push_str(cursor);
-    link.push_str(">; rel=\"next\"");
-    link
 }
 
 #[cfg(test)]
@@ -143,7 +129,7 @@ mod tests {
         ];
         for (uri, link) in cases {
             let request = http::Request::get(uri).body(()).expect("a request");
-            assert_eq!(next_link(&request.into_parts().0, "c"), link);
+            assert_eq!(NextLink::of(&request.into_parts().0).behind("c"), link);
         }
     }
 }

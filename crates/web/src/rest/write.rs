@@ -5,9 +5,10 @@ use super::grammar::prefer::Prefer;
 use super::grammar::{query, range};
 use super::nulls;
 use super::read::content_range;
-use super::stored::{Answer, PREFERENCE_APPLIED, TRUNCATED};
+use crate::answer::{Answer, PREFERENCE_APPLIED, TRUNCATED};
 use crate::error::ApiError;
 use crate::idempotency::{self, UnderWay};
+use crate::operate::Done;
 use crate::stamps;
 use bytes::Bytes;
 use http::header::{CONTENT_RANGE, CONTENT_TYPE, HeaderValue, LOCATION};
@@ -18,7 +19,7 @@ use pando_store::Store;
 use pando_store::request::{
     Idempotency, PayloadFormat, Resolution, Returning, RowRange, TableWrite, Verb,
 };
-use pando_store::session::{Stamped, TableAnswer};
+use pando_store::session::TableAnswer;
 
 /// What a write asks for, in the store's words and in HTTP's.
 pub(super) struct WriteRequest {
@@ -27,16 +28,9 @@ pub(super) struct WriteRequest {
     media: Media,
 }
 
-/// A write that was carried out, now or before.
-pub(super) struct WriteReply {
-    pub answer: Answer,
-    pub replayed: bool,
-    pub stamped: Stamped,
-}
-
 /// How an answer is written, known before the write is carried out.
 #[derive(Clone)]
-struct Form {
+pub(super) struct Form {
     verb: Verb,
     prefer: Prefer,
     media: Media,
@@ -91,15 +85,9 @@ pub(super) async fn carry_out(
     caller: &str,
     request: WriteRequest,
     parts: &Parts,
-) -> Result<WriteReply, ApiError> {
+) -> Result<Done, ApiError> {
     let session = stamps::session_of(store, &parts.headers)?;
-    let form = Form {
-        verb: request.write.verb,
-        prefer: request.prefer,
-        media: request.media,
-        path: parts.uri.path().to_owned(),
-    };
-    let mut write = request.write;
+    let (mut write, form) = request.into_form(parts);
     let (method, uri, headers) = (&parts.method, &parts.uri, &parts.headers);
     write.idempotency = idempotency::identify(caller, method, uri, headers, &write.body)?;
     let _claim = write
@@ -109,14 +97,8 @@ pub(super) async fn carry_out(
         .transpose()?;
     let encode = Box::new(move |rows: &TableAnswer| form.answer(rows).encode());
     let written = store.write_table(write, &session, encode).await?;
-    let answer = Answer::decode(written.answer).ok_or_else(|| {
-        ApiError::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "receipt_unreadable",
-            "the write was done before, and its stored answer cannot be read",
-        )
-    })?;
-    Ok(WriteReply {
+    let answer = Answer::stored(written.answer)?;
+    Ok(Done {
         answer,
         replayed: written.replayed,
         stamped: written.stamped,
@@ -134,8 +116,22 @@ pub(super) fn verb_of(method: &Method) -> Option<Verb> {
     }
 }
 
+impl WriteRequest {
+    /// The write, and how it is answered.
+    pub(super) fn into_form(self, parts: &Parts) -> (TableWrite, Form) {
+        let form = Form {
+            verb: self.write.verb,
+            prefer: self.prefer,
+            media: self.media,
+            path: parts.uri.path().to_owned(),
+        };
+        (self.write, form)
+    }
+}
+
 impl Form {
-    fn answer(&self, rows: &TableAnswer) -> Answer {
+    /// What a write is answered as.
+    pub(super) fn answer(&self, rows: &TableAnswer) -> Answer {
         let returning = self.prefer.returning == Some(Returning::Representation);
         let mut answer = Answer::new(self.status(rows, returning));
         let counted = self.prefer.count.map(|_| rows.affected);

@@ -2,7 +2,7 @@
 
 use pando_model::canonical;
 use pando_model::plan::{Comparison, Filter, Scalar};
-use pando_model::schema::{ColumnIx, RESERVED_PREFIX, Table};
+use pando_model::schema::{ColumnIx, Table};
 use pando_model::slot::Slot;
 use pando_model::value::Value;
 
@@ -78,7 +78,7 @@ impl<'a> Fixed<'a> {
     /// The slot of the rows, where it follows from the filter.
     fn slot(&self, table: &Table) -> Option<Slot> {
         let leads = self.value(table.primary_key.columns[0]).is_some();
-        if table.name.starts_with(RESERVED_PREFIX) {
+        if table.is_catalog() {
             return leads.then_some(Slot::CATALOG);
         }
         if table.reference {

@@ -42,6 +42,7 @@ fn table() -> Arc<Table> {
         indexes: vec![Index {
             name: "t_size_idx".into(),
             columns: vec![(SIZE, false)],
+            sparse: false,
         }],
         checks: vec![],
         foreign_keys: vec![ForeignKey {

@@ -43,7 +43,7 @@ impl Transaction<'_> {
                 Ok(Some(Outcome {
                     affected: rows,
                     inserted: rows,
-                    rows: None,
+                    ..Outcome::default()
                 }))
             }
             Err(fault) if fault.is_about_the_request() || fault.is_constraint() => {

@@ -50,6 +50,7 @@ impl Transaction<'_> {
             affected,
             inserted,
             rows: self.returned(insert.returning.as_ref(), written)?,
+            ..Outcome::default()
         })
     }
 
@@ -85,8 +86,8 @@ impl Transaction<'_> {
         }
         Ok(Outcome {
             affected,
-            inserted: 0,
             rows: self.returned(update.returning.as_ref(), written)?,
+            ..Outcome::default()
         })
     }
 
@@ -107,8 +108,8 @@ impl Transaction<'_> {
         self.settle(&mut statement)?;
         Ok(Outcome {
             affected: rows.len() as u64,
-            inserted: 0,
             rows: returned,
+            ..Outcome::default()
         })
     }
 

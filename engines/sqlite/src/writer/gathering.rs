@@ -134,7 +134,7 @@ mod tests {
         Pending {
             write: Write {
                 schema_version: 1,
-                changes: Vec::new(),
+                steps: Vec::new(),
                 receipt: None,
                 finish: Box::new(|_| Ok(Vec::new())),
             },

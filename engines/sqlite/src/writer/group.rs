@@ -121,7 +121,7 @@ fn member_of(transaction: &mut Transaction<'_>, member: &mut Pending) -> Step<Wr
     }
     transaction.check_schema(write.schema_version)?;
     let before = transaction.conn.db().total_changes();
-    let outcomes = transaction.carry_out(&write.changes)?;
+    let outcomes = transaction.take_steps(&write.steps)?;
     let answer = (write.finish)(outcomes)?;
     transaction.record_events()?;
     if let Some(receipt) = &write.receipt {

@@ -15,6 +15,7 @@ mod group;
 mod receipt;
 mod recovery;
 mod rows;
+mod steps;
 mod transaction;
 
 pub(crate) use rows::{cells, key_cells, slot_param};

@@ -163,16 +163,13 @@ impl<'w> Transaction<'w> {
         self.recorder.forget();
     }
 
-    /// Carries changes out, in order.
-    pub(crate) fn carry_out(&mut self, changes: &[Change]) -> Step<Vec<Outcome>> {
-        changes
-            .iter()
-            .map(|change| match change {
-                Change::Insert(insert) => self.insert(insert),
-                Change::Update(update) => self.update(update),
-                Change::Delete(delete) => self.delete(delete),
-            })
-            .collect()
+    /// Carries one change out.
+    pub(crate) fn carry_out(&mut self, change: &Change) -> Step<Outcome> {
+        match change {
+            Change::Insert(insert) => self.insert(insert),
+            Change::Update(update) => self.update(update),
+            Change::Delete(delete) => self.delete(delete),
+        }
     }
 
     /// Writes the shard's row, if anything was changed; answers the last position.

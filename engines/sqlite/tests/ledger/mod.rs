@@ -71,6 +71,7 @@ fn table() -> Arc<Table> {
         indexes: vec![Index {
             name: "entry_number_idx".into(),
             columns: vec![(1, false)],
+            sparse: false,
         }],
         checks: vec![],
         foreign_keys: vec![],
@@ -107,7 +108,7 @@ impl Ledger {
         };
         let write = Write {
             schema_version: 1,
-            changes: vec![Change::Insert(insert)],
+            steps: vec![Change::Insert(insert).into()],
             receipt: None,
             finish: Box::new(|_| Ok(Vec::new())),
         };

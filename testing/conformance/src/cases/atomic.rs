@@ -5,7 +5,7 @@ use crate::fixture::query::{SelectExt, eq, select};
 use crate::fixture::schema::table;
 use crate::{row, rows};
 use pando_model::column::ColumnType::*;
-use pando_model::engine::{FeedCursor, Write};
+use pando_model::engine::{FeedCursor, Step, Write};
 use pando_model::error::Refusal;
 use pando_model::plan::{Change, Filter};
 use pando_model::schema::Table;
@@ -63,7 +63,7 @@ pub(crate) async fn a_refusal_of_finish_takes_everything_back(mut bench: Bench) 
     changes.pop();
     let write = Write {
         schema_version: bench.version,
-        changes,
+        steps: changes.into_iter().map(Step::Change).collect(),
         receipt: None,
         finish: Box::new(move |outcomes| {
             assert_eq!(outcomes.len(), 3);

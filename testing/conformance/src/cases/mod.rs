@@ -16,6 +16,7 @@ mod refusals;
 mod related;
 mod reshape;
 mod stamps;
+mod steps;
 mod values;
 mod writes;
 
@@ -108,6 +109,12 @@ pub(crate) fn all() -> Vec<Case> {
             an_update_can_change_the_primary_key,
             a_thousand_rows_go_in_as_one_change,
             nothing_to_do_is_done,
+        },
+        steps::{
+            a_read_sees_what_the_steps_before_it_did,
+            a_decision_sees_the_outcomes_so_far_and_its_steps_come_next,
+            a_group_s_outcomes_lie_by_themselves,
+            a_decision_that_refuses_takes_everything_back,
         },
         conflicts::{
             merge_overwrites_the_named_columns,

@@ -73,7 +73,7 @@ pub(crate) async fn plans_for_another_schema_are_turned_away(mut bench: Bench) {
         };
         let write = Write {
             schema_version: version,
-            changes: vec![insert(&t, rows![[9, "z"]])],
+            steps: vec![insert(&t, rows![[9, "z"]]).into()],
             receipt: None,
             finish: Box::new(|_| Ok(Vec::new())),
         };

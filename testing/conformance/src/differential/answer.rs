@@ -2,7 +2,7 @@
 //! children by key, events of a transaction in one order.
 
 use crate::differential::draw::Operation;
-use pando_model::engine::{Engine, FeedCursor, FeedEvent, Outcome, Read, Write, WriteAnswer};
+use pando_model::engine::{Engine, FeedCursor, FeedEvent, Outcome, Read, Step, Write, WriteAnswer};
 use pando_model::error::EngineError;
 use pando_model::plan::{Change, Output, Row, RowSet, Tree};
 use pando_model::schema::Table;
@@ -107,7 +107,7 @@ pub(super) async fn carry_out(
             let keep = seen.clone();
             let write = Write {
                 schema_version: 1,
-                changes: changes.clone(),
+                steps: changes.iter().cloned().map(Step::Change).collect(),
                 receipt: receipt.clone(),
                 finish: Box::new(move |outcomes| {
                     let answer = format!("{} outcomes", outcomes.len()).into_bytes();

@@ -6,7 +6,7 @@ use super::super::identity::Identity;
 use super::super::row::{Layout, RowMaker, fault_of};
 use super::{NotStored, Sink, Tally};
 use pando_model::canonical::slot_of_row;
-use pando_model::engine::{Finish, Write};
+use pando_model::engine::{Finish, Step, Write};
 use pando_model::error::{EngineError, Refusal};
 use pando_model::plan::{Change, Insert, Row};
 use pando_model::value::Value;
@@ -74,7 +74,7 @@ impl Local {
     async fn write(&self, changes: Vec<Change>, finish: Finish) -> Result<(), NotStored> {
         let write = Write {
             schema_version: self.schema_version,
-            changes,
+            steps: changes.into_iter().map(Step::Change).collect(),
             receipt: None,
             finish,
         };

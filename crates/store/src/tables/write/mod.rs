@@ -11,6 +11,7 @@ use super::directory::{Directory, Entry};
 use super::payload::Payload;
 use super::refusals;
 use super::resolve::Resolver;
+use crate::operation::Reach;
 use crate::request::{Condition, Field, Operand, Resolution, Returning, TableWrite, Test, Verb};
 use crate::session;
 use crate::store::Store;
@@ -29,9 +30,15 @@ pub(crate) struct Planned {
     changes: Vec<Change>,
     receipt: Option<Receipt>,
     finisher: Finisher,
+    reach: Reach,
 }
 
 impl Planned {
+    /// Which slots are written.
+    pub(crate) fn reach(&self) -> Reach {
+        self.reach
+    }
+
     /// What is changed, the idempotency key, and what answers the outcome.
     pub(crate) fn into_parts(self) -> (Vec<Change>, Option<Receipt>, Finisher) {
         (self.changes, self.receipt, self.finisher)
@@ -72,8 +79,13 @@ pub(crate) async fn plan(
         }
     };
     let changes: Vec<Change> = change.into_iter().collect();
+    let reach = receipt::reach(&changes, keyed);
     Ok(Planned {
-        receipt: receipt::of(store, request, &changes, keyed),
+        receipt: request
+            .idempotency
+            .as_ref()
+            .map(|idempotency| store.receipt(idempotency, reach)),
+        reach,
         changes,
         finisher,
     })

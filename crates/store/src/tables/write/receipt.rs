@@ -3,44 +3,24 @@
 //! the caller and the key. A repetition has to look in the same place, so only
 //! what the request says counts, never a default or an id made for it.
 
-use crate::request::TableWrite;
-use crate::store::Store;
+use crate::operation::Reach;
 use pando_model::canonical;
-use pando_model::engine::Receipt;
 use pando_model::plan::{Change, Comparison, Filter, Row, Scalar};
 use pando_model::schema::{ColumnIx, Table};
 use pando_model::slot::Slot;
 use pando_model::value::Value;
 
-/// The receipt of a request that has an idempotency key. `keyed` is its one new row, where
-/// the request names that row's shard key.
-pub(super) fn of(
-    store: &Store,
-    request: &TableWrite,
-    changes: &[Change],
-    keyed: Option<Row>,
-) -> Option<Receipt> {
-    let idempotency = request.idempotency.as_ref()?;
+/// The slot that a request names. `keyed` is its one new row, where the request names that
+/// row's shard key.
+pub(super) fn reach(changes: &[Change], keyed: Option<Row>) -> Reach {
     let slot = match (changes, keyed) {
+        ([], _) => return Reach::Nothing,
         ([Change::Insert(insert)], Some(row)) => Some(canonical::slot_of_row(&insert.table, &row)),
         ([Change::Update(update)], _) => slot_of_filter(&update.table, &update.filter),
         ([Change::Delete(delete)], _) => slot_of_filter(&delete.table, &delete.filter),
         _ => None,
     };
-    let now_us = store.clock().now_us();
-    let kept = i64::try_from(store.config().receipt_ttl.as_micros()).unwrap_or(i64::MAX);
-    Some(Receipt {
-        slot: slot.unwrap_or_else(|| {
-            let mut caller = idempotency.scope.to_vec();
-            caller.extend_from_slice(idempotency.key.as_bytes());
-            Slot::of_key(&caller)
-        }),
-        scope: idempotency.scope,
-        key: idempotency.key.clone(),
-        request: idempotency.request,
-        now_us,
-        expires_at_us: now_us.saturating_add(kept),
-    })
+    slot.map_or(Reach::Many, Reach::Slot)
 }
 
 /// The slot of the only rows that can pass a filter, where it names their shard key.

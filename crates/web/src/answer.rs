@@ -1,20 +1,21 @@
-//! A table's answer: a status, a few headers and a body; and its stored form,
+//! The answer to a request on data: a status, a few headers and a body; and its stored form,
 //! which an idempotency key's receipt keeps for a day.
 //!
 //! Stored: a version byte (1), the status (2 bytes), the number of headers
 //! (1 byte), for each its place in [`NAMES`] (1), length (4) and bytes, then the
 //! body. Numbers are little-endian. Places are only ever added.
 
-use crate::reply::Reply;
+use crate::error::ApiError;
+use crate::reply::{self, Reply};
 use bytes::Bytes;
 use http::header::{
-    CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LINK, LOCATION,
+    CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, LINK, LOCATION,
 };
 use http::{Response, StatusCode};
 use http_body_util::Full;
 
-/// The headers that a table's answer can have.
-static NAMES: [HeaderName; 7] = [
+/// The headers that an answer can have.
+static NAMES: [HeaderName; 9] = [
     CONTENT_TYPE,
     CONTENT_RANGE,
     LOCATION,
@@ -22,20 +23,24 @@ static NAMES: [HeaderName; 7] = [
     HeaderName::from_static("pando-truncated"),
     HeaderName::from_static("pando-cursor"),
     LINK,
+    ETAG,
+    HeaderName::from_static("pando-expires-at"),
 ];
 
 const VERSION: u8 = 1;
 
 /// `Preference-Applied`.
-pub(super) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+pub(crate) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 /// `Pando-Truncated`.
-pub(super) const TRUNCATED: HeaderName = HeaderName::from_static("pando-truncated");
+pub(crate) const TRUNCATED: HeaderName = HeaderName::from_static("pando-truncated");
+/// `Pando-Expires-At`: when a value runs out, RFC 3339.
+pub(crate) const EXPIRES_AT: HeaderName = HeaderName::from_static("pando-expires-at");
 /// `Pando-Cursor`.
-pub(super) const CURSOR: HeaderName = HeaderName::from_static("pando-cursor");
+pub(crate) const CURSOR: HeaderName = HeaderName::from_static("pando-cursor");
 
-/// An answer about a table.
+/// An answer to a request on data.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
     /// Its status.
     pub status: StatusCode,
     /// Its headers, all of them in [`NAMES`].
@@ -46,7 +51,7 @@ pub(super) struct Answer {
 
 impl Answer {
     /// An answer with a status only.
-    pub(super) fn new(status: StatusCode) -> Answer {
+    pub(crate) fn new(status: StatusCode) -> Answer {
         Answer {
             status,
             headers: HeaderMap::new(),
@@ -54,8 +59,25 @@ impl Answer {
         }
     }
 
+    /// An answer with a body of some type.
+    pub(crate) fn with_body(status: StatusCode, kind: HeaderValue, body: impl Into<Bytes>) -> Answer {
+        let mut answer = Answer::new(status);
+        answer.put(CONTENT_TYPE, kind);
+        answer.body = body.into();
+        answer
+    }
+
+    /// An answer in JSON.
+    pub(crate) fn json(status: StatusCode, value: &impl serde::Serialize) -> Answer {
+        match serde_json::to_vec(value) {
+            Ok(text) => Answer::with_body(status, reply::JSON, text),
+            // Only maps with keys that are no strings cannot be written; there are none here.
+            Err(_) => Answer::new(StatusCode::INTERNAL_SERVER_ERROR),
+        }
+    }
+
     /// Adds a header; a text that cannot be one is left out.
-    pub(super) fn put(&mut self, name: HeaderName, value: impl TryInto<HeaderValue>) {
+    pub(crate) fn put(&mut self, name: HeaderName, value: impl TryInto<HeaderValue>) {
         debug_assert!(NAMES.contains(&name), "{name} is not stored");
         if let Ok(value) = value.try_into() {
             self.headers.insert(name, value);
@@ -63,7 +85,7 @@ impl Answer {
     }
 
     /// Its stored form.
-    pub(super) fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.body.len() + 160);
         out.push(VERSION);
         out.extend_from_slice(&self.status.as_u16().to_le_bytes());
@@ -82,7 +104,7 @@ impl Answer {
     }
 
     /// Reads what [`Answer::encode`] wrote; `None` for other bytes.
-    pub(super) fn decode(stored: Vec<u8>) -> Option<Answer> {
+    pub(crate) fn decode(stored: Vec<u8>) -> Option<Answer> {
         let mut rest = Bytes::from(stored);
         let head = take(&mut rest, 4)?;
         let [VERSION, low, high, count] = *head.as_ref() else {
@@ -104,8 +126,19 @@ impl Answer {
         Some(answer)
     }
 
+    /// The answer that a receipt has kept.
+    pub(crate) fn stored(stored: Vec<u8>) -> Result<Answer, ApiError> {
+        Answer::decode(stored).ok_or_else(|| {
+            ApiError::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "receipt_unreadable",
+                "the write was done before, and its stored answer cannot be read",
+            )
+        })
+    }
+
     /// The answer as it is sent.
-    pub(super) fn into_reply(self) -> Reply {
+    pub(crate) fn into_reply(self) -> Reply {
         let mut reply = Response::new(Full::new(self.body));
         *reply.status_mut() = self.status;
         *reply.headers_mut() = self.headers;

@@ -1,0 +1,352 @@
+//! Key-value: bytes under keys, in spaces that come to be when they are first written.
+//!
+//! A value that has run out is not there for anyone from that microsecond on, by the store's
+//! clock, whether it was swept away yet or not ([`crate::expiry`]). Versions are ids of
+//! Pando's: no two values under a key ever have the same, one that was deleted between
+//! included.
+
+mod list;
+mod relation;
+
+pub use list::{KeyInfo, KeyList, KeyRange};
+pub(crate) use relation::KV;
+
+use crate::operation::{Operation, Reach};
+use crate::precondition::Precondition;
+use crate::refused;
+use crate::relation::{alive, equals, rows_of, select, tree};
+use crate::session::Result;
+use crate::store::Store;
+use bytes::Bytes;
+use pando_model::canonical;
+use pando_model::column::ColumnType;
+use pando_model::engine::{Outcome, Step};
+use pando_model::error::Refusal;
+use pando_model::plan::{Change, Conflict, Delete, Filter, Insert, Row};
+use pando_model::slot::Slot;
+use pando_model::value::Value;
+use relation::{CONTENT_TYPE, EXPIRES_AT, KEY, SIZE, SPACE, VALUE, VERSION};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Bytes of a key at most.
+pub const KEY_BYTES_MAX: usize = 1024;
+/// Bytes of a space's, a collection's, a table's or a graph's name at most.
+pub const NAME_BYTES_MAX: usize = 255;
+/// What a counter is written as.
+const COUNTER_TYPE: &str = "text/plain; charset=utf-8";
+
+/// A key in a space.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    space: String,
+    key: String,
+}
+
+/// A value and what is known of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The bytes.
+    pub value: Bytes,
+    /// What they were sent as.
+    pub content_type: String,
+    /// Its version.
+    pub version: i64,
+    /// When it runs out: microseconds since 1970.
+    pub expires_at_us: Option<i64>,
+}
+
+/// What a write left there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Whether nothing was there before.
+    pub created: bool,
+    /// Its version.
+    pub version: i64,
+}
+
+/// A counter after it was counted up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// What it counts now.
+    pub value: i64,
+    /// What was stored.
+    pub stored: Stored,
+}
+
+impl Key {
+    /// A key, checked.
+    pub fn new(space: &str, key: &str) -> std::result::Result<Key, Refusal> {
+        check_name("space", space)?;
+        if key.is_empty() || key.len() > KEY_BYTES_MAX {
+            let message = format!("a key has 1 to {KEY_BYTES_MAX} bytes, not {}", key.len());
+            return Err(refused::malformed(message));
+        }
+        refuse_nul("key", key)?;
+        Ok(Key {
+            space: space.to_owned(),
+            key: key.to_owned(),
+        })
+    }
+
+    /// The space.
+    pub fn space(&self) -> &str {
+        &self.space
+    }
+
+    /// The key within its space.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    fn reach(&self) -> Reach {
+        let key = Value::Text(self.key.clone());
+        Reach::Slot(Slot::of_key(&canonical::bytes_of(&[(&ColumnType::Text, &key)])))
+    }
+
+    fn filter(&self) -> Filter {
+        Filter::And(vec![
+            equals(SPACE, Value::Text(self.space.clone())),
+            equals(KEY, Value::Text(self.key.clone())),
+        ])
+    }
+
+    fn row(&self, entry: Entry) -> Row {
+        let size = i64::try_from(entry.value.len()).unwrap_or(i64::MAX);
+        let mut row = vec![Value::Null; KV.columns.len()];
+        row[SPACE] = Value::Text(self.space.clone());
+        row[KEY] = Value::Text(self.key.clone());
+        row[VALUE] = Value::Bytes(entry.value.into());
+        row[CONTENT_TYPE] = Value::Text(entry.content_type);
+        row[SIZE] = Value::Int(size);
+        row[VERSION] = Value::Int(entry.version);
+        row[EXPIRES_AT] = entry.expires_at_us.map_or(Value::Null, Value::Timestamp);
+        row
+    }
+}
+
+/// Refuses a name that cannot be one.
+pub(crate) fn check_name(what: &str, name: &str) -> std::result::Result<(), Refusal> {
+    if name.is_empty() || name.len() > NAME_BYTES_MAX {
+        let message = format!(
+            "the name of a {what} has 1 to {NAME_BYTES_MAX} bytes, not {}",
+            name.len()
+        );
+        return Err(refused::malformed(message));
+    }
+    refuse_nul(what, name)
+}
+
+fn refuse_nul(what: &str, text: &str) -> std::result::Result<(), Refusal> {
+    if text.contains('\0') {
+        return Err(refused::malformed(format!("a {what} holds no U+0000")));
+    }
+    Ok(())
+}
+
+impl Store {
+    /// Reads a value; `None` where there is none.
+    pub fn kv_get(&self, key: &Key) -> Operation<Option<Entry>> {
+        let filter = Filter::And(vec![key.filter(), alive(EXPIRES_AT, self.clock().now_us())]);
+        let columns = [VALUE, CONTENT_TYPE, VERSION, EXPIRES_AT];
+        let read = Step::read(tree(select(&KV, &columns, filter)));
+        Operation::reading(key.reach(), vec![read], |mut outcomes| {
+            let rows = outcomes.pop().and_then(|read| read.rows);
+            Ok(rows.and_then(|mut set| entry_of(set.rows.pop()?)))
+        })
+    }
+
+    /// Stores a value; one without a time to live stays.
+    pub async fn kv_put(
+        &self,
+        key: &Key,
+        value: Bytes,
+        content_type: String,
+        ttl: Option<Duration>,
+        precondition: Precondition,
+    ) -> Result<Operation<Stored>> {
+        let now_us = self.clock().now_us();
+        let version = self.new_version().await?;
+        let row = key.row(Entry {
+            value,
+            content_type,
+            version,
+            expires_at_us: expiry(now_us, ttl)?,
+        });
+        let decide = Step::decide(move |outcomes| {
+            precondition.check(current(outcomes, now_us).map(|found| found.version))?;
+            Ok(vec![put(row.clone())])
+        });
+        let steps = vec![read_state(key), decide];
+        Ok(Operation::writing(key.reach(), steps, move |outcomes| {
+            let created = current(&outcomes, now_us).is_none();
+            Ok(Stored { created, version })
+        }))
+    }
+
+    /// Removes a value; `false` where there was none.
+    pub fn kv_delete(&self, key: &Key, precondition: Precondition) -> Operation<bool> {
+        let now_us = self.clock().now_us();
+        let filter = key.filter();
+        let decide = Step::decide(move |outcomes| {
+            precondition.check(current(outcomes, now_us).map(|found| found.version))?;
+            Ok(vec![delete(filter.clone())])
+        });
+        let steps = vec![read_state(key), decide];
+        Operation::writing(key.reach(), steps, move |outcomes| {
+            Ok(current(&outcomes, now_us).is_some())
+        })
+    }
+
+    /// Counts a counter up, or down; one that is not there begins at 0. It keeps its time to
+    /// live where none is given.
+    pub async fn kv_incr(
+        &self,
+        key: &Key,
+        by: i64,
+        ttl: Option<Duration>,
+        precondition: Precondition,
+    ) -> Result<Operation<Counted>> {
+        let now_us = self.clock().now_us();
+        let version = self.new_version().await?;
+        let given = expiry(now_us, ttl)?;
+        let columns = [VALUE, VERSION, EXPIRES_AT];
+        let read = Step::read(tree(select(&KV, &columns, key.filter())));
+        let own = key.clone();
+        let decide = Step::decide(move |outcomes| {
+            let (counted, before) = count(outcomes, by, now_us)?;
+            precondition.check(before.as_ref().map(|found| found.version))?;
+            let kept = before.and_then(|found| found.expires_at_us);
+            Ok(vec![put(own.row(Entry {
+                value: Bytes::from(counted.to_string()),
+                content_type: COUNTER_TYPE.to_owned(),
+                version,
+                expires_at_us: given.or(kept),
+            }))])
+        });
+        Ok(Operation::writing(key.reach(), vec![read, decide], move |outcomes| {
+            let (value, before) = count(&outcomes, by, now_us)?;
+            let created = before.is_none();
+            let stored = Stored { created, version };
+            Ok(Counted { value, stored })
+        }))
+    }
+
+    /// A version that nothing had before.
+    pub(crate) async fn new_version(&self) -> Result<i64> {
+        Ok(self.ids().reserve(1).await?.first().copied().unwrap_or(0))
+    }
+}
+
+/// What is there, of what a read or a write has to know.
+struct State {
+    version: i64,
+    expires_at_us: Option<i64>,
+}
+
+/// Reads what a write has to know of what is there.
+fn read_state(key: &Key) -> Step {
+    Step::read(tree(select(&KV, &[VERSION, EXPIRES_AT], key.filter())))
+}
+
+/// What the first step has found there, unless it has run out. Its row ends with version and
+/// expiry.
+fn current(outcomes: &[Outcome], now_us: i64) -> Option<State> {
+    let row = rows_of(outcomes.first()?).first()?;
+    let [.., Value::Int(version), expiry] = row.as_slice() else {
+        return None;
+    };
+    let expires_at_us = timestamp(expiry);
+    let alive = expires_at_us.is_none_or(|at| at > now_us);
+    alive.then_some(State {
+        version: *version,
+        expires_at_us,
+    })
+}
+
+/// What a counter counts after it was counted up, and what was there before.
+fn count(
+    outcomes: &[Outcome],
+    by: i64,
+    now_us: i64,
+) -> std::result::Result<(i64, Option<State>), Refusal> {
+    let Some(found) = current(outcomes, now_us) else {
+        return Ok((by, None));
+    };
+    let value = outcomes.first().and_then(|read| rows_of(read).first()?.first());
+    let number = match value {
+        Some(Value::Bytes(bytes)) => std::str::from_utf8(bytes).ok(),
+        _ => None,
+    };
+    let number: Option<i64> = number.and_then(|text| text.parse().ok());
+    let Some(number) = number else {
+        let message = "the value is not a whole number of 64 bits, and cannot be counted up";
+        return Err(refused::conflict(message));
+    };
+    let counted = number
+        .checked_add(by)
+        .ok_or_else(|| refused::conflict(format!("{number} + {by} is out of range")))?;
+    Ok((counted, Some(found)))
+}
+
+fn put(row: Row) -> Step {
+    let merged = [VALUE, CONTENT_TYPE, SIZE, VERSION, EXPIRES_AT];
+    Step::Change(Change::Insert(Insert {
+        table: Arc::clone(&KV),
+        rows: vec![row],
+        conflict: Some(Conflict {
+            target: KV.primary_key.columns.clone(),
+            merge: Some(merged.to_vec()),
+        }),
+        returning: None,
+    }))
+}
+
+fn delete(filter: Filter) -> Step {
+    Step::Change(Change::Delete(Delete {
+        table: Arc::clone(&KV),
+        filter,
+        max_affected: None,
+        returning: None,
+    }))
+}
+
+fn entry_of(row: Row) -> Option<Entry> {
+    let [value, content_type, version, expiry] = <[Value; 4]>::try_from(row).ok()?;
+    let (Value::Bytes(value), Value::Text(content_type), Value::Int(version)) =
+        (value, content_type, version)
+    else {
+        return None;
+    };
+    Some(Entry {
+        value: value.into(),
+        content_type,
+        version,
+        expires_at_us: timestamp(&expiry),
+    })
+}
+
+fn timestamp(value: &Value) -> Option<i64> {
+    match value {
+        Value::Timestamp(at) => Some(*at),
+        _ => None,
+    }
+}
+
+/// When something that is stored now runs out.
+pub(crate) fn expiry(
+    now_us: i64,
+    ttl: Option<Duration>,
+) -> std::result::Result<Option<i64>, Refusal> {
+    let Some(ttl) = ttl else {
+        return Ok(None);
+    };
+    let at = i64::try_from(ttl.as_micros())
+        .ok()
+        .and_then(|ttl| now_us.checked_add(ttl))
+        .filter(|at| *at < pando_model::datetime::TIMESTAMP_MAX);
+    match at {
+        Some(at) => Ok(Some(at)),
+        None => Err(refused::malformed("the ttl ends after the year 9999")),
+    }
+}

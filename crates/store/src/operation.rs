@@ -1,0 +1,322 @@
+//! Operations: what a request does as steps, and what is made of their outcomes.
+//!
+//! One definition serves three callers. By itself an operation that only reads has each of
+//! its reads answered by a snapshot; one that writes is one transaction; and both are a
+//! part of a larger write when several are carried out at once ([`Operation::all`]).
+
+use crate::error::StoreError;
+use crate::request::Idempotency;
+use crate::session::{Result, Session, Stamped};
+use crate::store::Store;
+use pando_model::engine::{Outcome, Read, Receipt, Step, Write, WriteAnswer};
+use pando_model::error::{EngineError, Refusal};
+use pando_model::slot::Slot;
+use pando_model::stamp::Position;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// How often something is tried again because the schema changed meanwhile; each time the
+/// newest is loaded.
+const TRIES_MAX: usize = 4;
+
+/// Makes an operation's result of what its steps did, inside the transaction: it must not
+/// block, and may be called again with the same outcomes.
+pub type Conclude<T> = Arc<dyn Fn(Vec<Outcome>) -> std::result::Result<T, Refusal> + Send + Sync>;
+
+/// See the module.
+#[derive(Clone)]
+pub struct Operation<T> {
+    /// What is done.
+    pub(crate) steps: Vec<Step>,
+    /// What is answered.
+    pub(crate) conclude: Conclude<T>,
+    /// Where it writes and reads.
+    pub(crate) reach: Reach,
+    /// Whether it may change something.
+    pub(crate) writes: bool,
+    /// The schema that the steps were planned for; `None` where they name only relations of
+    /// Pando's own, which are the same in every version.
+    pub(crate) planned_for: Option<u64>,
+}
+
+/// Which slots an operation touches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// None yet.
+    Nothing,
+    /// One.
+    Slot(Slot),
+    /// Several, or not known beforehand.
+    Many,
+}
+
+/// A write that was carried out, now or before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CarriedOut {
+    /// What the operation concluded, now or when it was first done.
+    pub answer: Vec<u8>,
+    /// Whether it had been done before under the same key.
+    pub replayed: bool,
+    /// The write's stamp.
+    pub stamped: Stamped,
+}
+
+impl Reach {
+    /// What touches both touches this.
+    #[must_use]
+    pub fn and(self, other: Reach) -> Reach {
+        match (self, other) {
+            (Reach::Nothing, reach) | (reach, Reach::Nothing) => reach,
+            (Reach::Slot(a), Reach::Slot(b)) if a == b => self,
+            _ => Reach::Many,
+        }
+    }
+}
+
+impl<T: 'static> Operation<T> {
+    /// An operation that only reads: its steps read and decide what to read next.
+    pub(crate) fn reading(
+        reach: Reach,
+        steps: Vec<Step>,
+        conclude: impl Fn(Vec<Outcome>) -> std::result::Result<T, Refusal> + Send + Sync + 'static,
+    ) -> Operation<T> {
+        Operation {
+            steps,
+            conclude: Arc::new(conclude),
+            reach,
+            writes: false,
+            planned_for: None,
+        }
+    }
+
+    /// An operation that may change something.
+    pub(crate) fn writing(
+        reach: Reach,
+        steps: Vec<Step>,
+        conclude: impl Fn(Vec<Outcome>) -> std::result::Result<T, Refusal> + Send + Sync + 'static,
+    ) -> Operation<T> {
+        Operation {
+            writes: true,
+            ..Operation::reading(reach, steps, conclude)
+        }
+    }
+
+    /// The same, planned for a version of the schema.
+    #[must_use]
+    pub(crate) fn planned_for(mut self, version: u64) -> Operation<T> {
+        self.planned_for = Some(version);
+        self
+    }
+
+    /// The same, with something else made of its result.
+    #[must_use]
+    pub fn map<U: 'static>(
+        self,
+        map: impl Fn(T) -> std::result::Result<U, Refusal> + Send + Sync + 'static,
+    ) -> Operation<U> {
+        let conclude = self.conclude;
+        Operation {
+            steps: self.steps,
+            conclude: Arc::new(move |outcomes| map(conclude(outcomes)?)),
+            reach: self.reach,
+            writes: self.writes,
+            planned_for: self.planned_for,
+        }
+    }
+
+    /// The same, carried out as a write even where it only reads: in one transaction.
+    #[must_use]
+    pub fn as_write(mut self) -> Operation<T> {
+        self.writes = true;
+        self
+    }
+
+    /// Whether it may change something.
+    pub fn writes(&self) -> bool {
+        self.writes
+    }
+
+    /// Which slots it touches.
+    pub fn reach(&self) -> Reach {
+        self.reach
+    }
+
+    /// Several operations as one, in order: all or none. `at` is told which one is being
+    /// carried out before each of them, and so knows which one was refused.
+    pub fn all(
+        operations: Vec<Operation<T>>,
+        at: impl Fn(usize) + Send + Sync + 'static,
+    ) -> Operation<Vec<T>> {
+        let at = Arc::new(at);
+        let mut whole: Operation<Vec<T>> =
+            Operation::reading(Reach::Nothing, Vec::new(), |_| Ok(Vec::new()));
+        let mut conclusions = Vec::with_capacity(operations.len());
+        for (place, operation) in operations.into_iter().enumerate() {
+            let tell = Arc::clone(&at);
+            let mut group = vec![Step::decide(move |_| {
+                tell(place);
+                Ok(Vec::new())
+            })];
+            group.extend(operation.steps);
+            whole.steps.push(Step::Group(group));
+            whole.reach = whole.reach.and(operation.reach);
+            whole.writes |= operation.writes;
+            whole.planned_for = whole.planned_for.max(operation.planned_for);
+            conclusions.push(operation.conclude);
+        }
+        whole.conclude = Arc::new(move |outcomes| {
+            let each = outcomes.into_iter().zip(&conclusions).enumerate();
+            each.map(|(place, (outcome, conclude))| {
+                at(place);
+                conclude(outcome.group)
+            })
+            .collect()
+        });
+        whole
+    }
+}
+
+impl Store {
+    /// Answers an operation that only reads. Each of its reads has a snapshot of its own; the
+    /// stamp covers all of them.
+    pub async fn answer<T: 'static>(
+        &self,
+        operation: &Operation<T>,
+        session: &Session,
+    ) -> Result<(T, Stamped)> {
+        debug_assert!(!operation.writes, "what writes is carried out");
+        let lost = self.reach(session).await?;
+        for _ in 1..TRIES_MAX {
+            match self.read_steps(operation).await {
+                Err(StoreError::Engine(EngineError::SchemaChanged { .. }))
+                    if operation.planned_for.is_none() =>
+                {
+                    self.reload_schema().await?;
+                }
+                other => return concluded(operation, other?, lost),
+            }
+        }
+        concluded(operation, self.read_steps(operation).await?, lost)
+    }
+
+    /// Carries an operation out as one transaction. With an idempotency key it is done once,
+    /// and a repetition gets the first answer.
+    pub async fn carry_out(
+        &self,
+        operation: &Operation<Vec<u8>>,
+        idempotency: Option<&Idempotency>,
+        session: &Session,
+    ) -> Result<CarriedOut> {
+        let lost = self.has_lost(session);
+        for _ in 1..TRIES_MAX {
+            match self.write_steps(operation, idempotency).await {
+                Err(EngineError::SchemaChanged { .. }) if operation.planned_for.is_none() => {
+                    self.reload_schema().await?;
+                }
+                other => return Ok(carried_out(other?, lost)),
+            }
+        }
+        let answer = self.write_steps(operation, idempotency).await?;
+        Ok(carried_out(answer, lost))
+    }
+
+    async fn write_steps(
+        &self,
+        operation: &Operation<Vec<u8>>,
+        idempotency: Option<&Idempotency>,
+    ) -> std::result::Result<WriteAnswer, EngineError> {
+        let conclude = Arc::clone(&operation.conclude);
+        let version = self.schema().version;
+        self.engine()
+            .write(Write {
+                schema_version: operation.planned_for.unwrap_or(version),
+                steps: operation.steps.clone(),
+                receipt: idempotency.map(|key| self.receipt(key, operation.reach)),
+                finish: Box::new(move |outcomes| conclude(outcomes)),
+            })
+            .await
+    }
+
+    /// Where an idempotency key lies: in the written slot if there is one only, so that it
+    /// moves with what it wrote; else in the slot of the caller and the key.
+    pub(crate) fn receipt(&self, idempotency: &Idempotency, reach: Reach) -> Receipt {
+        let now_us = self.clock().now_us();
+        let kept = i64::try_from(self.config().receipt_ttl.as_micros()).unwrap_or(i64::MAX);
+        let slot = match reach {
+            Reach::Slot(slot) => slot,
+            Reach::Nothing | Reach::Many => {
+                let mut caller = idempotency.scope.to_vec();
+                caller.extend_from_slice(idempotency.key.as_bytes());
+                Slot::of_key(&caller)
+            }
+        };
+        Receipt {
+            slot,
+            scope: idempotency.scope,
+            key: idempotency.key.clone(),
+            request: idempotency.request,
+            now_us,
+            expires_at_us: now_us.saturating_add(kept),
+        }
+    }
+
+    async fn read_steps<T>(&self, operation: &Operation<T>) -> Result<(Vec<Outcome>, Position)> {
+        let version = operation
+            .planned_for
+            .unwrap_or_else(|| self.schema().version);
+        let mut left: VecDeque<Step> = operation.steps.iter().cloned().collect();
+        let mut outcomes = Vec::new();
+        let mut high = None;
+        while let Some(step) = left.pop_front() {
+            match step {
+                Step::Read { tree, count } => {
+                    let read = Read {
+                        schema_version: version,
+                        tree,
+                        count,
+                    };
+                    let answer = self.engine().read(read).await?;
+                    high = high.max(Some(answer.high));
+                    outcomes.push(Outcome {
+                        rows: Some(answer.rows),
+                        ..Outcome::default()
+                    });
+                }
+                Step::Decide(decide) => {
+                    for next in decide(&outcomes)?.into_iter().rev() {
+                        left.push_front(next);
+                    }
+                }
+                Step::Change(_) | Step::Group(_) => {
+                    return Err(StoreError::Engine(EngineError::internal(
+                        "answer a read",
+                        "it is made of more than reads",
+                    )));
+                }
+            }
+        }
+        let high = high.unwrap_or_else(|| self.engine().progress().high);
+        Ok((outcomes, high))
+    }
+}
+
+fn concluded<T>(
+    operation: &Operation<T>,
+    (outcomes, high): (Vec<Outcome>, Position),
+    lost: bool,
+) -> Result<(T, Stamped)> {
+    let result = (operation.conclude)(outcomes)?;
+    Ok((result, Stamped { high, lost }))
+}
+
+fn carried_out(answer: WriteAnswer, lost: bool) -> CarriedOut {
+    let (answer, high, replayed) = match answer {
+        WriteAnswer::Done { at, answer } => (answer, at, false),
+        WriteAnswer::Replayed { at, answer } => (answer, at, true),
+    };
+    CarriedOut {
+        answer,
+        replayed,
+        stamped: Stamped { high, lost },
+    }
+}

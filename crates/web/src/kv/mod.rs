@@ -1,0 +1,259 @@
+//! Key-value over HTTP: `/kv/v1/{space}`.
+
+mod batch;
+
+use crate::answer::{Answer, CURSOR, EXPIRES_AT, TRUNCATED};
+use crate::conditional;
+use crate::error::ApiError;
+use crate::operate::Asked;
+use crate::params::{Params, malformed};
+use crate::route::Place;
+use crate::web::Web;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{CONTENT_TYPE, ETAG, HeaderValue, LINK};
+use http::request::Parts;
+use http::{Method, StatusCode};
+use pando_model::datetime;
+use pando_store::kv::{Counted, Entry, Key, KeyInfo, KeyRange, Stored};
+use pando_store::operation::Operation;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// What a value was sent as, where nothing was said.
+const OCTETS: &str = "application/octet-stream";
+/// Bytes of a `Content-Type` at most.
+const CONTENT_TYPE_BYTES_MAX: usize = 255;
+
+/// What can be done at a place.
+pub(crate) fn allowed(place: &Place<'_>) -> &'static str {
+    match place.rest.as_slice() {
+        [] => "OPTIONS,GET,HEAD",
+        [word] if word == "batch" => "OPTIONS,GET,HEAD,PUT,DELETE,POST",
+        [_] => "OPTIONS,GET,HEAD,PUT,DELETE",
+        _ => "OPTIONS,POST",
+    }
+}
+
+/// Plans what a request asks for.
+pub(crate) async fn plan(
+    web: &Web,
+    place: &Place<'_>,
+    asked: Asked<'_>,
+) -> Result<Operation<Answer>, ApiError> {
+    let space = &*place.name;
+    let rest: Vec<&str> = place.rest.iter().map(|segment| &**segment).collect();
+    match (&asked.parts.method, rest.as_slice()) {
+        (&Method::GET | &Method::HEAD, []) => list(web, space, asked.parts),
+        (&Method::POST, ["batch"]) => batch::plan(web, space, asked).await,
+        (&Method::GET | &Method::HEAD, [key]) => get(web, &Key::new(space, key)?, asked.parts),
+        (&Method::PUT, [key]) => put(web, &Key::new(space, key)?, asked).await,
+        (&Method::DELETE, [key]) => delete(web, &Key::new(space, key)?, asked.parts),
+        (&Method::POST, [key, "incr"]) => incr(web, &Key::new(space, key)?, asked.parts).await,
+        (method, [] | [_] | [_, "incr"]) => Err(ApiError::method(method, allowed(place))),
+        _ => Err(ApiError::no_such_path()),
+    }
+}
+
+fn get(web: &Web, key: &Key, parts: &Parts) -> Result<Operation<Answer>, ApiError> {
+    Params::read(&parts.uri, &[])?;
+    let precondition = conditional::precondition(&parts.headers)?;
+    let absent = absent(key);
+    Ok(web.store().kv_get(key).map(move |entry| {
+        let Some(entry) = entry else {
+            return Ok(absent.clone());
+        };
+        Ok(conditional::instead(&precondition, entry.version).unwrap_or_else(|| value(entry)))
+    }))
+}
+
+async fn put(web: &Web, key: &Key, asked: Asked<'_>) -> Result<Operation<Answer>, ApiError> {
+    let params = Params::read(&asked.parts.uri, &["ttl"])?;
+    let content_type = content_type(asked.parts)?;
+    let precondition = conditional::precondition(&asked.parts.headers)?;
+    let ttl = params.span("ttl")?;
+    let operation = web
+        .store()
+        .kv_put(key, asked.body, content_type, ttl, precondition)
+        .await?;
+    Ok(operation.map(|stored| Ok(put_answer(stored))))
+}
+
+fn delete(web: &Web, key: &Key, parts: &Parts) -> Result<Operation<Answer>, ApiError> {
+    Params::read(&parts.uri, &[])?;
+    let precondition = conditional::precondition(&parts.headers)?;
+    let absent = absent(key);
+    Ok(web.store().kv_delete(key, precondition).map(move |there| {
+        Ok(if there {
+            Answer::new(StatusCode::NO_CONTENT)
+        } else {
+            absent.clone()
+        })
+    }))
+}
+
+async fn incr(web: &Web, key: &Key, parts: &Parts) -> Result<Operation<Answer>, ApiError> {
+    let params = Params::read(&parts.uri, &["by", "ttl"])?;
+    let by = params.number("by")?.unwrap_or(1);
+    let precondition = conditional::precondition(&parts.headers)?;
+    let ttl = params.span("ttl")?;
+    let operation = web.store().kv_incr(key, by, ttl, precondition).await?;
+    Ok(operation.map(|counted| Ok(incr_answer(counted))))
+}
+
+fn list(web: &Web, space: &str, parts: &Parts) -> Result<Operation<Answer>, ApiError> {
+    let params = Params::read(&parts.uri, &["prefix", "limit", "cursor"])?;
+    let range = KeyRange {
+        prefix: params.text("prefix").unwrap_or_default().to_owned(),
+        limit: params.number("limit")?,
+        cursor: params.text("cursor").map(str::to_owned),
+    };
+    #[derive(Serialize)]
+    struct List<'a> {
+        keys: Vec<Listed<'a>>,
+    }
+    let next = crate::operate::NextLink::of(parts);
+    Ok(web.store().kv_list(space, &range)?.map(move |list| {
+        let keys = list.keys.iter().map(Listed::of).collect();
+        let mut answer = Answer::json(StatusCode::OK, &List { keys });
+        if list.truncated {
+            answer.put(TRUNCATED, HeaderValue::from_static("true"));
+        }
+        if let Some(cursor) = list.cursor {
+            answer.put(LINK, next.behind(&cursor));
+            answer.put(CURSOR, cursor);
+        }
+        Ok(answer)
+    }))
+}
+
+/// A key in a list.
+#[derive(Serialize)]
+struct Listed<'a> {
+    key: &'a str,
+    size: u64,
+    content_type: &'a str,
+    version: i64,
+    expires_at: Option<String>,
+}
+
+impl Listed<'_> {
+    fn of(info: &KeyInfo) -> Listed<'_> {
+        Listed {
+            key: &info.key,
+            size: info.size,
+            content_type: &info.content_type,
+            version: info.version,
+            expires_at: info.expires_at_us.map(instant),
+        }
+    }
+}
+
+fn value(entry: Entry) -> Answer {
+    let mut answer = Answer::new(StatusCode::OK);
+    let kind = HeaderValue::from_str(&entry.content_type);
+    answer.put(
+        CONTENT_TYPE,
+        kind.unwrap_or(HeaderValue::from_static(OCTETS)),
+    );
+    answer.put(ETAG, conditional::etag(entry.version));
+    if let Some(at) = entry.expires_at_us {
+        answer.put(EXPIRES_AT, instant(at));
+    }
+    answer.body = entry.value;
+    answer
+}
+
+fn put_answer(stored: Stored) -> Answer {
+    let status = if stored.created {
+        StatusCode::CREATED
+    } else {
+        StatusCode::NO_CONTENT
+    };
+    let mut answer = Answer::new(status);
+    answer.put(ETAG, conditional::etag(stored.version));
+    answer
+}
+
+fn incr_answer(counted: Counted) -> Answer {
+    #[derive(Serialize)]
+    struct Body {
+        value: i64,
+    }
+    let body = Body {
+        value: counted.value,
+    };
+    let mut answer = Answer::json(StatusCode::OK, &body);
+    answer.put(ETAG, conditional::etag(counted.stored.version));
+    answer
+}
+
+fn absent(key: &Key) -> Answer {
+    let message = format!("there is no key {:?} in {:?}", key.key(), key.space());
+    ApiError::new(StatusCode::NOT_FOUND, "not_found", message).into_answer()
+}
+
+fn content_type(parts: &Parts) -> Result<String, ApiError> {
+    let Some(value) = parts.headers.get(CONTENT_TYPE) else {
+        return Ok(OCTETS.to_owned());
+    };
+    let text = value.to_str().unwrap_or_default();
+    check_content_type(text)?;
+    Ok(text.to_owned())
+}
+
+/// What is stored has to go into a header again.
+fn check_content_type(text: &str) -> Result<(), ApiError> {
+    let visible = text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+    if text.is_empty() || text.len() > CONTENT_TYPE_BYTES_MAX || !visible {
+        return Err(malformed(format!(
+            "a Content-Type has 1 to {CONTENT_TYPE_BYTES_MAX} visible ASCII characters"
+        )));
+    }
+    Ok(())
+}
+
+/// A value in a batch's answer: as text where it is text, else in base64.
+fn get_item(key: &Key, entry: Option<Entry>) -> Value {
+    let Some(entry) = entry else {
+        return json!({ "key": key.key(), "found": false });
+    };
+    let mut item = json!({
+        "key": key.key(), "found": true, "content_type": entry.content_type,
+        "version": entry.version, "expires_at": entry.expires_at_us.map(instant),
+    });
+    let (name, text) = match std::str::from_utf8(&entry.value) {
+        Ok(text) if entry.content_type.starts_with("text/") => ("text", text.to_owned()),
+        _ => ("value", STANDARD.encode(&entry.value)),
+    };
+    item[name] = Value::String(text);
+    item
+}
+
+fn put_item(key: &Key, stored: Stored) -> Value {
+    json!({ "key": key.key(), "created": stored.created, "version": stored.version })
+}
+
+fn incr_item(key: &Key, counted: Counted) -> Value {
+    json!({ "key": key.key(), "value": counted.value, "version": counted.stored.version })
+}
+
+/// RFC 3339, in UTC.
+fn instant(us: i64) -> String {
+    let mut out = Vec::with_capacity(32);
+    datetime::write_timestamp(us, b'T', &mut out);
+    out.push(b'Z');
+    // Digits and punctuation only.
+    String::from_utf8(out).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_are_rfc_3339() {
+        assert_eq!(instant(0), "1970-01-01T00:00:00Z");
+        assert_eq!(instant(1_500_000), "1970-01-01T00:00:01.5Z");
+    }
+}

@@ -1,0 +1,194 @@
+//! Requests of the models: planned as operations, carried out, answered.
+//!
+//! A model's module turns a request into an [`Operation`]; what is here does the rest, for
+//! all of them alike: sessions and stamps, idempotency keys, deadlines. `/tx/v1` plans
+//! the same operations, and carries them out together.
+
+use crate::answer::Answer;
+use crate::deadline::Deadline;
+use crate::error::ApiError;
+use crate::gate::Caller;
+use crate::idempotency;
+use crate::intake;
+use crate::kv;
+use crate::reply::{self, Reply};
+use crate::route::Place;
+use crate::stamps;
+use crate::web::Web;
+use bytes::Bytes;
+use http::header::{ALLOW, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use http::request::Parts;
+use http::{Method, StatusCode};
+use hyper::body::Body;
+use pando_store::keys::Surface;
+use pando_store::operation::Operation;
+use pando_store::session::Stamped;
+
+/// A request of a model, as its module sees it.
+pub(crate) struct Asked<'a> {
+    /// Who asks: a scope more may be needed than the path tells.
+    pub caller: &'a Caller,
+    /// Method, query and headers.
+    pub parts: &'a Parts,
+    /// The body, whole.
+    pub body: Bytes,
+}
+
+/// A write that was carried out, now or before.
+pub(crate) struct Done {
+    /// What is answered.
+    pub answer: Answer,
+    /// Whether it had been done before.
+    pub replayed: bool,
+    /// Its stamp.
+    pub stamped: Stamped,
+}
+
+/// Plans what a request asks of a model.
+pub(crate) async fn plan(
+    web: &Web,
+    place: &Place<'_>,
+    asked: Asked<'_>,
+) -> Result<Operation<Answer>, ApiError> {
+    match place.surface {
+        Surface::Kv => kv::plan(web, place, asked).await,
+        _ => Err(ApiError::no_such_path()),
+    }
+}
+
+/// Answers a request of a model.
+pub(crate) async fn answer<B>(
+    web: &Web,
+    place: &Place<'_>,
+    parts: &Parts,
+    body: &mut Option<B>,
+    caller: &Caller,
+    deadline: Deadline,
+) -> Result<Reply, ApiError>
+where
+    B: Body<Data = Bytes>,
+{
+    if parts.method == Method::OPTIONS {
+        let mut reply = reply::empty(StatusCode::OK);
+        let allow = HeaderValue::from_static(allowed(place));
+        reply.headers_mut().insert(ALLOW, allow);
+        return Ok(reply);
+    }
+    let body = deadline
+        .for_body(intake::taken(body, web.limits().max_body))
+        .await?;
+    let asked = Asked {
+        caller,
+        parts,
+        body: body.clone(),
+    };
+    let operation = plan(web, place, asked).await?;
+    if operation.writes() {
+        return write(web, operation, parts, &body, caller, deadline).await;
+    }
+    let session = stamps::session_of(web.store(), &parts.headers)?;
+    let answered = async { Ok(web.store().answer(&operation, &session).await?) };
+    let (answer, stamped) = deadline.for_read(answered).await?;
+    let mut reply = answer.into_reply();
+    web.stamps().put(web.store(), stamped, reply.headers_mut());
+    Ok(reply)
+}
+
+/// Carries a write out and answers it.
+pub(crate) async fn write(
+    web: &Web,
+    operation: Operation<Answer>,
+    parts: &Parts,
+    body: &[u8],
+    caller: &Caller,
+    deadline: Deadline,
+) -> Result<Reply, ApiError> {
+    let carried_out = carry_out(web, operation, parts, body, caller);
+    let done = match deadline.for_write(carried_out).await {
+        Err(error) => return Err(with_key(error, &parts.headers)),
+        Ok(done) => done,
+    };
+    Ok(reply_to(web, done, &parts.headers))
+}
+
+/// Carries a write out. Dropping the future does not undo it.
+pub(crate) async fn carry_out(
+    web: &Web,
+    operation: Operation<Answer>,
+    parts: &Parts,
+    body: &[u8],
+    caller: &Caller,
+) -> Result<Done, ApiError> {
+    let store = web.store();
+    let session = stamps::session_of(store, &parts.headers)?;
+    let caller = caller.as_deref().map_or("", |key| key.id.as_str());
+    let idempotency =
+        idempotency::identify(caller, &parts.method, &parts.uri, &parts.headers, body)?;
+    let _claim = idempotency
+        .as_ref()
+        .map(|key| web.under_way().claim(key))
+        .transpose()?;
+    let encoded = operation.map(|answer| Ok(answer.encode()));
+    let done = store
+        .carry_out(&encoded, idempotency.as_ref(), &session)
+        .await?;
+    Ok(Done {
+        answer: Answer::stored(done.answer)?,
+        replayed: done.replayed,
+        stamped: done.stamped,
+    })
+}
+
+/// The reply to a write that was carried out.
+pub(crate) fn reply_to(web: &Web, done: Done, request: &HeaderMap) -> Reply {
+    let mut reply = done.answer.into_reply();
+    let headers = reply.headers_mut();
+    if done.replayed {
+        let name = HeaderName::from_static("idempotency-replayed");
+        headers.insert(name, HeaderValue::from_static("true"));
+    }
+    web.stamps().put(web.store(), done.stamped, headers);
+    stamps::set_cookie(web.store(), done.stamped, request, headers);
+    reply
+}
+
+/// With a key the same request can be sent again and is done once.
+pub(crate) fn with_key(error: ApiError, request: &HeaderMap) -> ApiError {
+    if error.code() == "outcome_unknown" && request.contains_key("idempotency-key") {
+        error.header(RETRY_AFTER, HeaderValue::from_static("1"))
+    } else {
+        error
+    }
+}
+
+/// A `Link` to the next page: the same request behind a cursor.
+pub(crate) struct NextLink {
+    lead: String,
+}
+
+impl NextLink {
+    /// The link of a request, but for the cursor.
+    pub(crate) fn of(parts: &Parts) -> NextLink {
+        let mut lead = format!("<{}?", parts.uri.path());
+        for pair in parts.uri.query().unwrap_or_default().split('&') {
+            let name = pair.split('=').next().unwrap_or_default();
+            if !pair.is_empty() && name != "cursor" && name != "offset" {
+                lead.push_str(pair);
+                lead.push('&');
+            }
+        }
+        NextLink { lead }
+    }
+
+    /// The header's value.
+    pub(crate) fn behind(&self, cursor: &str) -> String {
+        format!("{}cursor={cursor}>; rel=\"next\"", self.lead)
+    }
+}
+
+fn allowed(place: &Place<'_>) -> &'static str {
+    match place.surface {
+        Surface::Kv => kv::allowed(place),
+        _ => "OPTIONS",
+    }
+}

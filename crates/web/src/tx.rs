@@ -1,0 +1,158 @@
+//! Several operations at once, over all models: `POST /tx/v1`.
+//!
+//! Each operation is planned as its own request would be, with its own scope; then all of
+//! them are one transaction. A read that finds nothing is an answer (404 in its place);
+//! every other failure takes all of it back, and says which operation it was.
+
+mod body;
+
+use crate::answer::Answer;
+use crate::deadline::Deadline;
+use crate::error::ApiError;
+use crate::gate::{self, Caller};
+use crate::intake;
+use crate::operate::{self, Asked};
+use crate::params::{Params, malformed};
+use crate::reply::{self, Reply};
+use crate::rest;
+use crate::route::Route;
+use crate::web::Web;
+use body::{Op, Request, Within};
+use bytes::Bytes;
+use http::header::{ALLOW, HeaderValue};
+use http::request::Parts;
+use http::{Method, StatusCode};
+use hyper::body::Body;
+use pando_model::error::Refusal;
+use pando_store::operation::{Operation, Reach};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+const ALLOWED: &str = "OPTIONS,POST";
+/// How often it is planned anew because a migration came between.
+const PLANS_MAX: usize = 4;
+/// No operation yet.
+const NONE: usize = usize::MAX;
+
+/// Answers a request for several operations.
+pub(crate) async fn answer<B>(
+    web: &Web,
+    parts: &Parts,
+    body: &mut Option<B>,
+    caller: &Caller,
+    deadline: Deadline,
+) -> Result<Reply, ApiError>
+where
+    B: Body<Data = Bytes>,
+{
+    match parts.method {
+        Method::POST => {}
+        Method::OPTIONS => {
+            let mut reply = reply::empty(StatusCode::OK);
+            let allow = HeaderValue::from_static(ALLOWED);
+            reply.headers_mut().insert(ALLOW, allow);
+            return Ok(reply);
+        }
+        ref method => return Err(ApiError::method(method, ALLOWED)),
+    }
+    Params::read(&parts.uri, &[])?;
+    let body = deadline
+        .for_body(intake::taken(body, web.limits().max_body))
+        .await?;
+    let request = Request::read(&body)?;
+    let done = deadline.for_write(carry_out(web, &request, parts, &body, caller));
+    match done.await {
+        Ok(done) => Ok(operate::reply_to(web, done, &parts.headers)),
+        Err(error) => Err(operate::with_key(error, &parts.headers)),
+    }
+}
+
+async fn carry_out(
+    web: &Web,
+    request: &Request,
+    parts: &Parts,
+    body: &[u8],
+    caller: &Caller,
+) -> Result<operate::Done, ApiError> {
+    let at = Arc::new(AtomicUsize::new(NONE));
+    let mut tries = 1;
+    loop {
+        at.store(NONE, Ordering::Relaxed);
+        let whole = plan(web, request, caller, &at).await?;
+        match operate::carry_out(web, whole, parts, body, caller).await {
+            Ok(done) => return Ok(done),
+            Err(error) if error.code() == "retry" && tries < PLANS_MAX => {
+                tries += 1;
+                web.store().reload_schema().await?;
+            }
+            Err(error) => {
+                let op = at.load(Ordering::Relaxed);
+                // What is not about the request is not about one of its operations either.
+                let about_one = op != NONE && error.status_code().is_client_error();
+                return Err(if about_one { error.at_op(op) } else { error });
+            }
+        }
+    }
+}
+
+async fn plan(
+    web: &Web,
+    request: &Request,
+    caller: &Caller,
+    at: &Arc<AtomicUsize>,
+) -> Result<Operation<Answer>, ApiError> {
+    let mut operations = Vec::with_capacity(request.ops.len());
+    for (place, op) in request.ops.iter().enumerate() {
+        let planned = plan_op(web, op, caller).await;
+        operations.push(planned.map_err(|error| error.at_op(place))?);
+    }
+    let told = Arc::clone(at);
+    let whole = Operation::all(operations, move |place| told.store(place, Ordering::Relaxed));
+    if request.within == Some(Within::Slot) && whole.reach() == Reach::Many {
+        let message = "these operations do not stay within one slot";
+        let error = ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "not_within_slot", message);
+        return Err(error.hint("Leave out \"within\", or use keys that share a shard key."));
+    }
+    Ok(whole
+        .map(|answers: Vec<Answer>| Ok(body::write(&answers)))
+        .as_write())
+}
+
+async fn plan_op(web: &Web, op: &Op, caller: &Caller) -> Result<Operation<Answer>, ApiError> {
+    let asked = op.asked()?;
+    let parts = &asked;
+    let route = Route::of(parts.uri.path());
+    if let (Some(key), Some((surface, verb, collection))) = (caller, route.needs(&parts.method)) {
+        gate::require(key, surface, verb, collection)?;
+    }
+    let operation = match &route {
+        Route::Model(place) => {
+            let body = op.body.clone();
+            let asked = Asked {
+                caller,
+                parts,
+                body,
+            };
+            operate::plan(web, place, asked).await?
+        }
+        Route::Table(name) => rest::plan(web, name, parts, op.body.clone(), caller).await?,
+        _ => {
+            let message = format!("{} is no place for an operation of /tx/v1", op.path);
+            return Err(malformed(message)
+                .hint("It takes /rest/v1, /kv/v1, /docs/v1, /wide/v1 and /graph/v1."));
+        }
+    };
+    let reads = !operation.writes();
+    Ok(operation.map(move |answer| refuse_failure(answer, reads)))
+}
+
+/// A failure that a model answers with, rather than refuse, takes everything back too, unless
+/// it is a read that finds nothing.
+fn refuse_failure(answer: Answer, reads: bool) -> Result<Answer, Refusal> {
+    let status = answer.status;
+    let is_failure = status.is_client_error() && !(reads && status == StatusCode::NOT_FOUND);
+    if is_failure {
+        return Err(body::refusal_of(&answer));
+    }
+    Ok(answer)
+}
