@@ -21,6 +21,8 @@ pub(crate) fn read_tree(db: &Database, tree: &Tree, count: bool) -> Result<RowSe
     // Rows come by primary key: where that is the order asked for, and nobody
     // counts, what lies behind the last row wanted need not be looked at.
     let enough = match select.limit {
+        // Nothing is computed of rows that nobody wants, and nothing can overflow.
+        Some(0) if !count => 0,
         Some(limit) if !count && !select.is_aggregate() && is_by_key(select) => {
             select.offset.saturating_add(limit)
         }
