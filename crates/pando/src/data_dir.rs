@@ -73,6 +73,11 @@ impl DataDir {
         self.path.join("root.key")
     }
 
+    /// Whether there is data in it, or a server that keeps its data in memory.
+    pub fn has_data(&self) -> bool {
+        self.database().exists() || self.path.join("server.json").exists()
+    }
+
     /// Makes it, if it is not there, for its owner only.
     pub fn create(&self) -> anyhow::Result<()> {
         fs::DirBuilder::new()

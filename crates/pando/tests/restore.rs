@@ -6,7 +6,7 @@ mod support;
 
 use serde_json::json as value;
 use std::os::unix::fs::PermissionsExt;
-use support::{Connection, Server, json, migrate};
+use support::{Connection, Server, json, migrate, refused};
 
 const TABLE: &str = "CREATE TABLE t (id bigint PRIMARY KEY, note text);";
 
@@ -64,5 +64,25 @@ fn data_restored_elsewhere_has_a_root_key_there_and_restored_in_place_keeps_its_
         let bearer = format!("Authorization: Bearer {}\r\n", key(data).trim());
         let answer = connection.ask("GET", "/admin/v1/keys", &bearer, "");
         assert_eq!(answer.status, 200, "{data}: {answer:?}");
+    }
+}
+
+/// A slip in `--data-dir` must not end as a verified backup of nothing.
+#[test]
+fn a_folder_without_data_is_refused_by_what_reads_data_and_stays_as_it_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let other = folder.path().join("other");
+    std::fs::create_dir(&other).expect("a folder");
+    for args in [
+        &["backup", "x.backup"][..],
+        &["status"],
+        &["export", "tables/t"],
+        &["keys", "list"],
+    ] {
+        let args = [args, &["--data-dir", "other"]].concat();
+        let error = refused(folder.path(), &args, 1);
+        assert!(error.contains("there is no data in other"), "{error}");
+        let left = std::fs::read_dir(&other).expect("a folder").count();
+        assert_eq!(left, 0, "{args:?}");
     }
 }
