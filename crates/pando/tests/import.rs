@@ -323,8 +323,15 @@ fn what_is_exported_can_be_imported_again() {
 
 #[test]
 fn wrong_usage_is_told_before_anything_is_done() {
-    let folder = world();
-    write(folder.path(), "a.csv", "id,nam\n1,x\n");
+    for served in [false, true] {
+        let folder = world();
+        let _server = served.then(|| Server::start(folder.path()));
+        check_wrong_usage(folder.path());
+    }
+}
+
+fn check_wrong_usage(folder: &Path) {
+    write(folder, "a.csv", "id,nam\n1,x\n");
     for (args, status, words) in [
         (
             vec!["import", "docs/x", "a.csv"],
@@ -339,21 +346,26 @@ fn wrong_usage_is_told_before_anything_is_done() {
         ),
         (vec!["import", "tables/t", "a.csv"], 1, "--map name=nam"),
         (
+            vec!["import", "tables/t", "a.csv", "--on-error", "skip"],
+            1,
+            "--map name=nam",
+        ),
+        (
             vec!["import", "tables/t", "a.csv", "--map", "x"],
             2,
             "COLUMN=HEADER",
         ),
         (vec!["export", "tables/t", "--out", "x.xml"], 2, ".ndjson"),
     ] {
-        let error = refused(folder.path(), &args, status);
+        let error = refused(folder, &args, status);
         assert!(error.contains(words), "{args:?}: {error}");
     }
     let done = json(
-        folder.path(),
+        folder,
         &["import", "tables/t", "a.csv", "--map", "name=nam"],
     );
     assert_eq!(done["rows"], 1);
-    let shown = run(folder.path(), &["export", "tables/t"]);
+    let shown = run(folder, &["export", "tables/t"]);
     assert!(
         text(&shown.stdout).starts_with("{\"id\":1,\"name\":\"x\""),
         "{shown:?}"

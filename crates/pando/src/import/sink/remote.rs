@@ -10,7 +10,7 @@
 use super::super::chunk::{Fault, RawChunk, Records};
 use super::super::identity::Identity;
 use super::super::plan::{self, Mapping};
-use super::{NotStored, Sink, Tally};
+use super::{NotStored, Sink, Tally, no_such_table};
 use crate::client::{Answer, Client, encoded};
 use crate::data_dir::DataDir;
 use crate::failure::fail;
@@ -32,6 +32,8 @@ pub struct Remote {
     client: Client,
     table: String,
     mapping: Mapping,
+    /// The table's columns, where the key may see them.
+    columns: Option<Vec<String>>,
     dir: DataDir,
     identity: Identity,
     /// Names this run: the same file imported again later is another import.
@@ -87,12 +89,37 @@ impl Remote {
             client,
             table: table.to_owned(),
             mapping,
+            columns: None,
             dir,
             identity,
             run,
             is_kept: AtomicBool::new(is_kept),
         };
         Ok(sink)
+    }
+
+    /// Looks at the table before anything is read: one that is not there is refused, and
+    /// headers can be compared with its columns.
+    pub async fn look(&mut self) -> anyhow::Result<()> {
+        // CSV begins with the names of the columns, rows or not.
+        let path = format!("/rest/v1/{}?limit=0", encoded(&self.table));
+        let headers = [("accept", "text/csv")];
+        let answer = self
+            .client
+            .send(Method::GET, &path, &headers, Bytes::new())
+            .await?;
+        match answer.status {
+            StatusCode::NOT_FOUND => return Err(no_such_table(&self.table)),
+            status if status.is_success() => {
+                let mut csv = csv::Reader::from_reader(&*answer.body);
+                let names = csv.headers()?.iter().map(str::to_owned);
+                self.columns = Some(names.collect());
+            }
+            // A key that may write and not read: the server tells, row by row.
+            StatusCode::FORBIDDEN => {}
+            _ => return Err(answer.failure()),
+        }
+        Ok(())
     }
 
     fn keep(&self, tally: Tally, finished: bool) -> anyhow::Result<()> {
@@ -185,7 +212,13 @@ impl Sink for Remote {
     fn layout(&self, raw: &RawChunk) -> anyhow::Result<Self::Layout> {
         match &raw.records {
             Records::Csv(header, _) => {
-                let columns = self.mapping.columns_of(&raw.file, header, None)?;
+                let known: Option<Vec<&str>> = self
+                    .columns
+                    .as_ref()
+                    .map(|columns| columns.iter().map(String::as_str).collect());
+                let columns = self
+                    .mapping
+                    .columns_of(&raw.file, header, known.as_deref())?;
                 Ok(Some(columns.into()))
             }
             Records::Json(_) => Ok(None),
