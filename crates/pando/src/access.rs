@@ -60,10 +60,11 @@ pub async fn open_for(context: &Context, purpose: Purpose) -> anyhow::Result<Acc
     Ok(Access::Store(Open { store, _lock: lock }))
 }
 
-/// Opens the data that is there; a data directory without data is refused.
+/// Opens the data that is there; a folder without data is refused, and left as it is. Otherwise
+/// a slip in `--data-dir` would make an empty store there, and back that up.
 pub async fn open_existing(context: &Context) -> anyhow::Result<Access> {
     let dir = DataDir::new(&context.loaded.config.data_dir);
-    if !dir.path().exists() {
+    if !dir.has_data() {
         return fail(format!("there is no data in {}", dir.path().display()))
             .hint("name the folder with --data-dir, or begin with `pando serve`")
             .err();

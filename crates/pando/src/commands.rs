@@ -59,7 +59,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Generate(_) => block_on(generate::openapi(&context)),
         Command::Bench(args) => block_on(bench::run(args, &context)),
         Command::Backup(args) => block_on(backup::run(args, &context)),
-        Command::Restore(args) => backup::restore(&args, &context),
+        Command::Restore(args) => block_on(backup::restore(args, &context)),
         Command::Config(_) => Ok(()),
     }
 }

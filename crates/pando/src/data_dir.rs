@@ -73,6 +73,14 @@ impl DataDir {
         self.path.join("root.key")
     }
 
+    /// Whether there is data in it, or a server that keeps its data in memory. A folder that
+    /// may not be looked into counts as one: opening it tells what is wrong.
+    pub fn has_data(&self) -> bool {
+        [self.database(), self.path.join("server.json")]
+            .iter()
+            .any(|file| file.try_exists().unwrap_or(true))
+    }
+
     /// Makes it, if it is not there, for its owner only.
     pub fn create(&self) -> anyhow::Result<()> {
         fs::DirBuilder::new()

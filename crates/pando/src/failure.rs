@@ -6,6 +6,7 @@
 use crate::config::ConfigError;
 use serde_json::json;
 use std::fmt;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// Wrong usage or configuration.
@@ -72,16 +73,17 @@ pub fn print(error: &anyhow::Error, json: bool) -> ExitCode {
     };
     let hint = failure.and_then(|failure| failure.hint.as_deref());
     let message = told(error);
-    if json {
+    let text = if json {
         let code = if status == USAGE { "usage" } else { "failed" };
-        let line = json!({ "code": code, "message": message, "details": null, "hint": hint });
-        eprintln!("{line}");
+        json!({ "code": code, "message": message, "details": null, "hint": hint }).to_string()
     } else {
-        eprintln!("error: {message}");
-        if let Some(hint) = hint {
-            eprintln!("  → {}", hint.replace('\n', "\n    "));
-        }
-    }
+        let hint = hint.map_or_else(String::new, |hint| {
+            format!("\n  → {}", hint.replace('\n', "\n    "))
+        });
+        format!("error: {message}{hint}")
+    };
+    // Where nobody reads it any more, the status still tells.
+    let _ = writeln!(io::stderr(), "{text}");
     ExitCode::from(status)
 }
 

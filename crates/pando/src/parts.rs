@@ -10,6 +10,7 @@ use pando_engine_sqlite::{SqliteConfig, SqliteEngine};
 use pando_model::clock::SystemClock;
 use pando_model::engine::Engine;
 use pando_model::error::EngineError;
+use pando_store::keys::{ROOT_NAME, Scopes};
 use pando_store::{Store, StoreConfig};
 use std::path::Path;
 use std::sync::Arc;
@@ -116,12 +117,32 @@ fn store_config(config: &Config) -> StoreConfig {
 
 /// The first start leaves a key with all scopes in the data directory.
 async fn leave_root_key(store: &Store, dir: &DataDir) -> anyhow::Result<()> {
-    let made = store
-        .create_root_key()
+    store
+        .create_root_key(|secret| dir.write_root_key(secret))
         .await
         .context("cannot make the root key")?;
-    match made {
-        Some(key) => dir.write_root_key(&key.secret),
-        None => Ok(()),
+    Ok(())
+}
+
+/// Leaves a root key beside data that was restored, unless there is one that the data knows;
+/// whether it made one. A backup holds the hashes of keys, not their secrets: without this,
+/// nobody would have a key to data that was restored on another machine.
+pub async fn leave_restored_key(config: &Config, dir: &DataDir) -> anyhow::Result<bool> {
+    let mut config = config.clone();
+    config.store.engine = EngineKind::Sqlite; // what backups are of
+    let store = open_store(&config, dir, Purpose::General).await?;
+    let known = match dir.read_root_key() {
+        Some(secret) => store.knows_key(&secret).await?,
+        None => false,
+    };
+    if !known {
+        store
+            .create_key_kept(ROOT_NAME, Scopes::all(), |secret| {
+                dir.write_root_key(secret)
+            })
+            .await
+            .context("cannot make a root key")?;
     }
+    store.close().await?;
+    Ok(!known)
 }

@@ -45,7 +45,8 @@ impl Report {
     /// A remark on the way, on standard error; nothing in JSON.
     pub fn remark(self, text: &str) {
         if !self.json {
-            eprintln!("{text}");
+            // A remark that nobody reads any more stops nothing.
+            let _ = writeln!(io::stderr(), "{text}");
         }
     }
 
@@ -59,7 +60,7 @@ impl Report {
         if !self.is_interactive() {
             return false;
         }
-        eprint!("{question} [y/N] ");
+        let _ = write!(io::stderr(), "{question} [y/N] ");
         let mut answer = String::new();
         io::stdin().read_line(&mut answer).is_ok()
             && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")

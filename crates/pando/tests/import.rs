@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use std::fs;
 use std::io::Write;
 use std::path::Path;
-use support::{Server, json, migrate, refused, run, text};
+use std::process::Stdio;
+use support::{Server, json, migrate, pando, refused, run, text};
 
 const TABLE: &str = "create table t (
     id integer primary key, name text not null, amount numeric(6,2), at timestamptz,
@@ -322,8 +323,15 @@ fn what_is_exported_can_be_imported_again() {
 
 #[test]
 fn wrong_usage_is_told_before_anything_is_done() {
-    let folder = world();
-    write(folder.path(), "a.csv", "id,nam\n1,x\n");
+    for served in [false, true] {
+        let folder = world();
+        let _server = served.then(|| Server::start(folder.path()));
+        check_wrong_usage(folder.path());
+    }
+}
+
+fn check_wrong_usage(folder: &Path) {
+    write(folder, "a.csv", "id,nam\n1,x\n");
     for (args, status, words) in [
         (
             vec!["import", "docs/x", "a.csv"],
@@ -338,23 +346,60 @@ fn wrong_usage_is_told_before_anything_is_done() {
         ),
         (vec!["import", "tables/t", "a.csv"], 1, "--map name=nam"),
         (
+            vec!["import", "tables/t", "a.csv", "--on-error", "skip"],
+            1,
+            "--map name=nam",
+        ),
+        (
             vec!["import", "tables/t", "a.csv", "--map", "x"],
             2,
             "COLUMN=HEADER",
         ),
         (vec!["export", "tables/t", "--out", "x.xml"], 2, ".ndjson"),
     ] {
-        let error = refused(folder.path(), &args, status);
+        let error = refused(folder, &args, status);
         assert!(error.contains(words), "{args:?}: {error}");
     }
     let done = json(
-        folder.path(),
+        folder,
         &["import", "tables/t", "a.csv", "--map", "name=nam"],
     );
     assert_eq!(done["rows"], 1);
-    let shown = run(folder.path(), &["export", "tables/t"]);
+    let shown = run(folder, &["export", "tables/t"]);
     assert!(
         text(&shown.stdout).starts_with("{\"id\":1,\"name\":\"x\""),
         "{shown:?}"
     );
+}
+
+#[test]
+fn an_export_that_fails_leaves_nothing_and_a_reader_that_goes_away_is_no_failure() {
+    let folder = world();
+    refused(
+        folder.path(),
+        &["export", "tables/nope", "--out", "out.csv"],
+        1,
+    );
+    let left: Vec<_> = fs::read_dir(folder.path())
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name())
+        .filter(|name| name.to_string_lossy().starts_with("out"))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+
+    // More than a pipe holds, so that the rest is written to nobody.
+    let lines: String = (0..5_000)
+        .map(|id| format!("{{\"id\":{id},\"name\":\"{}\"}}\n", "x".repeat(100)))
+        .collect();
+    write(folder.path(), "many.ndjson", lines);
+    json(folder.path(), &["import", "tables/t", "many.ndjson"]);
+    let mut child = pando(folder.path())
+        .args(["export", "tables/t"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    assert!(output.status.success(), "{}", text(&output.stderr));
 }

@@ -285,3 +285,15 @@ fn looking_at_data_makes_none() {
         assert!(!folder.path().join("data").exists(), "{args:?}");
     }
 }
+
+#[test]
+fn a_failure_that_nobody_reads_still_has_its_status() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (args, status) in [(&["status"][..], 1), (&["restore", "nothing"], 1)] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = pando(folder.path());
+        let ended = command.args(args).stderr(writer).status();
+        assert_eq!(ended.expect("the binary starts").code(), Some(status));
+    }
+}

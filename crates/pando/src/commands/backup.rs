@@ -111,8 +111,9 @@ pub async fn write(
 }
 
 /// Carries out `pando restore`.
-pub fn restore(args: &RestoreArgs, context: &Context) -> anyhow::Result<()> {
-    let dir = DataDir::new(&context.loaded.config.data_dir);
+pub async fn restore(args: RestoreArgs, context: &Context) -> anyhow::Result<()> {
+    let config = &context.loaded.config;
+    let dir = DataDir::new(&config.data_dir);
     if !args.file.is_file() {
         return fail(format!("there is no backup {}", args.file.display())).err();
     }
@@ -138,12 +139,19 @@ pub fn restore(args: &RestoreArgs, context: &Context) -> anyhow::Result<()> {
     for ending in SIDE_FILES {
         remove(&with_ending(&fresh, ending))?;
     }
-    parts::restore(&args.file, &fresh)?;
+    let (backup, made) = (args.file, fresh.clone());
+    tokio::task::spawn_blocking(move || parts::restore(&backup, &made)).await??;
     let kept = put_aside(&target)?;
     fs::rename(&fresh, &target).context("cannot put the restored data in place")?;
     sync_folder(&target)?;
+    let new_root_key = parts::leave_restored_key(config, &dir)
+        .await
+        .context("the data is restored, and has no root key here")?;
+    let root_key = dir.root_key().display().to_string();
     let answer = json!({
         "data_dir": dir.path().display().to_string(),
+        "root_key": root_key,
+        "new_root_key": new_root_key,
         "kept": kept.as_ref().map(|path| path.display().to_string()),
     });
     context.report.answer(&answer, |_| {
@@ -151,6 +159,11 @@ pub fn restore(args: &RestoreArgs, context: &Context) -> anyhow::Result<()> {
             "{} holds the backup's data, and its keys",
             dir.path().display()
         );
+        if new_root_key {
+            text.push_str(&format!(
+                "\n{root_key} holds a new key with all scopes: a backup holds no secrets"
+            ));
+        }
         if let Some(kept) = &kept {
             text.push_str(&format!("\nwhat was there is kept in {}", kept.display()));
         }

@@ -73,6 +73,25 @@ async fn export(
     out: Option<&Path>,
     pages: &Pages<'_>,
 ) -> anyhow::Result<u64> {
+    match write_pages(table, format, out, pages).await {
+        // A reader that went away (`| head`) has seen enough: no error.
+        Err(error) if out.is_none() && is_broken_pipe(&error) => Ok(0),
+        done => done,
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+async fn write_pages(
+    table: &str,
+    format: Format,
+    out: Option<&Path>,
+    pages: &Pages<'_>,
+) -> anyhow::Result<u64> {
     let mut output = Output::open(out)?;
     let mut writer = Writer::new(format);
     let (mut rows, mut cursor) = (0, None);
@@ -236,9 +255,17 @@ enum Output {
     Standard(BufWriter<io::Stdout>),
 }
 
+/// A file under the name that it has until it is whole; an export that fails leaves nothing.
 struct Named {
     part: PathBuf,
     name: PathBuf,
+}
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        // Behind the end it has its own name, and there is nothing to remove.
+        let _ = std::fs::remove_file(&self.part);
+    }
 }
 
 impl Output {

@@ -141,6 +141,13 @@ fn no_such_key(path: &[&str]) -> NoSuchKey {
             best = Some((score, candidate));
         }
     }
+    // What stands in an unknown table is as unknown: the table's name is what to mend.
+    if let [table, _, ..] = path
+        && best.is_none()
+        && property(&[table]).is_none()
+    {
+        return no_such_key(&[table]);
+    }
     NoSuchKey::Unknown {
         nearest: best.map(|(_, path)| path),
         siblings,
@@ -185,6 +192,9 @@ mod tests {
             ("lisen", Some("listen")),
             ("limits.max_bdy", Some("limits.max_body")),
             ("max_body", Some("limits.max_body")),
+            ("stor.x", Some("store")),
+            ("stor.engin", Some("store.engine")),
+            ("quux.x", None),
             ("quux", None),
         ] {
             let parts: Vec<&str> = path.split('.').collect();

@@ -19,10 +19,22 @@ const NEAR: f64 = 0.7;
 impl Mapping {
     /// Reads `--null` and `--map`.
     pub fn new(nulls: &[String], maps: &[String]) -> anyhow::Result<Mapping> {
-        let mut renamed = Vec::new();
+        let mut renamed: Vec<(String, String)> = Vec::new();
         for map in maps {
             match map.split_once('=') {
                 Some((column, header)) if !column.is_empty() && !header.is_empty() => {
+                    // Either would leave a column out without a word.
+                    let before = renamed.iter().find(|(c, h)| c == column || h == header);
+                    if let Some((other, from)) = before {
+                        return fail(format!(
+                            "--map {map} and --map {other}={from} exclude each other"
+                        ))
+                        .hint(
+                            "a column is taken from one header, and a header goes into one column",
+                        )
+                        .usage()
+                        .err();
+                    }
                     renamed.push((column.to_owned(), header.to_owned()));
                 }
                 _ => {
@@ -177,6 +189,9 @@ mod tests {
         let mapping = Mapping::new(&[], &["id=x".to_owned()]).unwrap();
         let header = ByteRecord::from(vec!["id"]);
         assert!(mapping.columns_of("a.csv", &header, Some(&["id"])).is_err());
-        assert!(Mapping::new(&[], &["id".to_owned()]).is_err());
+        for maps in [&["id"][..], &["a=x", "b=x"], &["a=x", "a=y"]] {
+            let maps: Vec<String> = maps.iter().map(|map| (*map).to_owned()).collect();
+            assert!(Mapping::new(&[], &maps).is_err(), "{maps:?}");
+        }
     }
 }

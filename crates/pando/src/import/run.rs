@@ -6,13 +6,12 @@ use super::plan::Mapping;
 use super::progress::Progress;
 use super::rejects::Rejects;
 use super::row::RowMaker;
-use super::sink::{Local, Remote, Sink, Tally};
+use super::sink::{Local, Remote, Sink, Tally, no_such_table};
 use super::source::Sources;
 use super::store_chunk::Storing;
 use crate::access::{self, Access};
 use crate::cli::ImportArgs;
 use crate::commands::Context;
-use crate::failure::fail;
 use crate::parts::Purpose;
 use crate::report::grouped;
 use serde::Serialize;
@@ -46,10 +45,8 @@ pub async fn run(args: ImportArgs, context: &Context) -> anyhow::Result<()> {
     match access {
         Access::Store(open) => {
             let store = Arc::clone(open.store());
-            let table = store.schema().table(&args.target.table).cloned().ok_or_else(|| {
-                fail(format!("there is no table {}", args.target.table))
-                    .hint("make it with a migration, then `pando migrate`; `pando status` lists the tables")
-            })?;
+            let table = store.schema().table(&args.target.table).cloned();
+            let table = table.ok_or_else(|| no_such_table(&args.target.table))?;
             let maker = RowMaker::new(table, mapping, store.clock().now_us())?;
             let sink = Local::new(store, maker, identity.clone(), target);
             let done = import(args, context, &sources, &identity, sink).await;
@@ -57,7 +54,7 @@ pub async fn run(args: ImportArgs, context: &Context) -> anyhow::Result<()> {
             done
         }
         Access::Server(server) => {
-            let sink = Remote::new(
+            let mut sink = Remote::new(
                 server.client,
                 &args.target.table,
                 mapping,
@@ -65,6 +62,7 @@ pub async fn run(args: ImportArgs, context: &Context) -> anyhow::Result<()> {
                 identity.clone(),
                 args.resume,
             )?;
+            sink.look().await?;
             import(args, context, &sources, &identity, sink).await
         }
     }

@@ -8,6 +8,7 @@ pub use remote::Remote;
 
 use super::chunk::{Fault, RawChunk};
 use super::identity::Identity;
+use crate::failure::fail;
 
 /// How much was dealt with once a chunk is committed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,6 +19,13 @@ pub struct Tally {
     pub written: u64,
     /// Of these, rows that were left out.
     pub rejected: u64,
+}
+
+/// The table that an import goes into is not there.
+pub fn no_such_table(name: &str) -> anyhow::Error {
+    fail(format!("there is no table {name}"))
+        .hint("make it with a migration, then `pando migrate`; `pando status` lists the tables")
+        .into()
 }
 
 /// Why rows were not stored.

@@ -1,6 +1,6 @@
 //! Sources: files as they are, or as .gz or .zip of them, opened as streams.
 
-use super::split::{CsvRecords, JsonValues, Lines, SplitError};
+use super::split::{BYTE_ORDER_MARK, CsvRecords, JsonValues, Lines, SplitError};
 use crate::failure::fail;
 use flate2::read::MultiGzDecoder;
 use std::fs::File;
@@ -189,7 +189,8 @@ fn sniff(bytes: &mut dyn Read) -> io::Result<(Format, Vec<u8>)> {
     let mut begin = vec![0; 4096];
     let read = bytes.read(&mut begin)?;
     begin.truncate(read);
-    let format = match begin.trim_ascii_start().first() {
+    let text = begin.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&begin);
+    let format = match text.trim_ascii_start().first() {
         Some(b'[') => Format::Json,
         Some(b'{') => Format::Ndjson,
         _ => Format::Csv,
@@ -208,5 +209,27 @@ impl<R: Read> Read for Counted<R> {
 impl<R: Seek> Seek for Counted<R> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         self.inner.seek(to)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_telling_name_is_known_by_how_it_begins() {
+        for (text, format) in [
+            (" [{}]", Format::Json),
+            ("\n{\"a\":1}", Format::Ndjson),
+            ("a,b\n1,2", Format::Csv),
+            ("", Format::Csv),
+        ] {
+            for mark in ["", "\u{feff}"] {
+                let whole = format!("{mark}{text}");
+                let (found, begin) = sniff(&mut whole.as_bytes()).unwrap();
+                assert_eq!(found, format, "{whole:?}");
+                assert_eq!(begin, whole.as_bytes());
+            }
+        }
     }
 }

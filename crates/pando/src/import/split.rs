@@ -8,6 +8,9 @@ pub use csv::CsvRecords;
 pub use json::JsonValues;
 pub use lines::Lines;
 
+/// What some programs begin UTF-8 files with.
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
 /// No record may be larger: memory stays bounded whatever a file holds.
 const RECORD_BYTES_MAX: usize = 64 << 20;
 

@@ -79,6 +79,44 @@ impl KeyInfo {
 impl Store {
     /// Makes a key. Its secret is in the answer and nowhere else.
     pub async fn create_key(&self, name: &str, scopes: Scopes) -> Result<NewKey> {
+        let key = self.draft_key(name, scopes)?;
+        self.admit_key(&key).await?;
+        Ok(key)
+    }
+
+    /// Makes the key with all scopes that a first start leaves in `data/root.key`; `None`
+    /// if the store has a key already.
+    ///
+    /// `keep` puts the secret away before the key counts. A process that ends in between
+    /// leaves a secret that opens nothing, and the next start makes another; the other way
+    /// round it would leave a key whose secret nobody has.
+    pub async fn create_root_key<E: From<StoreError>>(
+        &self,
+        keep: impl FnOnce(&str) -> std::result::Result<(), E>,
+    ) -> std::result::Result<Option<NewKey>, E> {
+        if !self.list_keys().await?.is_empty() {
+            return Ok(None);
+        }
+        self.create_key_kept(ROOT_NAME, Scopes::all(), keep)
+            .await
+            .map(Some)
+    }
+
+    /// Makes a key whose secret `keep` puts away before the key counts.
+    pub async fn create_key_kept<E: From<StoreError>>(
+        &self,
+        name: &str,
+        scopes: Scopes,
+        keep: impl FnOnce(&str) -> std::result::Result<(), E>,
+    ) -> std::result::Result<NewKey, E> {
+        let key = self.draft_key(name, scopes)?;
+        keep(&key.secret)?;
+        self.admit_key(&key).await?;
+        Ok(key)
+    }
+
+    /// A key that is not valid yet.
+    fn draft_key(&self, name: &str, scopes: Scopes) -> Result<NewKey> {
         if name.is_empty() || name.len() > NAME_MAX || name.chars().any(char::is_control) {
             return Err(Refusal::new(
                 "22023",
@@ -97,20 +135,15 @@ impl Store {
             last_used_us: AtomicI64::new(NEVER),
             recorded_us: AtomicI64::new(NEVER),
         });
-        self.catalog()
-            .write(vec![insert(&tables::KEY, row_of(&info))])
-            .await?;
-        self.keyring().reload(self.catalog()).await?;
         Ok(NewKey { info, secret })
     }
 
-    /// Makes the key with all scopes that a first start leaves in `data/root.key`; `None`
-    /// if the store has a key already.
-    pub async fn create_root_key(&self) -> Result<Option<NewKey>> {
-        if !self.list_keys().await?.is_empty() {
-            return Ok(None);
-        }
-        self.create_key(ROOT_NAME, Scopes::all()).await.map(Some)
+    /// Makes a key valid, durably.
+    async fn admit_key(&self, key: &NewKey) -> Result<()> {
+        self.catalog()
+            .write(vec![insert(&tables::KEY, row_of(&key.info))])
+            .await?;
+        self.keyring().reload(self.catalog()).await
     }
 
     /// All keys, revoked ones too, oldest first.
@@ -152,6 +185,13 @@ impl Store {
         key.last_used_us
             .fetch_max(self.clock().now_us(), Ordering::Relaxed);
         Some(Arc::clone(key))
+    }
+
+    /// Whether a secret is that of a key which was made here, be it revoked since or not.
+    pub async fn knows_key(&self, secret: &str) -> Result<bool> {
+        let hash = hash_of(secret);
+        let keys = self.catalog().fetch_keys().await?;
+        Ok(keys.iter().any(|key| key.hash == hash))
     }
 
     /// Whether any key is valid. Memory only.

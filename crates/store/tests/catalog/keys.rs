@@ -1,5 +1,7 @@
 use super::{DAY_US, House};
-use pando_store::keys::{KEY_PREFIX, Scopes, Surface, Verb};
+use pando_store::Store;
+use pando_store::error::StoreError;
+use pando_store::keys::{KEY_PREFIX, NewKey, Scopes, Surface, Verb};
 
 #[tokio::test]
 async fn a_key_opens_what_its_scopes_name_until_it_is_revoked() {
@@ -69,20 +71,36 @@ async fn keys_are_known_after_a_restart_and_their_secrets_are_nowhere() {
 async fn the_root_key_is_made_once() {
     let house = House::new();
     let store = house.open().await;
-    let root = store.create_root_key().await.unwrap().expect("the first");
+    let root = root_key(&store).await.expect("the first");
     assert!(root.info.scopes.allow(Surface::Admin, Verb::Write, None));
-    assert!(store.create_root_key().await.unwrap().is_none());
+    assert!(root_key(&store).await.is_none());
     store.revoke_key(&root.info.id).await.unwrap();
+    let again = house.open().await;
     assert!(
-        house
-            .open()
-            .await
-            .create_root_key()
-            .await
-            .unwrap()
-            .is_none(),
+        root_key(&again).await.is_none(),
         "a revoked root key does not come back by itself"
     );
+    assert!(store.knows_key(&root.secret).await.unwrap());
+    assert!(!store.knows_key("pando_x").await.unwrap());
+}
+
+#[tokio::test]
+async fn a_root_key_counts_only_once_its_secret_is_kept() {
+    let store = House::new().open().await;
+    let mut lost = String::new();
+    let not_kept = store.create_root_key(|secret| {
+        lost = secret.to_owned();
+        Err(StoreError::Catalog("the disk is full".into()))
+    });
+    not_kept.await.unwrap_err();
+    assert!(store.authenticate(&lost).is_none());
+    let root = root_key(&store).await.expect("the next start makes one");
+    assert!(store.authenticate(&root.secret).is_some());
+}
+
+async fn root_key(store: &Store) -> Option<NewKey> {
+    let kept = store.create_root_key(|_| Ok::<_, StoreError>(()));
+    kept.await.unwrap()
 }
 
 #[tokio::test]

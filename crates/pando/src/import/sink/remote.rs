@@ -10,7 +10,7 @@
 use super::super::chunk::{Fault, RawChunk, Records};
 use super::super::identity::Identity;
 use super::super::plan::{self, Mapping};
-use super::{NotStored, Sink, Tally};
+use super::{NotStored, Sink, Tally, no_such_table};
 use crate::client::{Answer, Client, encoded};
 use crate::data_dir::DataDir;
 use crate::failure::fail;
@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// How often a chunk is sent, waiting twice as long each time.
@@ -31,10 +32,14 @@ pub struct Remote {
     client: Client,
     table: String,
     mapping: Mapping,
+    /// The table's columns, where the key may see them.
+    columns: Option<Vec<String>>,
     dir: DataDir,
     identity: Identity,
     /// Names this run: the same file imported again later is another import.
     run: String,
+    /// Whether the run is written down.
+    is_kept: AtomicBool,
 }
 
 /// A row as it is sent, and the columns it names.
@@ -73,22 +78,48 @@ impl Remote {
         resume: bool,
     ) -> anyhow::Result<Remote> {
         let kept: Option<Kept> = dir.read_json("imports", &identity.id);
-        let run = match kept {
-            Some(kept) if resume && kept.fingerprint == identity.fingerprint => kept.run,
+        let (run, is_kept) = match kept {
+            Some(kept) if resume && kept.fingerprint == identity.fingerprint => (kept.run, true),
             _ => {
                 let random = getrandom::u64().map_err(|error| anyhow::anyhow!("{error}"))?;
-                format!("{random:016x}")
+                (format!("{random:016x}"), false)
             }
         };
         let sink = Remote {
             client,
             table: table.to_owned(),
             mapping,
+            columns: None,
             dir,
             identity,
             run,
+            is_kept: AtomicBool::new(is_kept),
         };
         Ok(sink)
+    }
+
+    /// Looks at the table before anything is read: one that is not there is refused, and
+    /// headers can be compared with its columns.
+    pub async fn look(&mut self) -> anyhow::Result<()> {
+        // CSV begins with the names of the columns, rows or not.
+        let path = format!("/rest/v1/{}?limit=0", encoded(&self.table));
+        let headers = [("accept", "text/csv")];
+        let answer = self
+            .client
+            .send(Method::GET, &path, &headers, Bytes::new())
+            .await?;
+        match answer.status {
+            StatusCode::NOT_FOUND => return Err(no_such_table(&self.table)),
+            status if status.is_success() => {
+                let mut csv = csv::Reader::from_reader(&*answer.body);
+                let names = csv.headers()?.iter().map(str::to_owned);
+                self.columns = Some(names.collect());
+            }
+            // A key that may write and not read: the server tells, row by row.
+            StatusCode::FORBIDDEN => {}
+            _ => return Err(answer.failure()),
+        }
+        Ok(())
     }
 
     fn keep(&self, tally: Tally, finished: bool) -> anyhow::Result<()> {
@@ -181,7 +212,13 @@ impl Sink for Remote {
     fn layout(&self, raw: &RawChunk) -> anyhow::Result<Self::Layout> {
         match &raw.records {
             Records::Csv(header, _) => {
-                let columns = self.mapping.columns_of(&raw.file, header, None)?;
+                let known: Option<Vec<&str>> = self
+                    .columns
+                    .as_ref()
+                    .map(|columns| columns.iter().map(String::as_str).collect());
+                let columns = self
+                    .mapping
+                    .columns_of(&raw.file, header, known.as_deref())?;
                 Ok(Some(columns.into()))
             }
             Records::Json(_) => Ok(None),
@@ -228,6 +265,13 @@ impl Sink for Remote {
     }
 
     async fn commit(&self, items: Vec<Sent>, tally: Tally) -> Result<(), NotStored> {
+        // Before the first chunk is sent: should its answer not reach this process, the run
+        // that goes on sends it under the same key, and it is stored once.
+        if !self.is_kept.load(Ordering::Relaxed) {
+            self.keep(Tally::default(), false)
+                .map_err(NotStored::Failed)?;
+            self.is_kept.store(true, Ordering::Relaxed);
+        }
         if !items.is_empty() {
             self.post(&items, tally).await?;
         }
@@ -304,7 +348,70 @@ fn put_field(field: Option<&[u8]>, line: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::source::Sources;
     use super::*;
+    use tokio::io::AsyncReadExt;
+    use tokio::net::TcpListener;
+
+    fn sink(dir: &DataDir, url: &str, identity: &Identity, resume: bool) -> Remote {
+        let client = Client::new(url, None, None).unwrap();
+        let mapping = Mapping::default();
+        Remote::new(client, "t", mapping, dir.clone(), identity.clone(), resume).unwrap()
+    }
+
+    /// The key of the next request. It is not answered.
+    async fn key_of_request(listener: &TcpListener) -> String {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        let head = String::from_utf8(head).unwrap().to_lowercase();
+        let key = head
+            .lines()
+            .find(|line| line.starts_with("idempotency-key:"));
+        key.expect("every chunk has one").to_owned()
+    }
+
+    #[tokio::test]
+    async fn a_first_chunk_whose_answer_was_lost_with_its_process_is_sent_again_under_its_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("t.csv");
+        std::fs::write(&file, "a\n1\n").unwrap();
+        let sources = Sources::open(&[file]).unwrap();
+        let identity = Identity::of("tables/t", &sources, &[]).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let dir = DataDir::new(folder.path());
+        let tally = Tally {
+            records: 1,
+            written: 1,
+            rejected: 0,
+        };
+        let chunk = || {
+            vec![Sent {
+                columns: vec!["a".to_owned()].into(),
+                form: Form::Csv,
+                text: b"1".to_vec(),
+            }]
+        };
+        let mut keys = Vec::new();
+        for resume in [false, true, false] {
+            let sink = sink(&dir, &url, &identity, resume);
+            let kept = sink.fetch_progress(&identity).await.unwrap();
+            assert_eq!(kept.map(|(tally, _)| tally.records), resume.then_some(0));
+            // What the process was doing ends with it.
+            tokio::select! {
+                done = sink.commit(chunk(), tally) => panic!("nobody answers: {done:?}"),
+                key = key_of_request(&listener) => keys.push(key),
+            }
+            if resume {
+                std::fs::remove_dir_all(folder.path().join("imports")).unwrap();
+            }
+        }
+        assert_eq!(keys[0], keys[1], "it is the same chunk");
+        assert_ne!(keys[0], keys[2], "another import is another run");
+    }
 
     #[test]
     fn csv_is_sent_as_csv_and_only_what_is_not_quoted_is_null() {

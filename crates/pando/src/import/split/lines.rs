@@ -1,6 +1,6 @@
 //! NDJSON: one JSON text on each line; empty lines are passed over.
 
-use super::{RECORD_BYTES_MAX, Record, Split, SplitError, malformed};
+use super::{BYTE_ORDER_MARK, RECORD_BYTES_MAX, Record, Split, SplitError, malformed};
 use std::io::{BufRead, BufReader, Read};
 
 /// The lines of an NDJSON file.
@@ -32,7 +32,12 @@ impl<R: Read> Split for Lines<R> {
             if text.len() > RECORD_BYTES_MAX {
                 return Err(malformed(self.line, "the line is longer than 64 MiB"));
             }
-            let trimmed = text.trim_ascii();
+            // A byte order mark is no part of the first line.
+            let line = match self.line {
+                1 => text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text),
+                _ => &text,
+            };
+            let trimmed = line.trim_ascii();
             if !trimmed.is_empty() {
                 return Ok(Some((self.line, Record::Json(trimmed.to_vec()))));
             }
@@ -45,13 +50,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn empty_lines_count_and_are_passed_over() {
-        let mut lines = Lines::new("{\"a\":1}\r\n\n {\"a\":2}".as_bytes());
-        let mut seen = Vec::new();
-        while let Some((line, Record::Json(text))) = lines.next_record().unwrap() {
-            seen.push((line, String::from_utf8(text).unwrap()));
+    fn empty_lines_count_and_are_passed_over_and_a_mark_is_no_part_of_the_first() {
+        for mark in ["", "\u{feff}"] {
+            let text = format!("{mark}{{\"a\":1}}\r\n\n {{\"a\":2}}");
+            let mut lines = Lines::new(text.as_bytes());
+            let mut seen = Vec::new();
+            while let Some((line, Record::Json(text))) = lines.next_record().unwrap() {
+                seen.push((line, String::from_utf8(text).unwrap()));
+            }
+            let expected = [(1, "{\"a\":1}".to_owned()), (3, "{\"a\":2}".to_owned())];
+            assert_eq!(seen, expected, "{text:?}");
         }
-        let expected = [(1, "{\"a\":1}".to_owned()), (3, "{\"a\":2}".to_owned())];
-        assert_eq!(seen, expected);
     }
 }
