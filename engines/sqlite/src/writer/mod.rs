@@ -260,7 +260,7 @@ impl Writer {
         &mut self,
         work: impl FnOnce(Transaction<'_>) -> Step<(T, u64, u64)>,
     ) -> Result<T> {
-        let (value, p, schema_version) = match self.prepare(work) {
+        let (prepared, before) = match self.prepare(work) {
             Ok(prepared) => prepared,
             Err(fault) => {
                 if let Some(conn) = &self.conn {
@@ -271,7 +271,7 @@ impl Writer {
         };
         match self.commit(p, schema_version) {
             Ok(()) => Ok(value),
-            Err(fault) => self.settle_alone(value, p, fault),
+            Err(fault) => self.settle_alone(value, before..p, fault),
         }
     }
 
@@ -280,7 +280,8 @@ impl Writer {
         work: impl FnOnce(Transaction<'_>) -> Step<(T, u64, u64)>,
     ) -> Step<(T, u64, u64)> {
         let transaction = Transaction::begin(self.conn()?, &self.layout, &self.marks)?;
-        work(transaction)
+        let before = transaction.position().p;
+        Ok((work(transaction)?, before))
     }
 
     /// Reads the tables' definitions anew.
@@ -302,3 +303,4 @@ impl Writer {
         Ok(())
     }
 }
+    /// What `work` gives, and the position before it.
