@@ -31,6 +31,7 @@ use gathering::Gathering;
 use pando_model::engine::{Result, Write, WriteAnswer};
 use pando_model::error::EngineError;
 use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
@@ -119,12 +120,8 @@ impl WriterHandle {
     pub(crate) async fn write(&self, write: Write) -> Result<WriteAnswer> {
         let (reply, answer) = oneshot::channel();
         self.send(Job::Write(Pending { write, reply }))?;
-        // Only a thread that died leaves without a word, and then nobody knows.
-        answer.await.unwrap_or_else(|_| {
-            Err(EngineError::OutcomeUnknown {
-                reason: "the writer ended".to_owned(),
-            })
-        })
+        // Only a defect leaves without a word, and then nobody knows.
+        answer.await.unwrap_or_else(|_| Err(interrupted()))
     }
 
     /// Queues something else and waits for its result.
@@ -135,6 +132,7 @@ impl WriterHandle {
         let (reply, answer) = oneshot::channel();
         self.send(Job::Task(Box::new(move |writer| {
             // A caller that has gone away needs no answer.
+            let result = writer.contain(task).unwrap_or_else(|| Err(interrupted()));
             let _ = reply.send(task(writer));
         })))?;
         answer.await.unwrap_or_else(|_| Err(closed()))
@@ -199,7 +197,7 @@ impl Writer {
                     (group, next) = gathering.gather(first, receiver);
                     let members = group.len();
                     self.counters.queued.fetch_sub(members as u64, Relaxed);
-                    self.write_group(group);
+                    self.contain(|writer| writer.write_group(group));
                     gathering.learn(members, &self.counters);
                 }
                 Job::Task(task) => {
@@ -224,6 +222,28 @@ impl Writer {
         if commits == self.tidied_at {
             return receiver.recv().ok();
         }
+    /// Does something that must not end the one thread that writes, whatever it is: a panic is
+    /// a defect of the job's own. `None` after one; the transaction that it left open is rolled
+    /// back.
+    fn contain<T>(&mut self, job: impl FnOnce(&mut Writer) -> T) -> Option<T> {
+        let done = catch_unwind(AssertUnwindSafe(|| job(self))).ok();
+        if done.is_none() {
+            tracing::error!("a job met a defect; its transaction is rolled back");
+            self.recover();
+        }
+        done
+    }
+
+    fn recover(&mut self) {
+        if let Some(conn) = &self.conn {
+            transaction::rollback(conn);
+        }
+        let is_idle = self.conn().is_ok_and(|conn| conn.db().is_autocommit());
+        if !is_idle || self.reload_layout().is_err() {
+            self.conn = None;
+        }
+    }
+
         match receiver.recv_timeout(LULL) {
             Ok(job) => return Some(job),
             Err(RecvTimeoutError::Disconnected) => return None,
@@ -303,4 +323,10 @@ impl Writer {
         Ok(())
     }
 }
-    /// What `work` gives, and the position before it.
+
+/// Nobody knows what became of a job that met a defect.
+fn interrupted() -> EngineError {
+    EngineError::OutcomeUnknown {
+        reason: "the writer was interrupted".to_owned(),
+    }
+}

@@ -155,6 +155,7 @@ cases! {
         a_refusal_of_finish_takes_everything_back,
         a_failed_row_takes_its_statement_back,
         failed_writes_leave_no_trace_in_feed_receipts_and_positions,
+        a_finish_that_panics_takes_nobody_else_down,
         writers_at_the_same_time_lose_nothing,
     },
     receipts::{
