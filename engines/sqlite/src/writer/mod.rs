@@ -206,7 +206,13 @@ impl Writer {
                     task(&mut self);
                 }
                 Job::Close(reply) => {
-                    let _ = reply.send(self.finish());
+                    let finished = self.finish();
+                    for job in receiver.try_iter() {
+                        if let Job::Write(late) = job {
+                            let _ = late.reply.send(Err(closed()));
+                        }
+                    }
+                    let _ = reply.send(finished);
                     return;
                 }
             }
