@@ -13,10 +13,6 @@ use pando_model::value::Value;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-/// Keys of several columns in one statement; four parameters each stay well below SQLite's
-/// bound of 32,766. Keys of one column are one parameter together, however many.
-const KEYS_PER_STATEMENT: usize = 4_096;
-
 /// Reads a tree. The caller sees to the snapshot.
 pub(crate) fn read_tree(conn: &Conn, tree: &Tree) -> Step<RowSet> {
     let rows = run(conn, &sql::select(&tree.select, None), &tree.select.table)?;
@@ -80,20 +76,12 @@ pub(crate) fn with_children(conn: &Conn, tree: &Tree, rows: Vec<Row>) -> Step<Ro
 fn read_child(conn: &Conn, child: &Child, parents: &[Row]) -> Step<RowSet> {
     let select = &child.tree.select;
     let keys = distinct_keys(child, parents);
-    let chunk = if child.key.len() == 1 {
-        keys.len().max(1)
-    } else {
-        KEYS_PER_STATEMENT
+    let keyed = Keyed {
+        via: child.via.as_ref(),
+        key: &child.key,
+        keys: &keys,
     };
-    let mut rows = Vec::new();
-    for keys in keys.chunks(chunk) {
-        let keyed = Keyed {
-            via: child.via.as_ref(),
-            key: &child.key,
-            keys,
-        };
-        rows.extend(run(conn, &sql::select(select, Some(keyed)), &select.table)?);
-    }
+    let rows = run(conn, &sql::select(select, Some(keyed)), &select.table)?;
     with_children(conn, &child.tree, rows)
 }
 

@@ -89,6 +89,7 @@ cases! {
         a_junction_leads_to_many_and_is_not_deduplicated,
         children_nest_and_mix,
         a_composite_key_matches_as_a_whole,
+        twenty_thousand_composite_keys_match_as_a_whole,
         aggregates_are_formed_for_each_key,
         a_filter_applies_within_each_key,
         a_parent_without_outputs_for_its_key_columns_can_be_cut_first,
