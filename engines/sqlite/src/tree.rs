@@ -8,7 +8,7 @@ use crate::fault::Step;
 use crate::sql::{self, Decode, Keyed, Statement};
 use pando_model::canonical;
 use pando_model::plan::{Child, Filter, KeySource, Output, Row, RowSet, Scalar, Select, Tree};
-use pando_model::schema::Table;
+use pando_model::schema::{ColumnIx, Table};
 use pando_model::value::Value;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -31,32 +31,62 @@ pub(crate) fn read_whole_rows(conn: &Conn, table: &Table, filter: &Filter) -> St
     run(conn, &sql::whole_rows(table, filter), table)
 }
 
-/// The next whole rows behind `after`, in the order of the primary key.
+/// The next whole rows that pass behind `after`, in the order of the primary key.
 pub(crate) fn read_page(
     conn: &Conn,
     table: &Arc<Table>,
+    filter: &Filter,
     after: Option<&Row>,
     limit: u64,
 ) -> Step<Vec<Row>> {
-    let columns = table.primary_key.columns.clone();
-    let filter = match after {
-        Some(row) => Filter::After {
-            values: columns.iter().map(|ix| row[*ix].clone()).collect(),
-            columns,
-        },
-        None => Filter::Const(true),
-    };
+    let all: Vec<ColumnIx> = (0..table.columns.len()).collect();
     let select = Select {
+        limit: Some(limit),
+        ..by_key(table, &all, filter, after)
+    };
+    run(conn, &sql::select(&select, None), table)
+}
+
+/// The primary keys of all rows that pass behind `after`, in their order.
+pub(crate) fn read_keys_behind(
+    conn: &Conn,
+    table: &Arc<Table>,
+    filter: &Filter,
+    after: &Row,
+) -> Step<Vec<Vec<Value>>> {
+    let select = by_key(table, &table.primary_key.columns, filter, Some(after));
+    run(conn, &sql::select(&select, None), table)
+}
+
+/// Some columns of the rows that pass, by primary key.
+fn by_key(
+    table: &Arc<Table>,
+    columns: &[ColumnIx],
+    filter: &Filter,
+    after: Option<&Row>,
+) -> Select {
+    let key = &table.primary_key.columns;
+    let filter = match after {
+        Some(row) => Filter::And(vec![
+            filter.clone(),
+            Filter::After {
+                columns: key.clone(),
+                values: key.iter().map(|ix| row[*ix].clone()).collect(),
+            },
+        ]),
+        None => filter.clone(),
+    };
+    Select {
         table: table.clone(),
-        output: (0..table.columns.len())
-            .map(|ix| Output::Scalar(Scalar::Column(ix)))
+        output: columns
+            .iter()
+            .map(|ix| Output::Scalar(Scalar::Column(*ix)))
             .collect(),
         filter,
         order: Vec::new(),
-        limit: Some(limit),
+        limit: None,
         offset: 0,
-    };
-    run(conn, &sql::select(&select, None), table)
+    }
 }
 
 /// The row set of rows that were read already.

@@ -15,6 +15,7 @@ mod group;
 mod receipt;
 mod recovery;
 mod rows;
+mod targets;
 mod transaction;
 
 pub(crate) use rows::{cells, key_cells, slot_param};
@@ -30,8 +31,8 @@ use crate::readers::closed;
 use gathering::Gathering;
 use pando_model::engine::{Result, Write, WriteAnswer};
 use pando_model::error::EngineError;
-use std::sync::Arc;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
@@ -131,9 +132,9 @@ impl WriterHandle {
     ) -> Result<T> {
         let (reply, answer) = oneshot::channel();
         self.send(Job::Task(Box::new(move |writer| {
-            // A caller that has gone away needs no answer.
             let result = writer.contain(task).unwrap_or_else(|| Err(interrupted()));
-            let _ = reply.send(task(writer));
+            // A caller that has gone away needs no answer.
+            let _ = reply.send(result);
         })))?;
         answer.await.unwrap_or_else(|_| Err(closed()))
     }
@@ -221,13 +222,6 @@ impl Writer {
         let _ = self.finish();
     }
 
-    /// Waits for something to do. In a lull the log is folded into the file, so that a
-    /// burst's last pages do not wait there for the next burst.
-    fn next_job(&mut self, receiver: &Receiver<Job>) -> Option<Job> {
-        let commits = self.counters.commits.load(Relaxed);
-        if commits == self.tidied_at {
-            return receiver.recv().ok();
-        }
     /// Does something that must not end the one thread that writes, whatever it is: a panic is
     /// a defect of the job's own. `None` after one; the transaction that it left open is rolled
     /// back.
@@ -250,6 +244,13 @@ impl Writer {
         }
     }
 
+    /// Waits for something to do. In a lull the log is folded into the file, so that a
+    /// burst's last pages do not wait there for the next burst.
+    fn next_job(&mut self, receiver: &Receiver<Job>) -> Option<Job> {
+        let commits = self.counters.commits.load(Relaxed);
+        if commits == self.tidied_at {
+            return receiver.recv().ok();
+        }
         match receiver.recv_timeout(LULL) {
             Ok(job) => return Some(job),
             Err(RecvTimeoutError::Disconnected) => return None,
@@ -295,16 +296,18 @@ impl Writer {
                 return Err(fault.into_engine("write"));
             }
         };
+        let (value, p, schema_version) = prepared;
         match self.commit(p, schema_version) {
             Ok(()) => Ok(value),
             Err(fault) => self.settle_alone(value, before..p, fault),
         }
     }
 
+    /// What `work` gives, and the position before it.
     fn prepare<T>(
         &self,
         work: impl FnOnce(Transaction<'_>) -> Step<(T, u64, u64)>,
-    ) -> Step<(T, u64, u64)> {
+    ) -> Step<((T, u64, u64), u64)> {
         let transaction = Transaction::begin(self.conn()?, &self.layout, &self.marks)?;
         let before = transaction.position().p;
         Ok((work(transaction)?, before))

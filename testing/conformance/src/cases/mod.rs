@@ -109,6 +109,7 @@ cases! {
         later_changes_see_earlier_ones,
         an_update_can_change_the_primary_key,
         a_thousand_rows_go_in_as_one_change,
+        thousands_of_rows_are_changed_as_one,
         nothing_to_do_is_done,
     },
     conflicts::{
@@ -154,9 +155,9 @@ cases! {
     atomic::{
         a_second_change_that_fails_takes_the_first_back,
         a_refusal_of_finish_takes_everything_back,
+        a_finish_that_panics_takes_nobody_else_down,
         a_failed_row_takes_its_statement_back,
         failed_writes_leave_no_trace_in_feed_receipts_and_positions,
-        a_finish_that_panics_takes_nobody_else_down,
         writers_at_the_same_time_lose_nothing,
     },
     receipts::{
