@@ -116,12 +116,9 @@ fn store_config(config: &Config) -> StoreConfig {
 
 /// The first start leaves a key with all scopes in the data directory.
 async fn leave_root_key(store: &Store, dir: &DataDir) -> anyhow::Result<()> {
-    let made = store
-        .create_root_key()
+    store
+        .create_root_key(|secret| dir.write_root_key(secret))
         .await
-        .context("cannot make the root key")?;
-    match made {
-        Some(key) => dir.write_root_key(&key.secret),
-        None => Ok(()),
-    }
+        .map(drop)
+        .context("cannot make the root key")
 }

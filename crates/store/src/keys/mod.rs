@@ -79,6 +79,30 @@ impl KeyInfo {
 impl Store {
     /// Makes a key. Its secret is in the answer and nowhere else.
     pub async fn create_key(&self, name: &str, scopes: Scopes) -> Result<NewKey> {
+        let key = self.draw_key(name, scopes)?;
+        self.enrol(&key).await?;
+        Ok(key)
+    }
+
+    /// Makes the key with all scopes that a first start leaves in `data/root.key`; `false` if
+    /// the store has a key already. `keep` puts the secret there, before the store takes the
+    /// key: a start that ends between the two leaves the secret of no key, which the next
+    /// one replaces, and never a key whose secret is nowhere.
+    pub async fn create_root_key<E: From<StoreError>>(
+        &self,
+        keep: impl FnOnce(&str) -> std::result::Result<(), E>,
+    ) -> std::result::Result<bool, E> {
+        if !self.list_keys().await?.is_empty() {
+            return Ok(false);
+        }
+        let key = self.draw_key(ROOT_NAME, Scopes::all())?;
+        keep(&key.secret)?;
+        self.enrol(&key).await?;
+        Ok(true)
+    }
+
+    /// A key that nobody knows yet.
+    fn draw_key(&self, name: &str, scopes: Scopes) -> Result<NewKey> {
         if name.is_empty() || name.len() > NAME_MAX || name.chars().any(char::is_control) {
             return Err(Refusal::new(
                 "22023",
@@ -97,20 +121,15 @@ impl Store {
             last_used_us: AtomicI64::new(NEVER),
             recorded_us: AtomicI64::new(NEVER),
         });
-        self.catalog()
-            .write(vec![insert(&tables::KEY, row_of(&info))])
-            .await?;
-        self.keyring().reload(self.catalog()).await?;
         Ok(NewKey { info, secret })
     }
 
-    /// Makes the key with all scopes that a first start leaves in `data/root.key`; `None`
-    /// if the store has a key already.
-    pub async fn create_root_key(&self) -> Result<Option<NewKey>> {
-        if !self.list_keys().await?.is_empty() {
-            return Ok(None);
-        }
-        self.create_key(ROOT_NAME, Scopes::all()).await.map(Some)
+    /// From here on the key opens what its scopes name.
+    async fn enrol(&self, key: &NewKey) -> Result<()> {
+        self.catalog()
+            .write(vec![insert(&tables::KEY, row_of(&key.info))])
+            .await?;
+        self.keyring().reload(self.catalog()).await
     }
 
     /// All keys, revoked ones too, oldest first.
@@ -163,12 +182,16 @@ impl Store {
 /// The valid keys by the hash of their secrets.
 pub(crate) struct Keyring {
     by_hash: ArcSwap<HashMap<[u8; 32], Arc<KeyInfo>>>,
+    /// Held from reading the keys to going by them: of two that reload, what the later one
+    /// read counts, or a key that was revoked in between would go on opening.
+    reloading: tokio::sync::Mutex<()>,
 }
 
 impl Keyring {
     pub(crate) async fn load(catalog: &Catalog) -> Result<Keyring> {
         let keyring = Keyring {
             by_hash: ArcSwap::default(),
+            reloading: tokio::sync::Mutex::default(),
         };
         keyring.reload(catalog).await?;
         Ok(keyring)
@@ -203,6 +226,7 @@ impl Keyring {
     }
 
     async fn reload(&self, catalog: &Catalog) -> Result<()> {
+        let _one = self.reloading.lock().await;
         let known = self.by_hash.load_full();
         let valid = catalog
             .fetch_keys()

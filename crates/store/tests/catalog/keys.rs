@@ -1,5 +1,9 @@
+use super::late::Late;
 use super::{DAY_US, House};
+use pando_store::Store;
+use pando_store::error::StoreError;
 use pando_store::keys::{KEY_PREFIX, Scopes, Surface, Verb};
+use std::sync::Arc;
 
 #[tokio::test]
 async fn a_key_opens_what_its_scopes_name_until_it_is_revoked() {
@@ -65,24 +69,71 @@ async fn keys_are_known_after_a_restart_and_their_secrets_are_nowhere() {
     assert!(!shown.contains(&made.secret[KEY_PREFIX.len()..]), "{shown}");
 }
 
+/// Makes the root key and gives its secret; `None` where there was a key.
+async fn root_key(store: &Store) -> Option<String> {
+    let mut kept = None;
+    let keep = |secret: &str| {
+        kept = Some(secret.to_owned());
+        Ok::<(), StoreError>(())
+    };
+    let is_made = store.create_root_key(keep).await.unwrap();
+    assert_eq!(is_made, kept.is_some());
+    kept
+}
+
 #[tokio::test]
 async fn the_root_key_is_made_once() {
     let house = House::new();
     let store = house.open().await;
-    let root = store.create_root_key().await.unwrap().expect("the first");
-    assert!(root.info.scopes.allow(Surface::Admin, Verb::Write, None));
-    assert!(store.create_root_key().await.unwrap().is_none());
-    store.revoke_key(&root.info.id).await.unwrap();
-    assert!(
-        house
-            .open()
-            .await
-            .create_root_key()
-            .await
-            .unwrap()
-            .is_none(),
+    let secret = root_key(&store).await.expect("the first");
+    let root = store.authenticate(&secret).expect("it is valid");
+    assert!(root.scopes.allow(Surface::Admin, Verb::Write, None));
+    assert_eq!(root_key(&store).await, None);
+    store.revoke_key(&root.id).await.unwrap();
+    assert_eq!(
+        root_key(&*house.open().await).await,
+        None,
         "a revoked root key does not come back by itself"
     );
+}
+
+#[tokio::test]
+async fn a_root_key_that_could_not_be_kept_is_no_key() {
+    let house = House::new();
+    let store = house.open().await;
+    let full = |_: &str| Err(StoreError::Behind);
+    store.create_root_key(full).await.unwrap_err();
+    assert!(store.list_keys().await.unwrap().is_empty());
+    assert!(root_key(&*house.open().await).await.is_some());
+}
+
+#[tokio::test]
+async fn a_key_that_is_revoked_while_another_is_made_opens_nothing() {
+    let house = House::new();
+    let late = Arc::new(Late::new(house.engine.clone()));
+    let store = House {
+        engine: late.clone(),
+        clock: house.clock.clone(),
+    }
+    .open()
+    .await;
+    let revoked = store.create_key("revoked", Scopes::all()).await.unwrap();
+    // The reading that follows the making is handed out only after the revocation.
+    late.hold_next("_pando_key");
+    let making = {
+        let store = store.clone();
+        tokio::spawn(async move { store.create_key("made", Scopes::all()).await.unwrap() })
+    };
+    late.held().await;
+    let revoking = {
+        let (store, id) = (store.clone(), revoked.info.id.clone());
+        tokio::spawn(async move { store.revoke_key(&id).await.unwrap() })
+    };
+    late.let_go_after_a_write().await;
+    assert!(revoking.await.unwrap());
+    let made = making.await.unwrap();
+    assert!(store.authenticate(&revoked.secret).is_none());
+    assert!(store.authenticate(&made.secret).is_some());
 }
 
 #[tokio::test]
