@@ -67,7 +67,12 @@ impl Ledger {
     /// The feed goes on where the follower stood, in commit order, each slot counted without
     /// gaps; a write has all of its events, at its position, or none.
     async fn check_feed(&self, engine: &SqliteEngine, wrong: &mut Vec<String>) {
-        let mut cursor = engine.follow(FOLLOWER).await.unwrap();
+        let mut cursor = match engine.follow(FOLLOWER).await {
+            Ok(cursor) => cursor,
+            // A disk that is full: the next check looks further back.
+            Err(EngineError::Unavailable { .. }) => return,
+            Err(error) => return wrong.push(format!("the follower is lost: {error}")),
+        };
         let mut events: Vec<FeedEvent> = Vec::new();
         let consumed = loop {
             let page = engine.fetch_feed(cursor, PAGE).await.unwrap();
