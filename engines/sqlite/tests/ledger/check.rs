@@ -139,8 +139,8 @@ impl Ledger {
             let (at, text, is_first) = match answer {
                 Ok(WriteAnswer::Done { at, answer }) => (at, answer, true),
                 Ok(WriteAnswer::Replayed { at, answer }) => (at, answer, false),
-                // A disk that is full, or was not found well yet.
-                Err(EngineError::Unavailable { .. }) if verdict != Verdict::Done => continue,
+                // A disk that is full, or was not found well yet: nothing was done or said.
+                Err(EngineError::Unavailable { .. }) => continue,
                 Err(error) => {
                     wrong.push(format!("{verdict:?} {number} sent again: {error}"));
                     continue;
