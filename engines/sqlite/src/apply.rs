@@ -236,7 +236,13 @@ fn rebuild_by_rows(
     let insert = crate::layout::insert_sql(to, &beside);
     let mut after = None;
     loop {
-        let rows = read_page(conn, from, after.as_ref(), ROWS_AT_ONCE)?;
+        let rows = read_page(
+            conn,
+            from,
+            &Filter::Const(true),
+            after.as_ref(),
+            ROWS_AT_ONCE,
+        )?;
         for row in &rows {
             let mut recast: Row = columns
                 .iter()

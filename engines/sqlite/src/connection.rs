@@ -6,7 +6,7 @@
 
 use crate::cell::Param;
 use crate::config::{SqliteConfig, Synchronous};
-use crate::fault::{Fault, Step};
+use crate::fault::{Fault, Step, unprepared};
 use crate::functions;
 use pando_model::error::Refusal;
 use parking_lot::Mutex;
@@ -160,10 +160,7 @@ impl Conn {
         params: &[Param<'_>],
         mut each: impl FnMut(&Row<'_>) -> Step<()>,
     ) -> Step<()> {
-        let mut statement = self
-            .db
-            .prepare_cached(sql)
-            .map_err(|error| self.fault(error))?;
+        let mut statement = self.db.prepare_cached(sql).map_err(unprepared)?;
         for (place, param) in params.iter().enumerate() {
             statement.raw_bind_parameter(place + 1, param)?;
         }
@@ -188,7 +185,7 @@ impl Conn {
 
     /// Whether the statement gives a row.
     pub(crate) fn exists(&self, sql: &str, params: &[Param<'_>]) -> Step<bool> {
-        let mut statement = self.db.prepare_cached(sql)?;
+        let mut statement = self.db.prepare_cached(sql).map_err(unprepared)?;
         for (place, param) in params.iter().enumerate() {
             statement.raw_bind_parameter(place + 1, param)?;
         }
@@ -198,7 +195,7 @@ impl Conn {
 
     /// Runs a statement that gives no rows; answers how many rows it changed.
     pub(crate) fn execute(&self, sql: &str, params: &[Param<'_>]) -> Step<usize> {
-        let mut statement = self.db.prepare_cached(sql)?;
+        let mut statement = self.db.prepare_cached(sql).map_err(unprepared)?;
         for (place, param) in params.iter().enumerate() {
             statement.raw_bind_parameter(place + 1, param)?;
         }

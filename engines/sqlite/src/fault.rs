@@ -75,6 +75,28 @@ impl Fault {
     }
 }
 
+/// SQLite's words for a statement that is larger than it takes.
+const TOO_LARGE: [&str; 5] = [
+    "Expression tree is too large",
+    "parser stack overflow",
+    "too many SQL variables",
+    "too many columns in",
+    "too many terms in",
+];
+
+/// A statement that could not be prepared: what a request asked for is refused where it was
+/// too much at once.
+pub(crate) fn unprepared(error: rusqlite::Error) -> Fault {
+    let word = error.to_string();
+    if !TOO_LARGE.iter().any(|known| word.contains(known)) {
+        return error.into();
+    }
+    let refusal = Refusal::new("54001", "statement too complex");
+    refusal
+        .hint("Ask for less at once: fewer conditions, values or order terms.")
+        .into()
+}
+
 /// Not now; nothing was done.
 pub(crate) fn unavailable(reason: impl Into<String>, retry_after: Duration) -> EngineError {
     EngineError::Unavailable {

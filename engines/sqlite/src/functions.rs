@@ -7,6 +7,7 @@
 use crate::cell::{Param, result_cell, value_of};
 use crate::connection::RefusalSlot;
 use crate::fault::Fault;
+use crate::tuple;
 use pando_model::aggregate::{Accumulator, AggregateFn};
 use pando_model::column::ColumnType;
 use pando_model::error::Refusal;
@@ -27,13 +28,14 @@ pub(crate) const JSONB_COLLATION: &str = "pando_jsonb";
 pub(crate) fn register(db: &Connection, refusal: &RefusalSlot) -> Result<()> {
     db.create_collation(JSONB_COLLATION, json::compare)?;
     rusqlite::vtab::array::load_module(db)?;
-    let scalars: [(&str, i32, Scalar); 6] = [
+    let scalars: [(&str, i32, Scalar); 7] = [
         ("pando_match", 3, matches_pattern),
         ("pando_search", 3, matches_search),
         ("pando_json", 4, extract_json),
         ("pando_contains", 4, contains),
         ("pando_cast", 3, cast),
         ("pando_bare", 1, bare),
+        ("pando_part", 2, tuple::part),
     ];
     for (name, arguments, function) in scalars {
         let refusal = refusal.clone();

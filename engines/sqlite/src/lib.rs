@@ -31,6 +31,7 @@ mod readers;
 mod restore;
 mod sql;
 mod tree;
+mod tuple;
 mod verify;
 mod writer;
 

@@ -43,12 +43,9 @@ pub(crate) fn open_writer(config: &SqliteConfig) -> Result<Conn> {
         let conn = Conn::open(config, Purpose::Write, true)?;
         if is_blank(&conn)? {
             create(&conn, config)?;
-        } else {
-            check_ours(&conn)?;
-            conn.settle(config, Purpose::Write)?;
-            check_pages(&conn, config)?;
+            return Ok(conn);
         }
-        read_shard(&conn)?;
+        check_sound(&conn, config)?;
         Ok(conn)
     };
     let conn = open().map_err(|fault| fault.into_engine("open the data file"))?;
@@ -56,6 +53,17 @@ pub(crate) fn open_writer(config: &SqliteConfig) -> Result<Conn> {
         sync_folder(&config.path)?;
     }
     Ok(conn)
+}
+
+/// Opens the file that a writer had open before. One that is gone meanwhile, or empty, is an
+/// error: a new one in its place would pass for the data.
+pub(crate) fn reopen_writer(config: &SqliteConfig) -> Result<Conn> {
+    let open = || -> Step<Conn> {
+        let conn = Conn::open(config, Purpose::Write, false)?;
+        check_sound(&conn, config)?;
+        Ok(conn)
+    };
+    open().map_err(|fault| fault.into_engine("open the data file again"))
 }
 
 /// Whether there is a file with something in it; refuses one that is no database.
@@ -157,6 +165,15 @@ fn is_blank(conn: &Conn) -> Step<bool> {
     let things = conn.first_int("SELECT count(*) FROM sqlite_schema", &[])?;
     let id = conn.first_int("PRAGMA application_id", &[])?;
     Ok(things == Some(0) && id == Some(0))
+}
+
+/// Settles a connection to a file that should be Pando's, and refuses one that is not sound.
+fn check_sound(conn: &Conn, config: &SqliteConfig) -> Step<()> {
+    check_ours(conn)?;
+    conn.settle(config, Purpose::Write)?;
+    check_pages(conn, config)?;
+    read_shard(conn)?;
+    Ok(())
 }
 
 fn create(conn: &Conn, config: &SqliteConfig) -> Step<()> {

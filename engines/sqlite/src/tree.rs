@@ -8,14 +8,10 @@ use crate::fault::Step;
 use crate::sql::{self, Decode, Keyed, Statement};
 use pando_model::canonical;
 use pando_model::plan::{Child, Filter, KeySource, Output, Row, RowSet, Scalar, Select, Tree};
-use pando_model::schema::Table;
+use pando_model::schema::{ColumnIx, Table};
 use pando_model::value::Value;
 use std::collections::HashSet;
 use std::sync::Arc;
-
-/// Keys of several columns in one statement; four parameters each stay well below SQLite's
-/// bound of 32,766. Keys of one column are one parameter together, however many.
-const KEYS_PER_STATEMENT: usize = 4_096;
 
 /// Reads a tree. The caller sees to the snapshot.
 pub(crate) fn read_tree(conn: &Conn, tree: &Tree) -> Step<RowSet> {
@@ -35,32 +31,62 @@ pub(crate) fn read_whole_rows(conn: &Conn, table: &Table, filter: &Filter) -> St
     run(conn, &sql::whole_rows(table, filter), table)
 }
 
-/// The next whole rows behind `after`, in the order of the primary key.
+/// The next whole rows that pass behind `after`, in the order of the primary key.
 pub(crate) fn read_page(
     conn: &Conn,
     table: &Arc<Table>,
+    filter: &Filter,
     after: Option<&Row>,
     limit: u64,
 ) -> Step<Vec<Row>> {
-    let columns = table.primary_key.columns.clone();
-    let filter = match after {
-        Some(row) => Filter::After {
-            values: columns.iter().map(|ix| row[*ix].clone()).collect(),
-            columns,
-        },
-        None => Filter::Const(true),
-    };
+    let all: Vec<ColumnIx> = (0..table.columns.len()).collect();
     let select = Select {
+        limit: Some(limit),
+        ..by_key(table, &all, filter, after)
+    };
+    run(conn, &sql::select(&select, None), table)
+}
+
+/// The primary keys of all rows that pass behind `after`, in their order.
+pub(crate) fn read_keys_behind(
+    conn: &Conn,
+    table: &Arc<Table>,
+    filter: &Filter,
+    after: &Row,
+) -> Step<Vec<Vec<Value>>> {
+    let select = by_key(table, &table.primary_key.columns, filter, Some(after));
+    run(conn, &sql::select(&select, None), table)
+}
+
+/// Some columns of the rows that pass, by primary key.
+fn by_key(
+    table: &Arc<Table>,
+    columns: &[ColumnIx],
+    filter: &Filter,
+    after: Option<&Row>,
+) -> Select {
+    let key = &table.primary_key.columns;
+    let filter = match after {
+        Some(row) => Filter::And(vec![
+            filter.clone(),
+            Filter::After {
+                columns: key.clone(),
+                values: key.iter().map(|ix| row[*ix].clone()).collect(),
+            },
+        ]),
+        None => filter.clone(),
+    };
+    Select {
         table: table.clone(),
-        output: (0..table.columns.len())
-            .map(|ix| Output::Scalar(Scalar::Column(ix)))
+        output: columns
+            .iter()
+            .map(|ix| Output::Scalar(Scalar::Column(*ix)))
             .collect(),
         filter,
         order: Vec::new(),
-        limit: Some(limit),
+        limit: None,
         offset: 0,
-    };
-    run(conn, &sql::select(&select, None), table)
+    }
 }
 
 /// The row set of rows that were read already.
@@ -80,20 +106,12 @@ pub(crate) fn with_children(conn: &Conn, tree: &Tree, rows: Vec<Row>) -> Step<Ro
 fn read_child(conn: &Conn, child: &Child, parents: &[Row]) -> Step<RowSet> {
     let select = &child.tree.select;
     let keys = distinct_keys(child, parents);
-    let chunk = if child.key.len() == 1 {
-        keys.len().max(1)
-    } else {
-        KEYS_PER_STATEMENT
+    let keyed = Keyed {
+        via: child.via.as_ref(),
+        key: &child.key,
+        keys: &keys,
     };
-    let mut rows = Vec::new();
-    for keys in keys.chunks(chunk) {
-        let keyed = Keyed {
-            via: child.via.as_ref(),
-            key: &child.key,
-            keys,
-        };
-        rows.extend(run(conn, &sql::select(select, Some(keyed)), &select.table)?);
-    }
+    let rows = run(conn, &sql::select(select, Some(keyed)), &select.table)?;
     with_children(conn, &child.tree, rows)
 }
 

@@ -11,7 +11,7 @@ use crate::sql::quoted;
 use crate::tree::{read_page, read_tree};
 use pando_model::canonical;
 use pando_model::engine::Result;
-use pando_model::plan::Tree;
+use pando_model::plan::{Filter, Tree};
 use pando_model::schema::SLOT_COLUMN;
 use pando_model::slot::Slot;
 use std::path::Path;
@@ -113,7 +113,7 @@ fn verify_table(conn: &Conn, physical: &Physical, wrong: &mut Vec<String>) -> St
             table.name
         ));
     }
-    for row in read_page(conn, table, None, ROWS_SAMPLED)? {
+    for row in read_page(conn, table, &Filter::Const(true), None, ROWS_SAMPLED)? {
         let slot = canonical::slot_of_row(table, &row);
         let key = &table.primary_key.columns;
         let mut params = vec![crate::writer::slot_param(slot)];

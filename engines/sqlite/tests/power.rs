@@ -11,6 +11,7 @@ mod ledger;
 use ledger::{Ledger, Verdict, open_on};
 use pando_engine_sqlite::Synchronous;
 use pando_model::engine::Engine;
+use pando_model::error::EngineError;
 use pando_powercut::{Disk, Survival};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -217,4 +218,38 @@ async fn a_full_disk_refuses_what_does_not_fit_and_loses_nothing() {
     assert!(wrong.is_empty(), "{wrong:#?}");
     let (_, _, unknown) = ledger.counts();
     assert_eq!(unknown, 0, "a full disk leaves nothing in doubt");
+}
+
+/// Followers take no position of their own, so that after a commit in doubt the file does not
+/// tell whether they are there.
+#[tokio::test]
+async fn a_follower_whose_commit_is_in_doubt_is_not_told_that_it_follows() {
+    let disk = Disk::install("follow-in-doubt");
+    let folder = tempfile::tempdir().unwrap();
+    let engine = open_on(&disk, &folder, Synchronous::Full).unwrap();
+    Ledger::default().prepare(&engine).await;
+    disk.fail_syncs(1);
+    let answer = engine.follow("test").await;
+    assert!(
+        matches!(answer, Err(EngineError::OutcomeUnknown { .. })),
+        "{answer:?}"
+    );
+    engine.follow("test").await.unwrap();
+    engine.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_file_that_is_gone_is_not_made_anew_in_its_place() {
+    let disk = Disk::install("file-gone");
+    let folder = tempfile::tempdir().unwrap();
+    let engine = open_on(&disk, &folder, Synchronous::Full).unwrap();
+    let ledger = Ledger::default();
+    ledger.prepare(&engine).await;
+    let path = folder.path().join("pando.db");
+    std::fs::remove_file(&path).unwrap();
+    disk.fail_syncs(1);
+    assert_eq!(ledger.write(&engine).await, Verdict::Unknown);
+    assert_ne!(ledger.write(&engine).await, Verdict::Done);
+    assert!(!path.exists());
+    let _ = engine.close().await;
 }

@@ -203,12 +203,16 @@ impl Store {
 /// The valid keys by the hash of their secrets.
 pub(crate) struct Keyring {
     by_hash: ArcSwap<HashMap<[u8; 32], Arc<KeyInfo>>>,
+    /// Held from reading the keys to going by them: of two that reload, what the later one
+    /// read counts, or a key that was revoked in between would go on opening.
+    reloading: tokio::sync::Mutex<()>,
 }
 
 impl Keyring {
     pub(crate) async fn load(catalog: &Catalog) -> Result<Keyring> {
         let keyring = Keyring {
             by_hash: ArcSwap::default(),
+            reloading: tokio::sync::Mutex::default(),
         };
         keyring.reload(catalog).await?;
         Ok(keyring)
@@ -243,6 +247,7 @@ impl Keyring {
     }
 
     async fn reload(&self, catalog: &Catalog) -> Result<()> {
+        let _one = self.reloading.lock().await;
         let known = self.by_hash.load_full();
         let valid = catalog
             .fetch_keys()

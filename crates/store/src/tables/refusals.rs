@@ -272,10 +272,13 @@ pub(crate) fn identity_column(column: &str, update: bool) -> Refusal {
     ))
 }
 
-/// 54000: a request that is larger than the configured limits.
-pub(crate) fn over_limit(what: &str, max: usize) -> Refusal {
-    Refusal::new("54000", format!("the request has more than {max} {what}"))
-        .hint("The limit can be raised in pando.toml.")
+/// 54000: a request that is larger than a limit; `setting` is where it can be raised, if it can.
+pub(crate) fn over_limit(what: &str, max: usize, setting: Option<&str>) -> Refusal {
+    let hint = match setting {
+        Some(name) => format!("Ask for less at once, or raise [limits] {name} in pando.toml."),
+        None => "Ask for less at once, in several requests.".to_owned(),
+    };
+    Refusal::new("54000", format!("the request has more than {max} {what}")).hint(hint)
 }
 
 /// 54000: an answer that goes on and on.

@@ -1,7 +1,9 @@
+use super::late::Late;
 use super::{DAY_US, House};
 use pando_store::Store;
 use pando_store::error::StoreError;
 use pando_store::keys::{KEY_PREFIX, NewKey, Scopes, Surface, Verb};
+use std::sync::Arc;
 
 #[tokio::test]
 async fn a_key_opens_what_its_scopes_name_until_it_is_revoked() {
@@ -101,6 +103,35 @@ async fn a_root_key_counts_only_once_its_secret_is_kept() {
 async fn root_key(store: &Store) -> Option<NewKey> {
     let kept = store.create_root_key(|_| Ok::<_, StoreError>(()));
     kept.await.unwrap()
+}
+
+#[tokio::test]
+async fn a_key_that_is_revoked_while_another_is_made_opens_nothing() {
+    let house = House::new();
+    let late = Arc::new(Late::new(house.engine.clone()));
+    let store = House {
+        engine: late.clone(),
+        clock: house.clock.clone(),
+    }
+    .open()
+    .await;
+    let revoked = store.create_key("revoked", Scopes::all()).await.unwrap();
+    // The reading that follows the making is handed out only after the revocation.
+    late.hold_next("_pando_key");
+    let making = {
+        let store = store.clone();
+        tokio::spawn(async move { store.create_key("made", Scopes::all()).await.unwrap() })
+    };
+    late.held().await;
+    let revoking = {
+        let (store, id) = (store.clone(), revoked.info.id.clone());
+        tokio::spawn(async move { store.revoke_key(&id).await.unwrap() })
+    };
+    late.let_go_after_a_write().await;
+    assert!(revoking.await.unwrap());
+    let made = making.await.unwrap();
+    assert!(store.authenticate(&revoked.secret).is_none());
+    assert!(store.authenticate(&made.secret).is_some());
 }
 
 #[tokio::test]

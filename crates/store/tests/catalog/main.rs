@@ -9,6 +9,7 @@
 
 mod ids;
 mod keys;
+mod late;
 mod migrations;
 mod seals;
 

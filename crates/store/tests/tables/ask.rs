@@ -1,6 +1,7 @@
 //! Requests, built as the web tier's parser would build them.
 
 use pando_model::aggregate::AggregateFn;
+use pando_model::pattern::PatternKind;
 use pando_model::plan::{Comparison, Is, JsonStep};
 use pando_store::request::{
     Condition, Count, Embed, EmbedPath, Field, Operand, OrderTerm, PayloadFormat, Query,
@@ -209,6 +210,16 @@ pub fn compare(name: &str, op: Comparison, value: &str) -> Condition {
 
 pub fn eq(name: &str, value: &str) -> Condition {
     compare(name, Comparison::Eq, value)
+}
+
+pub fn eq_any(name: &str, values: &[&str]) -> Condition {
+    let values = values.iter().map(ToString::to_string).collect();
+    test(name, Test::Compare(Comparison::Eq, Operand::Any(values)))
+}
+
+pub fn like_any(name: &str, values: &[&str]) -> Condition {
+    let values = values.iter().map(ToString::to_string).collect();
+    test(name, Test::Match(PatternKind::Like, Operand::Any(values)))
 }
 
 pub fn is_null(name: &str) -> Condition {

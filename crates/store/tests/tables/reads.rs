@@ -214,8 +214,40 @@ async fn a_request_larger_than_the_limits_is_refused() {
             "id",
             pando_store::request::Test::In(vec!["1".into(), "2".into(), "3".into()]),
         )),
+        from("users")
+            .filter(eq_any("id", &["1", "2"]))
+            .filter(eq_any("id", &["1"])),
+        from("users").order(&["id"; 65]),
     ];
     for ask in over {
         bench.refused(ask, "54000").await;
     }
+}
+
+/// As many values and terms as a request may have, in the forms that take most of an engine.
+#[tokio::test]
+async fn the_largest_requests_are_answered() {
+    let bench = Bench::new().await;
+    let names: Vec<String> = (0..10_000).map(|n| format!("{n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let ids = from("users").select([col("id")]);
+    let rows = r#"[{"id":1},{"id":2},{"id":3}]"#;
+    bench
+        .check(ids.clone().filter(eq_any("id", &names)), rows)
+        .await;
+    let likes = not(like_any("name", &names[..100]));
+    bench.check(ids.clone().filter(likes), rows).await;
+    let one_more = ids.filter(like_any("name", &names[..101]));
+    bench.refused(one_more, "54000").await;
+
+    let body = r#"[{"id":1,"name":"a","data":{"k":1}},{"id":2,"name":"b","data":{"k":1}}]"#;
+    let insert = write(pando_store::request::Verb::Insert, "items", body);
+    bench.write(insert).await.unwrap();
+    let terms: Vec<String> = (0..64).map(|n| format!("data->a{n}.desc")).collect();
+    let terms: Vec<&str> = terms.iter().map(String::as_str).collect();
+    let ask = from("items").select([col("id")]).order(&terms).range(1, 0);
+    let first = bench.read(&ask).await;
+    assert_eq!(text(&first), r#"[{"id":1}]"#);
+    let next = ask.cursor(&first.cursor.expect("there is another page"));
+    bench.check(next, r#"[{"id":2}]"#).await;
 }

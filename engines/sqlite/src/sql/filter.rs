@@ -3,6 +3,7 @@
 use super::{Alias, Sql};
 use crate::cell::Param;
 use crate::functions::{containment_code, form_code, pattern_code, type_text};
+use crate::tuple;
 use pando_model::pattern::{Pattern, PatternKind};
 use pando_model::plan::{Comparison, Filter, Is, Join, KeySource, Scalar, Via};
 use pando_model::schema::{ColumnIx, Table};
@@ -91,10 +92,16 @@ impl<'a> Sql<'a> {
             [] => self.push(empty),
             [only] => self.filter(only, table, alias),
             many => {
-                self.push("(").joined(separator, many, |sql, part| {
-                    sql.push("(").filter(part, table, alias).push(")");
-                });
-                self.push(")")
+                // Halves of halves: to SQLite a chain is as deep as it is long, and it bounds
+                // how deep an expression may be.
+                let (left, right) = many.split_at(many.len() / 2);
+                self.push("((")
+                    .connected(left, separator, empty, table, alias)
+                    .push(")")
+                    .push(separator)
+                    .push("(")
+                    .connected(right, separator, empty, table, alias)
+                    .push("))")
             }
         }
     }
@@ -183,12 +190,14 @@ impl<'a> Sql<'a> {
         if keys.is_empty() {
             return self.push("0");
         }
-        if let ([(alias, table, ix)], [key]) = (columns, keys) {
-            let column = &table.columns[*ix];
-            return self
-                .column(*alias, &column.name)
-                .push(" = ")
-                .bind(Param::of(&key[0], &column.ty));
+        if let [key] = keys {
+            let pairs = columns.iter().zip(key);
+            return self.joined(" AND ", pairs, |sql, ((alias, table, ix), value)| {
+                let column = &table.columns[*ix];
+                sql.column(*alias, &column.name)
+                    .push(" = ")
+                    .bind(Param::of(value, &column.ty));
+            });
         }
         if let [(alias, table, ix)] = columns {
             let column = &table.columns[*ix];
@@ -206,22 +215,22 @@ impl<'a> Sql<'a> {
             .joined(", ", columns, |sql, (alias, table, ix)| {
                 sql.column(*alias, &table.columns[*ix].name);
             })
-            .push(") IN (VALUES ");
-        let last = &keys[keys.len() - 1];
-        let padding = keys.len().next_power_of_two() - keys.len();
-        let padded = keys.iter().chain(std::iter::repeat_n(last, padding));
-        self.joined(", ", padded, |sql, key| {
-            sql.push("(")
-                .joined(
-                    ", ",
-                    columns.iter().zip(key),
-                    |sql, ((_, table, ix), value)| {
-                        sql.bind(Param::of(value, &table.columns[*ix].ty));
-                    },
-                )
-                .push(")");
-        })
-        .push(")")
+            .push(") IN (SELECT ")
+            .joined(", ", 0..columns.len(), |sql, place| {
+                sql.push("pando_part(k.value, ")
+                    .number(place as i64)
+                    .push(")");
+            });
+        let tuple = |key: &'a Vec<Value>| {
+            let cells = columns.iter().zip(key);
+            tuple::pack(
+                cells.map(|((_, table, ix), value)| Param::of(value, &table.columns[*ix].ty)),
+            )
+        };
+        let list = keys.iter().map(tuple).collect();
+        self.push(" FROM rarray(")
+            .bind(Param::List(Rc::new(list)))
+            .push(") AS k)")
     }
 
     fn after(

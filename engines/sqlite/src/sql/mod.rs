@@ -1,8 +1,7 @@
 //! Plans to SQL: a statement's text and its parameters.
 //!
 //! The text depends on the shape of a plan only, so that a statement is prepared
-//! once for each shape: values are parameters, lists are one parameter
-//! (`rarray`) or padded to a power of two.
+//! once for each shape: values are parameters, and a list is one parameter (`rarray`).
 
 mod filter;
 mod fixed;

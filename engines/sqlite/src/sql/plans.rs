@@ -178,3 +178,38 @@ fn children_are_looked_up_by_their_indexed_key() {
     let way = way(&select(&child, Some(keyed)));
     assert!(way.contains("(owner=?)"), "{way}");
 }
+
+#[test]
+fn children_are_looked_up_by_keys_of_several_columns() {
+    let child = Select {
+        limit: None,
+        ..page(Filter::Const(true), vec![])
+    };
+    let keys: Vec<_> = (0..5)
+        .map(|id| vec![Value::Int(id), Value::Int(id)])
+        .collect();
+    let keyed = Keyed {
+        via: None,
+        key: &[KeySource::Table(SIZE), KeySource::Table(ID)],
+        keys: &keys,
+    };
+    let way = way(&select(&child, Some(keyed)));
+    assert!(way.contains("t_size_idx (size=? AND id=?)"), "{way}");
+}
+
+/// SQLite bounds how deep an expression may be (1,000), and how many parameters there are.
+#[test]
+fn a_condition_has_room_for_two_thousand_parts_and_more_are_refused() {
+    let conn = prepared("t");
+    let parts = |count| (0..count).map(|_| compare(SIZE, Comparison::Gt)).collect();
+    for filter in [Filter::Or(parts(2_000)), Filter::And(parts(2_000))] {
+        let select_ = page(filter, vec![]);
+        let statement = select(&select_, None);
+        let found = conn.exists(&statement.sql.text, &statement.sql.params);
+        assert!(!found.unwrap());
+    }
+    let select_ = page(Filter::Or(parts(40_000)), vec![]);
+    let statement = select(&select_, None);
+    let refused = conn.exists(&statement.sql.text, &statement.sql.params);
+    assert!(refused.is_err_and(|fault| fault.is_about_the_request()));
+}

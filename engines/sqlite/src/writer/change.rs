@@ -6,7 +6,6 @@ use super::rows::differs;
 use crate::fault::{Fault, Step};
 use crate::sql::{ScalarSource, evaluate};
 use crate::tree::{read_tree, read_whole_rows, with_children};
-use pando_model::constraint::too_many_affected;
 use pando_model::engine::Outcome;
 use pando_model::plan::{Delete, Filter, Insert, Output, Row, RowSet, Select, Tree, Update};
 use pando_model::schema::Table;
@@ -58,26 +57,25 @@ impl Transaction<'_> {
     pub(super) fn update(&mut self, update: &Update) -> Step<Outcome> {
         let physical = self.layout.table(&update.table.name)?;
         let table = &update.table;
-        let rows = read_whole_rows(self.conn, table, &update.filter)?;
-        check_count(rows.len(), update.max_affected)?;
-        let affected = rows.len() as u64;
+        let targets = self.targets(table, &update.filter, update.max_affected)?;
+        let affected = targets.count();
         let mut statement = Statement::default();
         let mut written = Vec::new();
         let mut moved = false;
-        for old in rows {
+        let replaced = self.for_each(table, targets, |transaction, old| {
             let mut row = old.clone();
             for (ix, value) in &update.set {
                 row[*ix] = value.clone();
             }
-            match self.replace_row(&mut statement, &physical, &old, row) {
-                Ok(row) => {
-                    moved |= differs(&table.primary_key.columns, &old, &row);
-                    if update.returning.is_some() {
-                        written.push(row);
-                    }
-                }
-                Err(fault) => return Err(self.first_fault(statement, fault)),
+            let row = transaction.replace_row(&mut statement, &physical, &old, row)?;
+            moved |= differs(&table.primary_key.columns, &old, &row);
+            if update.returning.is_some() {
+                written.push(row);
             }
+            Ok(())
+        });
+        if let Err(fault) = replaced {
+            return Err(self.first_fault(statement, fault));
         }
         self.settle(&mut statement)?;
         let mut written = self.as_settled(&statement, table, written)?;
@@ -94,20 +92,23 @@ impl Transaction<'_> {
     /// The rows that pass go.
     pub(super) fn delete(&mut self, delete: &Delete) -> Step<Outcome> {
         let physical = self.layout.table(&delete.table.name)?;
-        let rows = read_whole_rows(self.conn, &delete.table, &delete.filter)?;
-        check_count(rows.len(), delete.max_affected)?;
+        let targets = self.targets(&delete.table, &delete.filter, delete.max_affected)?;
+        let affected = targets.count();
         // Before they go: what is embedded in them may go with them.
         let returned = match &delete.returning {
-            Some(tree) => self.returned(Some(tree), rows.clone())?,
+            Some(tree) => {
+                let rows = read_whole_rows(self.conn, &delete.table, &delete.filter)?;
+                self.returned(Some(tree), rows)?
+            }
             None => None,
         };
         let mut statement = Statement::default();
-        for row in &rows {
-            self.remove_row(&mut statement, &physical, row)?;
-        }
+        self.for_each(&delete.table, targets, |transaction, row| {
+            transaction.remove_row(&mut statement, &physical, &row)
+        })?;
         self.settle(&mut statement)?;
         Ok(Outcome {
-            affected: rows.len() as u64,
+            affected,
             rows: returned,
             ..Outcome::default()
         })
@@ -204,14 +205,6 @@ fn project(select: &Select, row: &Row) -> Step<Row> {
         }
     }
     Ok(shaped)
-}
-
-fn check_count(rows: usize, max: Option<u64>) -> Step<()> {
-    let rows = rows as u64;
-    match max {
-        Some(max) if rows > max => Err(too_many_affected(rows).into()),
-        _ => Ok(()),
-    }
 }
 
 fn sort_by_key(table: &Arc<Table>, rows: &mut [Row]) {

@@ -16,6 +16,7 @@ mod receipt;
 mod recovery;
 mod rows;
 mod steps;
+mod targets;
 mod transaction;
 
 pub(crate) use rows::{cells, key_cells, slot_param};
@@ -31,6 +32,7 @@ use crate::readers::closed;
 use gathering::Gathering;
 use pando_model::engine::{Result, Write, WriteAnswer};
 use pando_model::error::EngineError;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -120,12 +122,8 @@ impl WriterHandle {
     pub(crate) async fn write(&self, write: Write) -> Result<WriteAnswer> {
         let (reply, answer) = oneshot::channel();
         self.send(Job::Write(Pending { write, reply }))?;
-        // Only a thread that died leaves without a word, and then nobody knows.
-        answer.await.unwrap_or_else(|_| {
-            Err(EngineError::OutcomeUnknown {
-                reason: "the writer ended".to_owned(),
-            })
-        })
+        // Only a defect leaves without a word, and then nobody knows.
+        answer.await.unwrap_or_else(|_| Err(interrupted()))
     }
 
     /// Queues something else and waits for its result.
@@ -135,8 +133,9 @@ impl WriterHandle {
     ) -> Result<T> {
         let (reply, answer) = oneshot::channel();
         self.send(Job::Task(Box::new(move |writer| {
+            let result = writer.contain(task).unwrap_or_else(|| Err(interrupted()));
             // A caller that has gone away needs no answer.
-            let _ = reply.send(task(writer));
+            let _ = reply.send(result);
         })))?;
         answer.await.unwrap_or_else(|_| Err(closed()))
     }
@@ -200,7 +199,7 @@ impl Writer {
                     (group, next) = gathering.gather(first, receiver);
                     let members = group.len();
                     self.counters.queued.fetch_sub(members as u64, Relaxed);
-                    self.write_group(group);
+                    self.contain(|writer| writer.write_group(group));
                     gathering.learn(members, &self.counters);
                 }
                 Job::Task(task) => {
@@ -209,13 +208,41 @@ impl Writer {
                     task(&mut self);
                 }
                 Job::Close(reply) => {
-                    let _ = reply.send(self.finish());
+                    let finished = self.finish();
+                    for job in receiver.try_iter() {
+                        if let Job::Write(late) = job {
+                            let _ = late.reply.send(Err(closed()));
+                        }
+                    }
+                    let _ = reply.send(finished);
                     return;
                 }
             }
         }
         // The engine was dropped without being closed.
         let _ = self.finish();
+    }
+
+    /// Does something that must not end the one thread that writes, whatever it is: a panic is
+    /// a defect of the job's own. `None` after one; the transaction that it left open is rolled
+    /// back.
+    fn contain<T>(&mut self, job: impl FnOnce(&mut Writer) -> T) -> Option<T> {
+        let done = catch_unwind(AssertUnwindSafe(|| job(self))).ok();
+        if done.is_none() {
+            tracing::error!("a job met a defect; its transaction is rolled back");
+            self.recover();
+        }
+        done
+    }
+
+    fn recover(&mut self) {
+        if let Some(conn) = &self.conn {
+            transaction::rollback(conn);
+        }
+        let is_idle = self.conn().is_ok_and(|conn| conn.db().is_autocommit());
+        if !is_idle || self.reload_layout().is_err() {
+            self.conn = None;
+        }
     }
 
     /// Waits for something to do. In a lull the log is folded into the file, so that a
@@ -261,7 +288,7 @@ impl Writer {
         &mut self,
         work: impl FnOnce(Transaction<'_>) -> Step<(T, u64, u64)>,
     ) -> Result<T> {
-        let (value, p, schema_version) = match self.prepare(work) {
+        let (prepared, before) = match self.prepare(work) {
             Ok(prepared) => prepared,
             Err(fault) => {
                 if let Some(conn) = &self.conn {
@@ -270,18 +297,21 @@ impl Writer {
                 return Err(fault.into_engine("write"));
             }
         };
+        let (value, p, schema_version) = prepared;
         match self.commit(p, schema_version) {
             Ok(()) => Ok(value),
-            Err(fault) => self.settle_alone(value, p, fault),
+            Err(fault) => self.settle_alone(value, before..p, fault),
         }
     }
 
+    /// What `work` gives, and the position before it.
     fn prepare<T>(
         &self,
         work: impl FnOnce(Transaction<'_>) -> Step<(T, u64, u64)>,
-    ) -> Step<(T, u64, u64)> {
+    ) -> Step<((T, u64, u64), u64)> {
         let transaction = Transaction::begin(self.conn()?, &self.layout, &self.marks)?;
-        work(transaction)
+        let before = transaction.position().p;
+        Ok((work(transaction)?, before))
     }
 
     /// Reads the tables' definitions anew.
@@ -301,5 +331,12 @@ impl Writer {
         self.counters.last_commit_ns.store(took, Relaxed);
         self.counters.commits.fetch_add(1, Relaxed);
         Ok(())
+    }
+}
+
+/// Nobody knows what became of a job that met a defect.
+fn interrupted() -> EngineError {
+    EngineError::OutcomeUnknown {
+        reason: "the writer was interrupted".to_owned(),
     }
 }

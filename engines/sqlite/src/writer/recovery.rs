@@ -9,10 +9,11 @@
 use super::Writer;
 use crate::connection::Conn;
 use crate::fault::{Fault, Step, unavailable};
-use crate::open::{open_writer, read_shard};
+use crate::open::{read_shard, reopen_writer};
 use pando_model::engine::{Result, WriteAnswer};
 use pando_model::error::EngineError;
 use rusqlite::ErrorCode;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 /// The first pause between two attempts to reopen a file.
@@ -87,8 +88,15 @@ impl Writer {
         }
     }
 
-    /// What a transaction of its own comes to when its COMMIT failed.
-    pub(super) fn settle_alone<T>(&mut self, value: T, p: u64, fault: Fault) -> Result<T> {
+    /// What a transaction of its own comes to when its COMMIT failed. `positions` are those
+    /// before it and after it; where they are the same, the file does not tell whether it
+    /// happened.
+    pub(super) fn settle_alone<T>(
+        &mut self,
+        value: T,
+        positions: Range<u64>,
+        fault: Fault,
+    ) -> Result<T> {
         if !is_in_doubt(&fault) {
             if let Some(conn) = &self.conn {
                 super::transaction::rollback(conn);
@@ -96,12 +104,15 @@ impl Writer {
             self.marks.abandon_commit();
             return Err(fault.into_engine("commit"));
         }
+        let p = positions.end;
         tracing::error!(?fault, p, "a commit is in doubt");
         self.conn = None;
         match self.reopen() {
-            Ok(reached) if reached >= p => Ok(value),
-            Ok(_) => Err(unavailable("the disk failed", Duration::from_secs(1))),
-            Err(_) => Err(EngineError::OutcomeUnknown {
+            Ok(reached) if !positions.is_empty() && reached >= p => Ok(value),
+            Ok(_) if !positions.is_empty() => {
+                Err(unavailable("the disk failed", Duration::from_secs(1)))
+            }
+            Ok(_) | Err(_) => Err(EngineError::OutcomeUnknown {
                 reason: "the disk failed during the commit".to_owned(),
             }),
         }
@@ -134,7 +145,7 @@ impl Writer {
     }
 
     fn try_reopen(&mut self) -> Step<(Conn, u64)> {
-        let conn = open_writer(&self.config)?;
+        let conn = reopen_writer(&self.config)?;
         let busy = conn.first_int("PRAGMA wal_checkpoint(TRUNCATE)", &[])?;
         if busy != Some(0) {
             return Err(Fault::Engine(unavailable(

@@ -6,7 +6,7 @@ use crate::fixture::schema::table;
 use crate::{row, rows};
 use pando_model::column::ColumnType::*;
 use pando_model::engine::{FeedCursor, Step, Write};
-use pando_model::error::Refusal;
+use pando_model::error::{EngineError, Refusal};
 use pando_model::plan::{Change, Filter};
 use pando_model::schema::Table;
 use pando_model::value::Value;
@@ -72,6 +72,32 @@ pub(crate) async fn a_refusal_of_finish_takes_everything_back(mut bench: Bench) 
     };
     assert_eq!(refused(bench.engine().write(write).await), word);
     check_untouched(&bench, &t).await;
+}
+
+/// A defect above the engine: where its caller is told at all, it is told that nobody knows.
+pub(crate) async fn a_finish_that_panics_takes_nobody_else_down(mut bench: Bench) {
+    let t = two(&mut bench).await;
+    for _ in 0..2 {
+        let mut changes = failing(&t);
+        changes.pop();
+        let write = Write {
+            schema_version: bench.version,
+            steps: changes.into_iter().map(Step::Change).collect(),
+            receipt: None,
+            finish: Box::new(|_| panic!("a defect, on purpose")),
+        };
+        let engine = bench.engine();
+        match tokio::spawn(async move { engine.write(write).await }).await {
+            Err(defect) => assert!(defect.is_panic()),
+            Ok(answer) => assert!(
+                matches!(answer, Err(EngineError::OutcomeUnknown { .. })),
+                "{answer:?}"
+            ),
+        }
+        check_untouched(&bench, &t).await;
+    }
+    bench.insert(&t, rows![[3, 30]]).await;
+    assert_eq!(bench.rows(select(&t, &["id"])).await, rows![[1], [2], [3]]);
 }
 
 pub(crate) async fn a_failed_row_takes_its_statement_back(mut bench: Bench) {

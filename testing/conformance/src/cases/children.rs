@@ -1,9 +1,9 @@
 //! Embedded rows: keyed selects. Each row of a child is its outputs, then its key.
 
-use crate::fixture::bench::Bench;
+use crate::fixture::bench::{Bench, insert, returning};
 use crate::fixture::query::{SelectExt, TreeExt, aggregate, col, compare, select};
 use crate::fixture::schema::table;
-use crate::rows;
+use crate::{row, rows};
 use pando_model::aggregate::AggregateFn::{Count, Sum};
 use pando_model::column::ColumnType::*;
 use pando_model::plan::{Comparison, Row, RowSet, Tree};
@@ -326,5 +326,40 @@ pub(crate) async fn a_parent_without_outputs_for_its_key_columns_can_be_cut_firs
     assert_eq!(
         by_key(&answer.rows.children[0], 1),
         rows![["Oldboy", 2], ["Handmaiden", 2]]
+    );
+}
+
+/// More keys, and more columns of a key, than a statement has room for parameters.
+pub(crate) async fn twenty_thousand_composite_keys_match_as_a_whole(mut bench: Bench) {
+    const COUNT: i32 = 20_000;
+    let day = table("day")
+        .column("y", Integer)
+        .column("m", Text)
+        .key(&["y", "m"])
+        .build();
+    let event = table("event")
+        .column("id", Integer)
+        .column("m", Text)
+        .column("y", Integer)
+        .key(&["id"])
+        .references(&["y", "m"], "day", &["y", "m"])
+        .not_enforced()
+        .build();
+    bench.create(&[&day, &event]).await;
+    let days = (0..COUNT).map(|n| row![n / 2, if n % 2 == 0 { "a" } else { "b" }]);
+    let latest_first = select(&day, &["y", "m"]).desc("y").tree();
+    let change = returning(insert(&day, days.collect()), latest_first);
+    let returned = bench.change(change).await.rows.expect("rows").rows;
+    assert_eq!(returned.len() as i32, COUNT);
+    assert_eq!(returned[0], row![COUNT / 2 - 1, "a"]);
+    bench
+        .insert(&event, rows![[1, "b", 9_999], [2, "b", 0], [3, "c", 0]])
+        .await;
+    let all = select(&day, &["y", "m"]).tree();
+    let events = select(&event, &["id"]).tree();
+    let set = bench.read(all.child(&[0, 1], &["y", "m"], events)).await;
+    assert_eq!(
+        by_key(&set.children[0], 2),
+        rows![[2, 0, "b"], [1, 9_999, "b"]]
     );
 }

@@ -1,7 +1,7 @@
 //! Inserts, updates and deletes that succeed, and what they return.
 
 use crate::fixture::bench::{Bench, assert_refusal, at_most, delete, insert, returning, update};
-use crate::fixture::query::{SelectExt, TreeExt, col, compare, eq, select};
+use crate::fixture::query::{SelectExt, TreeExt, col, compare, eq, join, select};
 use crate::fixture::schema::table;
 use crate::{row, rows};
 use pando_model::column::ColumnType::*;
@@ -220,6 +220,38 @@ pub(crate) async fn a_thousand_rows_go_in_as_one_change(mut bench: Bench) {
     assert_eq!(bench.rows(count).await, rows![[1_003]]);
     let outcome = bench.change(delete(&t, eq(&t, "v", "x"))).await;
     assert_eq!(outcome.affected, 1_000);
+}
+
+/// Which rows are meant is settled before the first of them changes, however many they are.
+pub(crate) async fn thousands_of_rows_are_changed_as_one(mut bench: Bench) {
+    const COUNT: i32 = 5_000;
+    let t = table("t")
+        .column("id", Integer)
+        .column("before", Integer)
+        .column("v", Text)
+        .key(&["id"])
+        .references(&["before"], "t", &["id"])
+        .not_enforced()
+        .build();
+    bench.create(&[&t]).await;
+    let rows = (0..COUNT).map(|id| row![id, id - 1, "a"]);
+    bench.insert(&t, rows.collect()).await;
+    // Each row but the first has one before it, and loses it on the way.
+    let follows = |value: &str| Filter::Exists {
+        join: join(&t, &t, &[("before", "id")]),
+        filter: Box::new(eq(&t, "v", value)),
+    };
+    let change = update(&t, follows("a"), vec![(2, Value::Text("b".into()))]);
+    let last = select(&t, &["id"]).desc("id").limit(1).tree();
+    let outcome = bench.change(returning(change, last)).await;
+    assert_eq!(outcome.affected as i32, COUNT - 1);
+    assert_eq!(outcome.rows.expect("rows").rows, rows![[COUNT - 1]]);
+    let refusal = at_most(delete(&t, follows("b")), 4_997);
+    assert_eq!(bench.refusal(refusal).await.code, "PGRST124");
+    let outcome = bench.change(at_most(delete(&t, follows("b")), 4_998)).await;
+    assert_eq!(outcome.affected as i32, COUNT - 2);
+    let left = bench.rows(select(&t, &["id", "v"])).await;
+    assert_eq!(left, rows![[0, "a"], [1, "b"]]);
 }
 
 pub(crate) async fn nothing_to_do_is_done(mut bench: Bench) {

@@ -58,7 +58,7 @@ impl<'a> Payload<'a> {
             PayloadFormat::Form => form::read(table, &request.body, chosen)?,
         };
         if payload.rows > rows_max {
-            return Err(refusals::over_limit("rows in its body", rows_max));
+            return Err(refusals::over_limit("rows in its body", rows_max, None));
         }
         Ok(payload)
     }

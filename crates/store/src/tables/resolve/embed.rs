@@ -65,6 +65,7 @@ fn node<'a>(
         return Err(refusals::over_limit(
             "levels of embedding",
             config.max_embed_depth,
+            Some("max_embed_depth"),
         ));
     }
     let mut children = Vec::new();
@@ -92,10 +93,15 @@ fn node<'a>(
         return Err(refusals::over_limit(
             "embedded resources",
             config.max_embeds,
+            None,
         ));
     }
     if size.columns > config.max_columns {
-        return Err(refusals::over_limit("selected columns", config.max_columns));
+        return Err(refusals::over_limit(
+            "selected columns",
+            config.max_columns,
+            Some("max_columns"),
+        ));
     }
     Ok(Node {
         entry,

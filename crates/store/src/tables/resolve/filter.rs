@@ -127,6 +127,16 @@ fn compare(
     operand: &Operand,
 ) -> Result<Filter, Refusal> {
     refuse_json(ty, symbol(op))?;
+    // One look-up, however long the list is.
+    match (op, operand) {
+        (Comparison::Eq, Operand::Any(texts)) if !texts.is_empty() => {
+            return among(left, ty, texts);
+        }
+        (Comparison::Ne, Operand::All(texts)) if !texts.is_empty() => {
+            return among(left, ty, texts).map(not);
+        }
+        _ => {}
+    }
     quantified(operand, |text| {
         Ok(Filter::Compare {
             left: left.clone(),
@@ -147,6 +157,10 @@ fn one_of(left: Scalar, ty: &ColumnType, texts: &[String]) -> Result<Filter, Ref
     if empty {
         return Ok(Filter::Const(false));
     }
+    among(left, ty, texts)
+}
+
+fn among(left: Scalar, ty: &ColumnType, texts: &[String]) -> Result<Filter, Refusal> {
     let values = texts.iter().map(|text| Value::parse(ty, text));
     Ok(Filter::In {
         left,

@@ -21,7 +21,11 @@ use super::shape::Layout;
 use crate::config::StoreConfig;
 use crate::request::{Condition, Embed, OrderTerm, Query, RowRange, SelectItem, Test};
 use pando_model::error::Refusal;
-use pando_model::plan::{Filter, Tree};
+use pando_model::plan::{Comparison, Filter, Tree};
+
+/// Terms of all orders of a request. What lies behind a cursor is told by half their square of
+/// comparisons.
+const ORDER_TERMS_MAX: usize = 64;
 
 /// A query that an engine can carry out, and how its answer is written.
 #[derive(Debug)]
@@ -128,21 +132,24 @@ impl<'a> Resolver<'a> {
     }
 
     fn check_size(&self, query: &Query) -> Result<(), Refusal> {
-        let most = self.config.max_list;
-        let mut conditions = 0;
+        let (mut conditions, mut values) = (0, 0);
         for (_, condition) in &query.filters {
-            let (count, longest) = size_of(condition);
-            conditions += count;
-            if longest > most {
-                return Err(refusals::over_limit("values in one list", most));
-            }
+            let size = size_of(condition);
+            conditions += size.0;
+            values += size.1;
         }
-        if conditions > self.config.max_filters {
-            return Err(refusals::over_limit("filters", self.config.max_filters));
-        }
+        let (filters_max, values_max) = (self.config.max_filters, self.config.max_list);
         let terms: usize = query.order.iter().map(|(_, terms)| terms.len()).sum();
-        if terms > self.config.max_columns {
-            return Err(refusals::over_limit("order terms", self.config.max_columns));
+        if conditions > filters_max {
+            let setting = Some("max_filters");
+            return Err(refusals::over_limit("filters", filters_max, setting));
+        }
+        if values > values_max {
+            let what = "values in its lists";
+            return Err(refusals::over_limit(what, values_max, None));
+        }
+        if terms > ORDER_TERMS_MAX {
+            return Err(refusals::over_limit("order terms", ORDER_TERMS_MAX, None));
         }
         Ok(())
     }
@@ -184,25 +191,25 @@ impl<'a> Node<'a> {
     }
 }
 
-/// How many tests a condition holds, and its longest list.
+/// How many tests a condition holds, and how many values its lists have: those that are looked
+/// up together. A test of each value is a test.
 fn size_of(condition: &Condition) -> (usize, usize) {
     use crate::request::Operand;
     match condition {
-        Condition::And(_, inner) | Condition::Or(_, inner) => {
-            inner.iter().map(size_of).fold((1, 0), |whole, part| {
-                (whole.0 + part.0, whole.1.max(part.1))
-            })
-        }
+        Condition::And(_, inner) | Condition::Or(_, inner) => inner
+            .iter()
+            .map(size_of)
+            .fold((1, 0), |whole, part| (whole.0 + part.0, whole.1 + part.1)),
         Condition::Test { test, .. } => {
-            let list = match test {
-                Test::In(list) => list.len(),
-                Test::Compare(_, operand) | Test::Match(_, operand) => match operand {
-                    Operand::One(_) => 1,
-                    Operand::Any(list) | Operand::All(list) => list.len(),
-                },
-                _ => 1,
-            };
-            (1, list)
+            use Comparison::{Eq, Ne};
+            match test {
+                Test::In(list)
+                | Test::Compare(Eq, Operand::Any(list))
+                | Test::Compare(Ne, Operand::All(list)) => (1, list.len()),
+                Test::Compare(_, Operand::Any(list) | Operand::All(list))
+                | Test::Match(_, Operand::Any(list) | Operand::All(list)) => (list.len().max(1), 0),
+                _ => (1, 0),
+            }
         }
     }
 }
