@@ -1,5 +1,5 @@
-//! Import and export through the real binary: formats, rejects, resumption, with a
-//! server and without one.
+//! Import through the real binary, and export of what it brought in: formats, rejects,
+//! resumption, with a server and without one.
 
 #![allow(clippy::expect_used, clippy::panic)] // helpers of tests, not tests themselves
 
@@ -11,8 +11,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::io::Write;
 use std::path::Path;
-use std::process::Stdio;
-use support::{Server, json, migrate, pando, refused, run, text};
+use support::{Server, json, migrate, refused, run, text};
 
 const TABLE: &str = "create table t (
     id integer primary key, name text not null, amount numeric(6,2), at timestamptz,
@@ -370,36 +369,4 @@ fn check_wrong_usage(folder: &Path) {
         text(&shown.stdout).starts_with("{\"id\":1,\"name\":\"x\""),
         "{shown:?}"
     );
-}
-
-#[test]
-fn an_export_that_fails_leaves_nothing_and_a_reader_that_goes_away_is_no_failure() {
-    let folder = world();
-    refused(
-        folder.path(),
-        &["export", "tables/nope", "--out", "out.csv"],
-        1,
-    );
-    let left: Vec<_> = fs::read_dir(folder.path())
-        .expect("a folder")
-        .map(|entry| entry.expect("an entry").file_name())
-        .filter(|name| name.to_string_lossy().starts_with("out"))
-        .collect();
-    assert!(left.is_empty(), "{left:?}");
-
-    // More than a pipe holds, so that the rest is written to nobody.
-    let lines: String = (0..5_000)
-        .map(|id| format!("{{\"id\":{id},\"name\":\"{}\"}}\n", "x".repeat(100)))
-        .collect();
-    write(folder.path(), "many.ndjson", lines);
-    json(folder.path(), &["import", "tables/t", "many.ndjson"]);
-    let mut child = pando(folder.path())
-        .args(["export", "tables/t"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary starts");
-    drop(child.stdout.take());
-    let output = child.wait_with_output().expect("it ends");
-    assert!(output.status.success(), "{}", text(&output.stderr));
 }
