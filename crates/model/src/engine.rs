@@ -173,13 +173,14 @@ pub struct Write {
 /// Each leaves one [`Outcome`], but for [`Step::Decide`]: the steps it gives leave theirs.
 #[derive(Clone)]
 pub enum Step {
-    /// Rows are changed.
-    Change(Change),
+    /// Rows are changed. Shared, because steps are handed out again where a write is tried
+    /// again, and rows can be large.
+    Change(Arc<Change>),
     /// Rows are read, as the transaction has them now; the outcome holds them. They stay as
     /// they are until the write ends: other writers do not come between.
     Read {
         /// What to read.
-        tree: Tree,
+        tree: Arc<Tree>,
         /// Whether the root's rows are to be counted past its limit.
         count: bool,
     },
@@ -205,13 +206,16 @@ impl Step {
 
     /// Reads a tree without counting.
     pub fn read(tree: Tree) -> Step {
-        Step::Read { tree, count: false }
+        Step::Read {
+            tree: Arc::new(tree),
+            count: false,
+        }
     }
 }
 
 impl From<Change> for Step {
     fn from(change: Change) -> Step {
-        Step::Change(change)
+        Step::Change(Arc::new(change))
     }
 }
 

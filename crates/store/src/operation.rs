@@ -272,7 +272,7 @@ impl Store {
                 Step::Read { tree, count } => {
                     let read = Read {
                         schema_version: version,
-                        tree,
+                        tree: Arc::unwrap_or_clone(tree),
                         count,
                     };
                     let answer = self.engine().read(read).await?;

@@ -143,7 +143,7 @@ async fn write(engine: &SqliteEngine, changes: Vec<Change>) -> Result<WriteAnswe
     engine
         .write(Write {
             schema_version: 1,
-            steps: changes.into_iter().map(Step::Change).collect(),
+            steps: changes.into_iter().map(Step::from).collect(),
             receipt: None,
             finish: Box::new(|_| Ok(Vec::new())),
         })

@@ -76,7 +76,7 @@ impl World {
     async fn write(&self, changes: Vec<Change>) -> Result<WriteAnswer> {
         let write = Write {
             schema_version: 1,
-            steps: changes.into_iter().map(Step::Change).collect(),
+            steps: changes.into_iter().map(Step::from).collect(),
             receipt: None,
             finish: Box::new(|_| Ok(Vec::new())),
         };

@@ -90,7 +90,8 @@ impl Engine for Liar {
 
     async fn write(&self, mut write: Write) -> Result<WriteAnswer> {
         for step in &mut write.steps {
-            if let Step::Change(Change::Insert(insert)) = step
+            if let Step::Change(change) = step
+                && let Change::Insert(insert) = Arc::make_mut(change)
                 && let Some(conflict) = &mut insert.conflict
                 && matches!(self.lie, Lie::Merge)
                 && insert.rows.len() == 1

@@ -120,7 +120,7 @@ impl Catalog {
         for _ in 0..TRIES_MAX {
             let write = Write {
                 schema_version: self.version.load(Ordering::Relaxed),
-                steps: changes.iter().cloned().map(Step::Change).collect(),
+                steps: changes.iter().cloned().map(Step::from).collect(),
                 receipt: None,
                 finish: Box::new(|_: Vec<Outcome>| Ok(Vec::new())),
             };

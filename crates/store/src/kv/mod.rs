@@ -176,9 +176,10 @@ impl Store {
             version,
             expires_at_us: expiry(now_us, ttl)?,
         });
+        let put = put(row);
         let decide = Step::decide(move |outcomes| {
             precondition.check(current(outcomes, now_us).map(|found| found.version))?;
-            Ok(vec![put(row.clone())])
+            Ok(vec![put.clone()])
         });
         let steps = vec![read_state(key), decide];
         Ok(Operation::writing(key.reach(), steps, move |outcomes| {
@@ -190,10 +191,10 @@ impl Store {
     /// Removes a value; `false` where there was none.
     pub fn kv_delete(&self, key: &Key, precondition: Precondition) -> Operation<bool> {
         let now_us = self.clock().now_us();
-        let filter = key.filter();
+        let delete = delete(key.filter());
         let decide = Step::decide(move |outcomes| {
             precondition.check(current(outcomes, now_us).map(|found| found.version))?;
-            Ok(vec![delete(filter.clone())])
+            Ok(vec![delete.clone()])
         });
         let steps = vec![read_state(key), decide];
         Operation::writing(key.reach(), steps, move |outcomes| {
@@ -300,7 +301,7 @@ fn count(
 
 fn put(row: Row) -> Step {
     let merged = [VALUE, CONTENT_TYPE, SIZE, VERSION, EXPIRES_AT];
-    Step::Change(Change::Insert(Insert {
+    Step::from(Change::Insert(Insert {
         table: Arc::clone(&KV),
         rows: vec![row],
         conflict: Some(Conflict {
@@ -312,7 +313,7 @@ fn put(row: Row) -> Step {
 }
 
 fn delete(filter: Filter) -> Step {
-    Step::Change(Change::Delete(Delete {
+    Step::from(Change::Delete(Delete {
         table: Arc::clone(&KV),
         filter,
         max_affected: None,

@@ -115,7 +115,10 @@ impl Store {
         let seal = self.cursor_sealer();
         let operation = Operation::reading(
             Reach::Many,
-            vec![Step::Read { tree, count }],
+            vec![Step::Read {
+                tree: Arc::new(tree),
+                count,
+            }],
             move |mut outcomes| {
                 let rows = outcomes
                     .pop()
@@ -134,7 +137,7 @@ impl Store {
         let planned = write::plan(self, &directory, &request).await?;
         let reach = planned.reach();
         let (changes, _, finisher) = planned.into_parts();
-        let steps = changes.into_iter().map(Step::Change).collect();
+        let steps = changes.into_iter().map(Step::from).collect();
         let operation = Operation::writing(reach, steps, move |outcomes| finisher.finish(outcomes));
         Ok(operation.planned_for(directory.version))
     }
@@ -193,7 +196,7 @@ impl Store {
             .engine()
             .write(Write {
                 schema_version: directory.version,
-                steps: changes.into_iter().map(Step::Change).collect(),
+                steps: changes.into_iter().map(Step::from).collect(),
                 receipt,
                 finish: Box::new(move |outcomes| {
                     let answer = finisher.finish(outcomes)?;

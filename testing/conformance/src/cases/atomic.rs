@@ -63,7 +63,7 @@ pub(crate) async fn a_refusal_of_finish_takes_everything_back(mut bench: Bench) 
     changes.pop();
     let write = Write {
         schema_version: bench.version,
-        steps: changes.into_iter().map(Step::Change).collect(),
+        steps: changes.into_iter().map(Step::from).collect(),
         receipt: None,
         finish: Box::new(move |outcomes| {
             assert_eq!(outcomes.len(), 3);
@@ -82,7 +82,7 @@ pub(crate) async fn a_finish_that_panics_takes_nobody_else_down(mut bench: Bench
         changes.pop();
         let write = Write {
             schema_version: bench.version,
-            steps: changes.into_iter().map(Step::Change).collect(),
+            steps: changes.into_iter().map(Step::from).collect(),
             receipt: None,
             finish: Box::new(|_| panic!("a defect, on purpose")),
         };

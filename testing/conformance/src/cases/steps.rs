@@ -54,7 +54,7 @@ fn increment(t: &Arc<Table>) -> [Step; 2] {
 pub(crate) async fn a_read_sees_what_the_steps_before_it_did(mut bench: Bench) {
     let t = counters(&mut bench).await;
     let counted = Step::Read {
-        tree: tree(select(&t, &["id"]).limit(1)),
+        tree: Arc::new(tree(select(&t, &["id"]).limit(1))),
         count: true,
     };
     let steps = vec![

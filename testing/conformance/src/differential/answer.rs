@@ -107,7 +107,7 @@ pub(super) async fn carry_out(
             let keep = seen.clone();
             let write = Write {
                 schema_version: 1,
-                steps: changes.iter().cloned().map(Step::Change).collect(),
+                steps: changes.iter().cloned().map(Step::from).collect(),
                 receipt: receipt.clone(),
                 finish: Box::new(move |outcomes| {
                     let answer = format!("{} outcomes", outcomes.len()).into_bytes();

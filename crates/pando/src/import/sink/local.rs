@@ -74,7 +74,7 @@ impl Local {
     async fn write(&self, changes: Vec<Change>, finish: Finish) -> Result<(), NotStored> {
         let write = Write {
             schema_version: self.schema_version,
-            steps: changes.into_iter().map(Step::Change).collect(),
+            steps: changes.into_iter().map(Step::from).collect(),
             receipt: None,
             finish,
         };
