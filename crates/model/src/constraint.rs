@@ -23,6 +23,11 @@ pub fn complete_row(table: &Table, row: &mut Row) -> Result<(), Refusal> {
             row[ix] = expr.evaluate_as(table, row, ANY_MOMENT, &column.ty)?;
         }
     }
+    check_row(table, row)
+}
+
+/// Checks NOT NULL and CHECK of a row whose generated columns are computed.
+pub fn check_row(table: &Table, row: &Row) -> Result<(), Refusal> {
     for (column, value) in table.columns.iter().zip(row.iter()) {
         if !column.nullable && value.is_null() {
             return Err(not_null_failed(table, &column.name, row));

@@ -173,6 +173,11 @@ impl Table {
         self.shard_key.is_empty() && self.name.starts_with(RESERVED_PREFIX)
     }
 
+    /// Whether it has a column that is computed from others.
+    pub fn has_generated(&self) -> bool {
+        self.columns.iter().any(|column| column.generated.is_some())
+    }
+
     /// Whether `ix` is part of the primary key.
     pub fn is_key(&self, ix: ColumnIx) -> bool {
         self.primary_key.columns.contains(&ix)

@@ -70,6 +70,7 @@ async fn open_engine(
             let mut sqlite = sqlite_config(config, dir);
             if purpose == Purpose::Import {
                 sqlite.writer_cache_bytes = IMPORT_CACHE_BYTES;
+                sqlite.bulk_load = true;
             }
             let opened = tokio::task::spawn_blocking(move || SqliteEngine::open(sqlite)).await?;
             match opened {

@@ -25,6 +25,10 @@ pub struct SqliteConfig {
     /// changed is written once then: under bulk loads, whose rows fall all over a table, a
     /// long log halves the writing.
     pub checkpoint_pages: u32,
+    /// Whether it is opened for a bulk load and nothing else. Into a table that was empty rows
+    /// then go without its indexes that are not unique; these are built when the engine is
+    /// closed, or else when the file is next opened for anything but a load.
+    pub bulk_load: bool,
     /// How long a read waits for a connection before it is told to come back.
     pub reader_wait: Duration,
     /// Files up to this size are checked page by page when they are opened.
@@ -57,6 +61,7 @@ impl SqliteConfig {
             reader_cache_bytes: 4 << 20,
             mmap_bytes: 0,
             checkpoint_pages: 8_000,
+            bulk_load: false,
             reader_wait: Duration::from_secs(5),
             check_on_open_bytes: 32 << 20,
             synchronous: Synchronous::Full,

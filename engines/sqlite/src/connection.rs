@@ -38,6 +38,7 @@ pub(crate) struct Conn {
     db: Connection,
     refusal: RefusalSlot,
     control: Arc<Control>,
+    loads: bool,
 }
 
 /// Stops what runs on a connection.
@@ -94,6 +95,7 @@ impl Conn {
             db,
             refusal,
             control,
+            loads: config.bulk_load,
         })
     }
 
@@ -138,6 +140,11 @@ impl Conn {
     /// SQLite's connection, where it needs it alone.
     pub(crate) fn into_db(self) -> Connection {
         self.db
+    }
+
+    /// Whether it is there for a bulk load and nothing else.
+    pub(crate) fn is_loading(&self) -> bool {
+        self.loads
     }
 
     /// What stops this connection's statements.

@@ -9,7 +9,7 @@ use crate::functions::JSONB_COLLATION;
 use crate::sql::quoted;
 use pando_model::column::ColumnType;
 use pando_model::schema::{Column, ColumnIx, ForeignKey, SLOT_COLUMN, Table};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 /// Marks a file as ours (`Pand`), in SQLite's own header.
@@ -258,6 +258,31 @@ pub(crate) fn reconcile_indexes(conn: &Conn, table: &Table) -> Step<()> {
         }
     }
     Ok(())
+}
+
+/// The indexes that no table's rules depend on: those that are not unique.
+pub(crate) fn plain_indexes(table: &Table) -> impl Iterator<Item = String> {
+    let all = indexes(table).into_iter();
+    all.filter(|(_, sql)| sql.starts_with("CREATE INDEX "))
+        .map(|(name, _)| name)
+}
+
+/// The statements that make the indexes that the tables should have and the file does not.
+pub(crate) fn missing_indexes(conn: &Conn, layout: &Layout) -> Step<Vec<String>> {
+    let mut present = HashSet::new();
+    conn.select(
+        "SELECT name FROM sqlite_schema WHERE type = 'index' AND sql NOTNULL",
+        &[],
+        |row| {
+            present.insert(row.get::<_, String>(0)?);
+            Ok(())
+        },
+    )?;
+    let wanted = layout.tables().flat_map(|one| indexes(&one.table));
+    Ok(wanted
+        .filter(|(name, _)| !present.contains(name))
+        .map(|(_, sql)| sql)
+        .collect())
 }
 
 /// Columns' quoted names, with commas.

@@ -227,8 +227,12 @@ async fn a_refused_member_of_a_group_leaves_no_events() {
     let members: Vec<_> = (1..=60)
         .map(|id| {
             let world = world.clone();
-            // Every other one breaks on its second row, when its first is stored already.
-            let ids = if id % 2 == 0 { vec![id] } else { vec![id, 0] };
+            // One breaks on its second row, when its first is stored already; one on its only row.
+            let ids = match id % 3 {
+                0 => vec![id],
+                1 => vec![id, 0],
+                _ => vec![0],
+            };
             tokio::spawn(async move { world.write(vec![world.insert(&ids, false)]).await.is_ok() })
         })
         .collect();
@@ -239,9 +243,9 @@ async fn a_refused_member_of_a_group_leaves_no_events() {
         }
     }
     let after = world.engine.fetch_statistics().await.unwrap();
-    assert_eq!(done.len(), 30);
+    assert_eq!(done.len(), 20);
     assert!(
-        after.commits - before.commits < 30,
+        after.commits - before.commits < 20,
         "no group came together"
     );
     let page = world.engine.fetch_feed(cursor, 1_000).await.unwrap();

@@ -40,6 +40,10 @@ struct Effect {
     new: Option<Arc<Row>>,
 }
 
+/// What was looked for already: a foreign key by its table and place, and the bytes of what
+/// it refers to.
+type Known = HashSet<(*const Physical, usize, Vec<u8>)>;
+
 /// What has to hold when the statement ends.
 #[derive(Debug)]
 enum Check {
@@ -127,7 +131,7 @@ impl Transaction<'_> {
         while let Some(effect) = statement.effects.pop_front() {
             self.carry_effect_out(statement, effect)?;
         }
-        let mut known = HashSet::new();
+        let mut known = Known::default();
         for check in std::mem::take(&mut statement.checks) {
             match check {
                 Check::References(physical, row) => {
@@ -212,15 +216,23 @@ impl Transaction<'_> {
         self.refuse_if_referenced(effect)
     }
 
+    /// Refuses new rows whose foreign keys lead nowhere.
+    pub(super) fn check_references_of<'r>(
+        &self,
+        physical: &Arc<Physical>,
+        rows: impl Iterator<Item = &'r Row>,
+    ) -> Step<()> {
+        let mut known = Known::default();
+        for row in rows {
+            self.check_references(physical, row, &mut known)?;
+        }
+        Ok(())
+    }
+
     /// Refuses a row whose foreign keys lead nowhere, in order of declaration. A key with a
     /// NULL in it leads nowhere and needs not (MATCH SIMPLE). What was found once for the
     /// statement is not looked for again.
-    fn check_references(
-        &self,
-        physical: &Arc<Physical>,
-        row: &Row,
-        known: &mut HashSet<(*const Physical, usize, Vec<u8>)>,
-    ) -> Step<()> {
+    fn check_references(&self, physical: &Arc<Physical>, row: &Row, known: &mut Known) -> Step<()> {
         let table = &*physical.table;
         for (place, reference) in physical.outgoing.iter().enumerate() {
             let columns = &reference.foreign_key().columns;

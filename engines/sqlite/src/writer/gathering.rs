@@ -7,6 +7,8 @@
 //! waits for half of a commit's time at most. A caller who is alone never waits, and
 //! where callers do not come back the waiting is given up for a while, longer each time.
 //!
+//! Members are carried out as they come, so that the writer works while it waits.
+//!
 //! PostgreSQL's `commit_delay` and `commit_siblings` are after the same end with
 //! fixed numbers.
 
@@ -50,42 +52,16 @@ impl Gathering {
         }
     }
 
-    /// The group that begins with `first`, and the job behind it, if it is not a write.
-    pub(super) fn gather(
-        &mut self,
-        first: Pending,
-        receiver: &Receiver<Job>,
-    ) -> (Vec<Pending>, Option<Job>) {
-        let mut group = Vec::with_capacity(self.expected.min(self.max_group));
-        group.push(first);
-        let mut other = self.take_waiting(&mut group, receiver);
-        let wanted = self.expected.min(self.max_group);
-        if other.is_some() || group.len() >= wanted {
-            return (group, other);
+    /// Those who join a group that has begun with one member, as they come.
+    pub(super) fn arrivals<'g>(&'g mut self, receiver: &'g Receiver<Job>) -> Arrivals<'g> {
+        Arrivals {
+            wanted: self.expected.min(self.max_group),
+            gathering: self,
+            receiver,
+            members: 1,
+            deadline: None,
+            behind: None,
         }
-        if self.pause > 0 {
-            self.pause -= 1;
-            return (group, other);
-        }
-        let deadline = Instant::now() + self.patience;
-        while other.is_none() && group.len() < wanted {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            if wanted - group.len() > FEW {
-                std::thread::sleep(left.min(STEP));
-                other = self.take_waiting(&mut group, receiver);
-                continue;
-            }
-            match receiver.recv_timeout(left) {
-                Ok(Job::Write(pending)) => group.push(pending),
-                Ok(job) => other = Some(job),
-                Err(_) => break,
-            }
-        }
-        self.judge(group.len(), wanted);
-        (group, other)
     }
 
     /// A group of so many members was answered.
@@ -105,17 +81,77 @@ impl Gathering {
             self.next_pause = (self.next_pause * 2).min(PAUSE_MAX);
         }
     }
+}
 
-    /// Takes what is in the queue already.
-    fn take_waiting(&self, group: &mut Vec<Pending>, receiver: &Receiver<Job>) -> Option<Job> {
-        while group.len() < self.max_group {
-            match receiver.try_recv() {
-                Ok(Job::Write(pending)) => group.push(pending),
-                Ok(job) => return Some(job),
-                Err(_) => return None,
+/// The members of one group but the first; carried out while the next are on their way.
+pub(super) struct Arrivals<'g> {
+    gathering: &'g mut Gathering,
+    receiver: &'g Receiver<Job>,
+    wanted: usize,
+    members: usize,
+    /// Until when is waited; `None` as long as nobody had to be waited for.
+    deadline: Option<Instant>,
+    /// The job behind the group, if it is not a write.
+    behind: Option<Job>,
+}
+
+impl Iterator for Arrivals<'_> {
+    type Item = Pending;
+
+    fn next(&mut self) -> Option<Pending> {
+        if self.behind.is_some() || self.members >= self.gathering.max_group {
+            return None;
+        }
+        let job = self.receiver.try_recv().ok().or_else(|| self.wait())?;
+        match job {
+            Job::Write(pending) => {
+                self.members += 1;
+                Some(pending)
+            }
+            other => {
+                self.behind = Some(other);
+                None
             }
         }
-        None
+    }
+}
+
+impl Arrivals<'_> {
+    /// How many members the group has, and the job behind it, if it is not a write.
+    pub(super) fn end(self) -> (usize, Option<Job>) {
+        if self.deadline.is_some() {
+            self.gathering.judge(self.members, self.wanted);
+        }
+        (self.members, self.behind)
+    }
+
+    fn wait(&mut self) -> Option<Job> {
+        if self.members >= self.wanted {
+            return None;
+        }
+        if self.deadline.is_none() && self.gathering.pause > 0 {
+            self.gathering.pause -= 1;
+            // Nobody else is waited for in this group.
+            self.wanted = self.members;
+            return None;
+        }
+        let patience = self.gathering.patience;
+        let deadline = *self
+            .deadline
+            .get_or_insert_with(|| Instant::now() + patience);
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return None;
+            }
+            if self.wanted - self.members <= FEW {
+                return self.receiver.recv_timeout(left).ok();
+            }
+            std::thread::sleep(left.min(STEP));
+            if let Ok(job) = self.receiver.try_recv() {
+                return Some(job);
+            }
+        }
     }
 }
 
@@ -148,6 +184,15 @@ mod tests {
         }
     }
 
+    /// The group that is gathered, and the job behind it.
+    fn gather(gathering: &mut Gathering, receiver: &Receiver<Job>) -> (usize, Option<Job>) {
+        let mut arrivals = gathering.arrivals(receiver);
+        let joined = arrivals.by_ref().count();
+        let (members, behind) = arrivals.end();
+        assert_eq!(members, joined + 1);
+        (members, behind)
+    }
+
     fn expecting(expected: usize, patience: Duration) -> Gathering {
         Gathering {
             expected,
@@ -159,8 +204,8 @@ mod tests {
     #[test]
     fn a_caller_who_is_alone_does_not_wait() {
         let (_sender, receiver) = channel();
-        let (group, other) = expecting(1, FOR_EVER).gather(pending(), &receiver);
-        assert_eq!(group.len(), 1);
+        let (members, other) = gather(&mut expecting(1, FOR_EVER), &receiver);
+        assert_eq!(members, 1);
         assert!(other.is_none());
     }
 
@@ -169,8 +214,8 @@ mod tests {
         for (waiting, taken) in [(9, 10), (600, 512)] {
             let (sender, receiver) = channel();
             send(&sender, waiting);
-            let (group, _) = expecting(1, FOR_EVER).gather(pending(), &receiver);
-            assert_eq!(group.len(), taken);
+            let (members, _) = gather(&mut expecting(1, FOR_EVER), &receiver);
+            assert_eq!(members, taken);
         }
     }
 
@@ -182,8 +227,8 @@ mod tests {
                 send(&sender, expected - 1);
                 sender
             });
-            let (group, _) = expecting(expected, FOR_EVER).gather(pending(), &receiver);
-            assert_eq!(group.len(), expected);
+            let (members, _) = gather(&mut expecting(expected, FOR_EVER), &receiver);
+            assert_eq!(members, expected);
             others.join().unwrap();
         }
     }
@@ -193,8 +238,8 @@ mod tests {
         let (sender, receiver) = channel();
         send(&sender, 1);
         sender.send(Job::Task(Box::new(|_| ()))).unwrap();
-        let (group, other) = expecting(10, FOR_EVER).gather(pending(), &receiver);
-        assert_eq!(group.len(), 2);
+        let (members, other) = gather(&mut expecting(10, FOR_EVER), &receiver);
+        assert_eq!(members, 2);
         assert!(matches!(other, Some(Job::Task(_))));
     }
 
@@ -203,11 +248,11 @@ mod tests {
         let (_sender, receiver) = channel();
         let mut gathering = expecting(10, Duration::ZERO);
         for pause in [1, 2, 4, 8, 16, 32, 64, 64] {
-            gathering.gather(pending(), &receiver);
+            gather(&mut gathering, &receiver);
             assert_eq!(gathering.pause, pause);
             gathering.patience = FOR_EVER;
             for left in (0..pause).rev() {
-                gathering.gather(pending(), &receiver);
+                gather(&mut gathering, &receiver);
                 assert_eq!(gathering.pause, left);
             }
             gathering.patience = Duration::ZERO;

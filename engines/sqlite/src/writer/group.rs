@@ -1,14 +1,17 @@
 //! Groups: many writes, one commit.
 //!
 //! An error that is about a request rolls its savepoint back and leaves the others
-//! alone. Any other (disk full, input/output, memory) takes the transaction down as a
+//! alone; a member that is refused before it has written, or not at all, goes without one.
+//! Any other (disk full, input/output, memory) takes the transaction down as a
 //! whole; then the members are carried out again one by one, so that what fits is done and
 //! what does not is told so.
 
-use super::transaction::{Transaction, rollback};
+use super::transaction::{Kept, Transaction, rollback};
 use super::{Pending, Writer, receipt};
 use crate::fault::{Fault, Step};
-use pando_model::engine::{Result, WriteAnswer};
+use crate::layout::Layout;
+use pando_model::engine::{self, Result, Write, WriteAnswer};
+use pando_model::plan::Change;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// How a group ended.
@@ -23,13 +26,12 @@ enum End {
 }
 
 impl Writer {
-    /// Carries a group out, and answers each of its members.
-    pub(super) fn write_group(&mut self, mut group: Vec<Pending>) {
-        if group.is_empty() {
-            return;
-        }
+    /// Carries a group out, `first` and those who join it meanwhile, and answers each of
+    /// its members.
+    pub(super) fn write_group(&mut self, first: Pending, more: &mut dyn Iterator<Item = Pending>) {
+        let mut group = vec![first];
         self.reopen_if_due();
-        match self.attempt(&mut group) {
+        match self.attempt(&mut group, more) {
             End::Committed(answers) => {
                 self.counters.writes.fetch_add(group.len() as u64, Relaxed);
                 reply(group, answers);
@@ -46,14 +48,18 @@ impl Writer {
             End::Failed(fault) => {
                 tracing::warn!(?fault, members = group.len(), "a group failed as a whole");
                 for member in group {
-                    self.write_group(vec![member]);
+                    self.write_group(member, &mut std::iter::empty());
                 }
             }
         }
     }
 
-    fn attempt(&mut self, group: &mut [Pending]) -> End {
-        let (answers, p) = match self.fill(group) {
+    fn attempt(
+        &mut self,
+        group: &mut Vec<Pending>,
+        more: &mut dyn Iterator<Item = Pending>,
+    ) -> End {
+        let (answers, p, kept) = match self.fill(group, more) {
             Ok(filled) => filled,
             Err(fault) => {
                 if let Some(conn) = &self.conn {
@@ -64,7 +70,10 @@ impl Writer {
         };
         let schema_version = self.marks.schema_low();
         match self.commit(p, schema_version) {
-            Ok(()) => End::Committed(answers),
+            Ok(()) => {
+                self.kept = Some(kept);
+                End::Committed(answers)
+            }
             Err(fault) if super::recovery::is_in_doubt(&fault) => End::InDoubt(answers, p, fault),
             Err(fault) => {
                 if let Some(conn) = &self.conn {
@@ -77,15 +86,23 @@ impl Writer {
     }
 
     /// Everything but COMMIT.
-    fn fill(&mut self, group: &mut [Pending]) -> Step<(Vec<Result<WriteAnswer>>, u64)> {
+    fn fill(
+        &mut self,
+        group: &mut Vec<Pending>,
+        more: &mut dyn Iterator<Item = Pending>,
+    ) -> Step<(Vec<Result<WriteAnswer>>, u64, Kept)> {
+        group.extend(more.next());
         let alone = group.len() == 1;
+        let kept = self.kept.take();
         let conn = self.conn()?;
-        let mut transaction = Transaction::begin(conn, &self.layout, &self.marks)?;
-        let mut answers = Vec::with_capacity(group.len());
-        for member in group {
-            if !alone {
+        let mut transaction = Transaction::begin(conn, &self.layout, &self.marks, kept)?;
+        let mut answers = Vec::new();
+        while let Some(member) = group.get_mut(answers.len()) {
+            let guarded = !alone && !is_all_or_nothing(&member.write, &self.layout);
+            if guarded {
                 conn.execute("SAVEPOINT member", &[])?;
             }
+            let before = conn.db().total_changes();
             let result = member_of(&mut transaction, member);
             if conn.db().is_autocommit() {
                 // The error rolled everything back by itself.
@@ -94,22 +111,46 @@ impl Writer {
             match result {
                 Ok(answer) => {
                     answers.push(Ok(answer));
-                    if !alone {
+                    if guarded {
                         conn.execute("RELEASE member", &[])?;
                     }
                 }
                 Err(fault) if alone || !fault.is_about_the_request() => return Err(fault),
                 Err(fault) => {
-                    conn.execute("ROLLBACK TO member", &[])?;
-                    conn.execute("RELEASE member", &[])?;
+                    if guarded {
+                        conn.execute("ROLLBACK TO member", &[])?;
+                        conn.execute("RELEASE member", &[])?;
+                    } else if conn.db().total_changes() > before {
+                        return Err(fault);
+                    }
                     transaction.forget();
                     answers.push(Err(fault.into_engine("write")));
                 }
             }
+            if !alone && answers.len() == group.len() {
+                group.extend(more.next());
+            }
         }
         let p = transaction.seal()?;
-        Ok((answers, p))
+        Ok((answers, p, transaction.keep()))
     }
+}
+
+/// Whether a write is one statement of SQLite's that nothing looks at afterwards: one new
+/// row that refers to nothing. SQLite leaves nothing of it behind when its keys refuse it, and
+/// what a savepoint costs is most of what such a write costs besides.
+fn is_all_or_nothing(write: &Write, layout: &Layout) -> bool {
+    let [engine::Step::Change(Change::Insert(insert))] = write.steps.as_slice() else {
+        return false;
+    };
+    let refers_to_nothing = || {
+        let table = layout.table(&insert.table.name);
+        table.is_ok_and(|physical| physical.outgoing.is_empty())
+    };
+    insert.rows.len() == 1
+        && insert.conflict.is_none()
+        && insert.returning.is_none()
+        && refers_to_nothing()
 }
 
 fn member_of(transaction: &mut Transaction<'_>, member: &mut Pending) -> Step<WriteAnswer> {

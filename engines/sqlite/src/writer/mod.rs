@@ -1,8 +1,8 @@
 //! The one thread that writes.
 //!
 //! Writes wait in a bounded queue. The thread takes as many as there are, and as will be
-//! there in a moment ([`gathering`]), carries them out in one transaction, each within a
-//! savepoint, and answers all of them after COMMIT: one sync for the group. Changes of the schema and of the feed's
+//! there in a moment ([`gathering`]), carries them out in one transaction, each so that it
+//! can be undone by itself, and answers all of them after COMMIT: one sync for the group. Changes of the schema and of the feed's
 //! followers pass through the same queue, each in a transaction of its own.
 
 mod bulk;
@@ -38,6 +38,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
+use transaction::Kept;
 
 /// So long without a write is a lull.
 const LULL: Duration = Duration::from_secs(1);
@@ -65,6 +66,8 @@ pub(crate) struct Writer {
     /// `None` while it is not known what the last commit did.
     conn: Option<Conn>,
     layout: Layout,
+    /// What the last group left; taken by whatever transaction comes next.
+    kept: Option<Kept>,
     marks: Arc<Marks>,
     counters: Arc<Counters>,
     recovery: recovery::Backoff,
@@ -93,6 +96,7 @@ impl WriterHandle {
             config: config.clone(),
             conn: Some(open_writer(config)?),
             layout: Layout::default(),
+            kept: None,
             marks,
             counters: counters.clone(),
             recovery: recovery::Backoff::default(),
@@ -176,6 +180,9 @@ impl Writer {
         let layout = Layout::load(conn)?;
         self.layout = layout;
         self.marks.reset(shard.at, shard.schema_version, history);
+        if !self.config.bulk_load {
+            self.build_missing_indexes()?;
+        }
         Ok(())
     }
 
@@ -195,11 +202,11 @@ impl Writer {
         while let Some(job) = next.take().or_else(|| self.next_job(receiver)) {
             match job {
                 Job::Write(first) => {
-                    let group;
-                    (group, next) = gathering.gather(first, receiver);
-                    let members = group.len();
+                    let mut arrivals = gathering.arrivals(receiver);
+                    self.contain(|writer| writer.write_group(first, &mut arrivals));
+                    let members;
+                    (members, next) = arrivals.end();
                     self.counters.queued.fetch_sub(members as u64, Relaxed);
-                    self.contain(|writer| writer.write_group(group));
                     gathering.learn(members, &self.counters);
                 }
                 Job::Task(task) => {
@@ -270,6 +277,10 @@ impl Writer {
 
     /// Folds the log into the file and closes it.
     fn finish(&mut self) -> Result<()> {
+        if self.config.bulk_load && self.conn.is_some() {
+            let built = self.build_missing_indexes();
+            built.map_err(|fault| fault.into_engine("build the indexes that were put off"))?;
+        }
         let Some(conn) = self.conn.take() else {
             return Ok(());
         };
@@ -288,6 +299,7 @@ impl Writer {
         &mut self,
         work: impl FnOnce(Transaction<'_>) -> Step<(T, u64, u64)>,
     ) -> Result<T> {
+        self.kept = None;
         let (prepared, before) = match self.prepare(work) {
             Ok(prepared) => prepared,
             Err(fault) => {
@@ -309,7 +321,7 @@ impl Writer {
         &self,
         work: impl FnOnce(Transaction<'_>) -> Step<(T, u64, u64)>,
     ) -> Step<((T, u64, u64), u64)> {
-        let transaction = Transaction::begin(self.conn()?, &self.layout, &self.marks)?;
+        let transaction = Transaction::begin(self.conn()?, &self.layout, &self.marks, None)?;
         let before = transaction.position().p;
         Ok((work(transaction)?, before))
     }

@@ -24,28 +24,58 @@ pub(crate) struct Fence {
     pub(crate) seq: i64,
 }
 
+/// What a committed transaction leaves to the next one on the same connection. It holds
+/// as long as no other connection has written, which SQLite tells inside the transaction.
+#[derive(Debug)]
+pub(super) struct Kept {
+    data_version: i64,
+    shard: ShardRow,
+    fences: HashMap<Slot, Fence>,
+}
+
 /// The transaction that is open on the writer's connection.
 pub(crate) struct Transaction<'w> {
     pub(crate) conn: &'w Conn,
     pub(crate) layout: &'w Layout,
     pub(super) recorder: Recorder,
+    data_version: i64,
     shard: ShardRow,
     /// The position of the last write in it that changed something.
     p: u64,
     fences: HashMap<Slot, Fence>,
 }
 
+impl Kept {
+    /// What was kept, if it still holds; else what the file says.
+    fn recall(conn: &Conn, kept: Option<Kept>) -> Step<Kept> {
+        let data_version = conn.first_int("PRAGMA data_version", &[])?.unwrap_or(0);
+        match kept {
+            Some(kept) if kept.data_version == data_version => Ok(kept),
+            _ => Ok(Kept {
+                data_version,
+                shard: read_shard(conn)?,
+                fences: HashMap::new(),
+            }),
+        }
+    }
+}
+
 impl<'w> Transaction<'w> {
-    /// Begins one. What the file says of itself is read within it: another engine in this
-    /// process may have written since.
-    pub(crate) fn begin(
+    /// Begins one. What the file says of itself is read within it, unless it is `kept` and
+    /// nobody else has written: another engine in this process may have.
+    pub(super) fn begin(
         conn: &'w Conn,
         layout: &'w Layout,
         marks: &Marks,
+        kept: Option<Kept>,
     ) -> Step<Transaction<'w>> {
         conn.execute("BEGIN IMMEDIATE", &[])?;
-        let shard = match read_shard(conn) {
-            Ok(shard) => shard,
+        let Kept {
+            data_version,
+            shard,
+            fences,
+        } = match Kept::recall(conn, kept) {
+            Ok(known) => known,
             Err(fault) => {
                 rollback(conn);
                 return Err(fault);
@@ -57,10 +87,21 @@ impl<'w> Transaction<'w> {
             conn,
             layout,
             recorder: Recorder::new(shard.followed),
+            data_version,
             shard,
             p,
-            fences: HashMap::new(),
+            fences,
         })
+    }
+
+    /// What the next transaction may go by, if this one is committed.
+    pub(super) fn keep(mut self) -> Kept {
+        self.shard.at.p = self.p;
+        Kept {
+            data_version: self.data_version,
+            shard: self.shard,
+            fences: self.fences,
+        }
     }
 
     /// The same transaction, with the tables as they are now.
@@ -157,9 +198,12 @@ impl<'w> Transaction<'w> {
         }
     }
 
-    /// Forgets what was read under a savepoint that was rolled back.
+    /// Forgets what a write that was rolled back has noted.
     pub(crate) fn forget(&mut self) {
-        self.fences.clear();
+        if self.recorder.is_on() {
+            // Their counters may have been moved on.
+            self.fences.clear();
+        }
         self.recorder.forget();
     }
 
