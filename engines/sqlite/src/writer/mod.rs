@@ -202,11 +202,16 @@ impl Writer {
         while let Some(job) = next.take().or_else(|| self.next_job(receiver)) {
             match job {
                 Job::Write(first) => {
+                    // Whoever was answered is not queued any more.
+                    let counters = Arc::clone(&self.counters);
+                    counters.queued.fetch_sub(1, Relaxed);
                     let mut arrivals = gathering.arrivals(receiver);
-                    self.contain(|writer| writer.write_group(first, &mut arrivals));
+                    let mut taken = arrivals.by_ref().inspect(|_| {
+                        counters.queued.fetch_sub(1, Relaxed);
+                    });
+                    self.contain(|writer| writer.write_group(first, &mut taken));
                     let members;
                     (members, next) = arrivals.end();
-                    self.counters.queued.fetch_sub(members as u64, Relaxed);
                     gathering.learn(members, &self.counters);
                 }
                 Job::Task(task) => {
