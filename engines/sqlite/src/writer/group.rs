@@ -140,7 +140,10 @@ impl Writer {
 /// row that refers to nothing. SQLite leaves nothing of it behind when its keys refuse it, and
 /// what a savepoint costs is most of what such a write costs besides.
 fn is_all_or_nothing(write: &Write, layout: &Layout) -> bool {
-    let [engine::Step::Change(Change::Insert(insert))] = write.steps.as_slice() else {
+    let [engine::Step::Change(change)] = write.steps.as_slice() else {
+        return false;
+    };
+    let Change::Insert(insert) = &**change else {
         return false;
     };
     let refers_to_nothing = || {
