@@ -49,6 +49,10 @@ pub struct Table {
     pub foreign_keys: Vec<ForeignKey>,
     /// Whether every shard holds a copy of the whole table.
     pub reference: bool,
+    /// Whether the primary key has an index without the slot, for reads that do not tell where
+    /// a row lies. Off where every read names the shard key, or has an index of its own.
+    #[serde(default = "yes")]
+    pub key_indexed: bool,
     /// Other settings of `WITH (…)`, by name: the cache tier's, later.
     pub options: BTreeMap<String, String>,
 }
@@ -152,6 +156,10 @@ pub enum ReferentialAction {
     Cascade,
     /// The referring columns become NULL.
     SetNull,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl Schema {

@@ -171,6 +171,7 @@ fn evaluate(expr: &Expr) -> Result<Option<String>, Refusal> {
         checks: Vec::new(),
         foreign_keys: Vec::new(),
         reference: false,
+        key_indexed: true,
         options: Default::default(),
     };
     let ty = expr.ty(&table)?;

@@ -1,6 +1,7 @@
 //! The store's limits and times. Where they are read from is the composition
 //! root's business.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How much one request may ask for, and how long things are kept.
@@ -27,6 +28,27 @@ pub struct StoreConfig {
     /// How long a read waits for a commit that its caller has been handed the stamp of. Disks
     /// that stall in a sync do so for some hundred milliseconds.
     pub catch_up: Duration,
+    /// Families of wide-column tables, by table and name. One that is not declared keeps one
+    /// version of a cell, for ever.
+    pub families: BTreeMap<(String, String), Family>,
+}
+
+/// What a family of a wide-column table keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Family {
+    /// How long a cell is kept from when it was written, unless the write says otherwise.
+    pub ttl: Option<Duration>,
+    /// How many versions of a cell are kept; one at least.
+    pub versions: u32,
+}
+
+impl Default for Family {
+    fn default() -> Family {
+        Family {
+            ttl: None,
+            versions: 1,
+        }
+    }
 }
 
 impl Default for StoreConfig {
@@ -41,6 +63,7 @@ impl Default for StoreConfig {
             max_write_rows: 100_000,
             receipt_ttl: Duration::from_secs(24 * 60 * 60),
             catch_up: Duration::from_secs(1),
+            families: BTreeMap::new(),
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod catalog;
 pub mod config;
 pub mod ddl;
 pub mod error;
+mod expiry;
 pub mod ids;
 pub mod keys;
 pub mod kv;
@@ -27,6 +28,7 @@ pub mod session;
 mod store;
 pub mod tables;
 pub mod token;
+pub mod wide;
 
 pub use config::StoreConfig;
 pub use store::Store;

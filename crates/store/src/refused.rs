@@ -25,3 +25,8 @@ pub(crate) fn malformed(message: impl Into<String>) -> Refusal {
 pub(crate) fn conflict(message: impl Into<String>) -> Refusal {
     Refusal::new("conflict", message)
 }
+
+/// It can be read, and cannot be done.
+pub(crate) fn unprocessable(message: impl Into<String>) -> Refusal {
+    Refusal::new("unprocessable", message)
+}

@@ -47,6 +47,7 @@ impl Shape<'_> {
             checks: Vec::new(),
             foreign_keys: Vec::new(),
             reference: false,
+            key_indexed: true,
             options: BTreeMap::new(),
         }
     }

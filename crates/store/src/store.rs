@@ -16,6 +16,7 @@ use pando_model::engine::Engine;
 use pando_model::schema::Schema;
 use pando_model::stamp::Position;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The data tier of one deployment.
 pub struct Store {
@@ -28,6 +29,7 @@ pub struct Store {
     sealer: Arc<Sealer>,
     keyring: Keyring,
     catalog: Arc<Catalog>,
+    swept: AtomicU64,
     /// Held while migrations are applied: one at a time.
     pub(crate) migrating: tokio::sync::Mutex<()>,
 }
@@ -55,6 +57,7 @@ impl Store {
             sealer,
             keyring,
             catalog,
+            swept: AtomicU64::new(0),
             migrating: tokio::sync::Mutex::new(()),
         }))
     }
@@ -143,6 +146,15 @@ impl Store {
             tracing::debug!(%error, "could not record when keys were last used");
         }
         self.engine.close().await.map_err(StoreError::from)
+    }
+
+    /// How many rows were swept away since it was opened, because they had run out.
+    pub fn swept(&self) -> u64 {
+        self.swept.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_swept(&self, rows: u64) {
+        self.swept.fetch_add(rows, Ordering::Relaxed);
     }
 
     pub(crate) fn directory(&self) -> &DirectoryCache {

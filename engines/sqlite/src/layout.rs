@@ -200,8 +200,10 @@ pub(crate) fn indexes(table: &Table) -> Vec<(String, String)> {
     let mut all = Vec::new();
     let mut leading: Vec<&[ColumnIx]> = Vec::new();
     let key = &table.primary_key;
-    all.push((key.name.clone(), unique_sql(table, &key.name, &key.columns)));
-    leading.push(&key.columns);
+    if table.key_indexed {
+        all.push((key.name.clone(), unique_sql(table, &key.name, &key.columns)));
+        leading.push(&key.columns);
+    }
     for unique in &table.uniques {
         let sql = unique_sql(table, &unique.name, &unique.columns);
         all.push((unique.name.clone(), sql));

@@ -1,6 +1,7 @@
 //! Whether the data is sound: pages, indexes, fences, keys, references.
 
 use crate::apply::first_dangling;
+use crate::cell::value_of;
 use crate::config::SqliteConfig;
 use crate::connection::{Conn, Purpose};
 use crate::fault::Step;
@@ -8,11 +9,11 @@ use crate::layout::{Layout, Physical};
 use crate::open::{check_header, check_ours, read_history, read_shard};
 use crate::restore::check_trailer;
 use crate::sql::quoted;
-use crate::tree::{read_page, read_tree};
+use crate::tree::read_tree;
 use pando_model::canonical;
 use pando_model::engine::Result;
-use pando_model::plan::{Filter, Tree};
-use pando_model::schema::SLOT_COLUMN;
+use pando_model::plan::{Row, Tree};
+use pando_model::schema::{SLOT_COLUMN, Table};
 use pando_model::slot::Slot;
 use std::path::Path;
 
@@ -100,20 +101,22 @@ fn verify_table(conn: &Conn, physical: &Physical, wrong: &mut Vec<String>) -> St
         &format!("SELECT count(*) FROM {name} WHERE +{SLOT_COLUMN} >= 0"),
         &[],
     )?;
-    let by_key = conn.first_int(
-        &format!(
-            "SELECT count(*) FROM {name} INDEXED BY {}",
-            quoted(&table.primary_key.name)
-        ),
-        &[],
-    )?;
+    let by_key = if table.key_indexed {
+        let key = quoted(&table.primary_key.name);
+        conn.first_int(
+            &format!("SELECT count(*) FROM {name} INDEXED BY {key}"),
+            &[],
+        )?
+    } else {
+        by_table
+    };
     if by_table != by_key {
         wrong.push(format!(
             "table {}: {by_table:?} rows, {by_key:?} keys",
             table.name
         ));
     }
-    for row in read_page(conn, table, &Filter::Const(true), None, ROWS_SAMPLED)? {
+    for row in sample(conn, table)? {
         let slot = canonical::slot_of_row(table, &row);
         let key = &table.primary_key.columns;
         let mut params = vec![crate::writer::slot_param(slot)];
@@ -140,4 +143,22 @@ fn verify_table(conn: &Conn, physical: &Physical, wrong: &mut Vec<String>) -> St
         }
     }
     Ok(())
+}
+
+/// The first rows as they lie there.
+fn sample(conn: &Conn, table: &Table) -> Step<Vec<Row>> {
+    let all: Vec<usize> = (0..table.columns.len()).collect();
+    let sql = format!(
+        "SELECT {} FROM {} LIMIT {ROWS_SAMPLED}",
+        crate::layout::names(table, &all),
+        quoted(&table.name)
+    );
+    let mut rows = Vec::new();
+    conn.select(&sql, &[], |raw| {
+        let cells = table.columns.iter().enumerate();
+        let row = cells.map(|(place, column)| value_of(raw.get_ref(place)?, &column.ty));
+        rows.push(row.collect::<Step<Row>>()?);
+        Ok(())
+    })?;
+    Ok(rows)
 }

@@ -43,6 +43,7 @@ fn table(name: &str, columns: Vec<Column>) -> Table {
         checks: vec![],
         foreign_keys: vec![],
         reference: false,
+        key_indexed: true,
         options: BTreeMap::new(),
     }
 }

@@ -57,6 +57,7 @@ impl World {
             checks: vec![],
             foreign_keys: vec![],
             reference: false,
+            key_indexed: true,
             options: BTreeMap::new(),
         });
         let change = SchemaChange {

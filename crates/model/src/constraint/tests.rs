@@ -52,6 +52,7 @@ fn table() -> Table {
         checks: vec![check("z_c", 0), check("a c", 2)],
         foreign_keys: Vec::new(),
         reference: false,
+        key_indexed: true,
         options: Default::default(),
     }
 }

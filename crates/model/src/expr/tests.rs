@@ -34,6 +34,7 @@ fn table() -> Table {
         checks: Vec::new(),
         foreign_keys: Vec::new(),
         reference: false,
+        key_indexed: true,
         options: Default::default(),
     }
 }

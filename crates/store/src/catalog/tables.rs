@@ -161,6 +161,7 @@ fn table(name: &str, columns: &[(&str, ColumnType, bool)]) -> Arc<Table> {
         checks: Vec::new(),
         foreign_keys: Vec::new(),
         reference: false,
+        key_indexed: true,
         options: BTreeMap::new(),
     })
 }

@@ -140,6 +140,7 @@ fn blank(name: String, options: TableOptions, at: Place) -> DraftTable {
             checks: Vec::new(),
             foreign_keys: Vec::new(),
             reference: options.reference,
+            key_indexed: true,
             options: BTreeMap::from_iter(options.others),
         },
         origin: None,

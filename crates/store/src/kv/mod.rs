@@ -9,7 +9,7 @@ mod list;
 mod relation;
 
 pub use list::{KeyInfo, KeyList, KeyRange};
-pub(crate) use relation::KV;
+pub(crate) use relation::{EXPIRES_AT, KV};
 
 use crate::operation::{Operation, Reach};
 use crate::precondition::Precondition;
@@ -25,7 +25,7 @@ use pando_model::error::Refusal;
 use pando_model::plan::{Change, Conflict, Delete, Filter, Insert, Row};
 use pando_model::slot::Slot;
 use pando_model::value::Value;
-use relation::{CONTENT_TYPE, EXPIRES_AT, KEY, SIZE, SPACE, VALUE, VERSION};
+use relation::{CONTENT_TYPE, KEY, SIZE, SPACE, VALUE, VERSION};
 use std::sync::Arc;
 use std::time::Duration;
 

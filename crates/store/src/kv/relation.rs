@@ -11,7 +11,7 @@ pub(super) const VALUE: ColumnIx = 2;
 pub(super) const CONTENT_TYPE: ColumnIx = 3;
 pub(super) const SIZE: ColumnIx = 4;
 pub(super) const VERSION: ColumnIx = 5;
-pub(super) const EXPIRES_AT: ColumnIx = 6;
+pub(crate) const EXPIRES_AT: ColumnIx = 6;
 
 /// The relation. Its size stands beside each value, so that a list reads no values.
 pub(crate) static KV: LazyLock<Arc<Table>> = LazyLock::new(|| {

@@ -91,23 +91,21 @@ impl<'a> Fixed<'a> {
         Some(Slot::of_key(&canonical::bytes_of(&parts)))
     }
 
+    /// Whether an index finds the rows by a column that the clustered key does not.
     fn is_indexed(&self, table: &Table) -> bool {
-        let firsts = table
-            .uniques
-            .iter()
-            .filter_map(|unique| unique.columns.first())
-            .chain(
-                table
-                    .indexes
-                    .iter()
-                    .filter_map(|index| index.columns.first().map(|(ix, _)| ix)),
-            )
-            .chain(
-                table
-                    .foreign_keys
-                    .iter()
-                    .filter_map(|key| key.columns.first()),
-            );
-        firsts.into_iter().any(|ix| self.value(*ix).is_some())
+        let lead = |columns: &mut dyn Iterator<Item = ColumnIx>| -> Vec<ColumnIx> {
+            columns.take_while(|ix| self.value(*ix).is_some()).collect()
+        };
+        let clustered = lead(&mut table.primary_key.columns.iter().copied());
+        let knows_more = |columns: &mut dyn Iterator<Item = ColumnIx>| {
+            lead(columns).iter().any(|ix| !clustered.contains(ix))
+        };
+        let uniques = table.uniques.iter().map(|unique| &unique.columns);
+        let foreign = table.foreign_keys.iter().map(|key| &key.columns);
+        let mut indexes = table.indexes.iter();
+        uniques
+            .chain(foreign)
+            .any(|columns| knows_more(&mut columns.iter().copied()))
+            || indexes.any(|index| knows_more(&mut index.columns.iter().map(|(ix, _)| *ix)))
     }
 }

@@ -35,25 +35,32 @@ pub(super) fn order_by<'a>(sql: &mut Sql<'a>, select: &'a Select, root: Alias, e
     }
     if select.is_aggregate() {
         for (place, output) in select.output.iter().enumerate() {
-            if matches!(output, Output::Scalar(_)) {
-                sql.push(separator);
-                separator = ", ";
-                output_place(sql, select, place, root, written_out);
+            let Output::Scalar(scalar) = output else {
+                continue;
+            };
+            if is_listed(select, &OrderBy::Output(place)) {
+                continue;
+            }
+            sql.push(separator);
+            separator = ", ";
+            output_place(sql, select, place, root, written_out);
+            // Where there is none, saying so would only keep an index from being used.
+            if is_nullable(scalar, table) {
                 sql.push(" NULLS LAST");
             }
         }
         return;
     }
     for ix in &table.primary_key.columns {
-        let listed = select
-            .order
-            .iter()
-            .any(|order| matches!(&order.by, OrderBy::Scalar(Scalar::Column(by)) if by == ix));
-        if !listed {
+        if !is_listed(select, &OrderBy::Scalar(Scalar::Column(*ix))) {
             sql.push(separator).column(root, &table.columns[*ix].name);
             separator = ", ";
         }
     }
+}
+
+fn is_listed(select: &Select, by: &OrderBy) -> bool {
+    select.order.iter().any(|order| order.by == *by)
 }
 
 fn order_term<'a>(

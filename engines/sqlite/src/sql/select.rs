@@ -1,6 +1,6 @@
 //! Selects: of a table, and of a table by keys of its parents' rows.
 
-use super::fixed::{Way, fixed_by};
+use super::fixed::{Fixed, Way, fixed_by};
 use super::order::{Ends, order_by};
 use super::scalar::ScalarSource;
 use super::{Alias, Sql};
@@ -232,7 +232,10 @@ fn source<'a>(
     let table = &*select.table;
     let way = match keyed {
         Some(_) => Way::Any,
-        None => fixed_by(&select.filter).way(table, is_by_key(select)),
+        None => {
+            let fixed = fixed_by(&select.filter);
+            fixed.way(table, is_by_key(select, &fixed))
+        }
     };
     found(sql, table, root, way);
     if let (Some(via), Some(alias)) = (keyed.and_then(|keyed| keyed.via), via_alias) {
@@ -267,11 +270,34 @@ fn passing<'a>(sql: &mut Sql<'a>, table: &'a Table, filter: &'a Filter, root: Al
     sql.push("(").filter(filter, table, root).push(")");
 }
 
-/// Whether the order asked for is that of the primary key, or a part of it.
-fn is_by_key(select: &Select) -> bool {
+/// Whether the order asked for is that of the primary key, or a part of it; or the rows are
+/// grouped, and ordered, by the first of its columns that is not fixed.
+fn is_by_key(select: &Select, fixed: &Fixed<'_>) -> bool {
     let key = &select.table.primary_key.columns;
-    !select.is_aggregate()
-        && select.order.len() <= key.len()
+    if select.is_aggregate() {
+        let next = key.iter().find(|ix| fixed.value(**ix).is_none());
+        let mut scalars = select
+            .output
+            .iter()
+            .enumerate()
+            .filter_map(|(place, output)| {
+                let Output::Scalar(scalar) = output else {
+                    return None;
+                };
+                Some((place, scalar))
+            });
+        return match (scalars.next(), scalars.next(), next) {
+            (Some((place, Scalar::Column(by))), None, Some(next)) => {
+                by == next
+                    && select
+                        .order
+                        .iter()
+                        .all(|order| order.by == OrderBy::Output(place))
+            }
+            _ => false,
+        };
+    }
+    select.order.len() <= key.len()
         && select
             .order
             .iter()

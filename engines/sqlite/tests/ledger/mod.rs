@@ -94,6 +94,7 @@ fn table() -> Arc<Table> {
         checks: vec![],
         foreign_keys: vec![],
         reference: false,
+        key_indexed: true,
         options: BTreeMap::new(),
     })
 }

@@ -1,0 +1,204 @@
+//! A range of a partition's rows, in the order of the bytes of their keys, either way.
+//!
+//! First the rows are found and their cells counted, column by column, so that the page ends
+//! with a whole row and is not larger than an answer may be; then their cells are read
+//! together, in one snapshot.
+
+use super::name::{Partition, Selector};
+use super::read::{CELLS_MAX, Wanted, WideRow, assemble, cells_of, too_many};
+use super::relation::{CELL, EXPIRES_AT, ROW};
+use crate::operation::Operation;
+use crate::relation::{alive, compare, rows_of, tree};
+use crate::store::Store;
+use pando_model::aggregate::AggregateFn;
+use pando_model::engine::{Outcome, Step};
+use pando_model::error::Refusal;
+use pando_model::plan::{Comparison, Filter, Order, OrderBy, Output, Scalar, Select};
+use pando_model::value::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Which rows are read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RowRange {
+    /// From this key on.
+    pub from: Option<String>,
+    /// Before this key.
+    pub to: Option<String>,
+    /// From the end of the range.
+    pub reverse: bool,
+    /// At most so many; `max_rows` at most.
+    pub limit: Option<u64>,
+    /// What the page before gave: go on behind it.
+    pub cursor: Option<String>,
+}
+
+/// A page of rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowList {
+    /// The rows, in the order asked for.
+    pub rows: Vec<WideRow>,
+    /// Where the next page begins, where there is one.
+    pub cursor: Option<String>,
+    /// Whether `max_rows`, or the bound on cells, cut it.
+    pub truncated: bool,
+}
+
+/// The rows of a page, before their cells are read.
+struct Page {
+    /// The first and the last by their keys; `None` where there is no row.
+    ends: Option<(String, String)>,
+    /// The row that the page ends with.
+    last: Option<String>,
+    /// Whether more rows follow.
+    more: bool,
+    /// Whether it was cut because of its cells.
+    heavy: bool,
+}
+
+impl Store {
+    /// Reads a slice of a partition.
+    pub fn wide_slice(
+        &self,
+        partition: &Partition,
+        range: &RowRange,
+        wanted: &Wanted,
+    ) -> Result<Operation<RowList>, Refusal> {
+        let shown = self.shown(partition.table(), wanted)?;
+        let now_us = self.clock().now_us();
+        let name = partition.list_name();
+        let mut rows = partition.filters();
+        rows.extend(bounds(range));
+        if let Some(cursor) = &range.cursor {
+            let behind = Value::Text(self.open_list_cursor("wide", &name, cursor)?);
+            let on = if range.reverse {
+                Comparison::Lt
+            } else {
+                Comparison::Gt
+            };
+            rows.push(compare(ROW, on, behind));
+        }
+        let max_rows = self.config().max_rows;
+        let most = range.limit.unwrap_or(max_rows).min(max_rows);
+        let capped = range.limit.is_none_or(|limit| limit > max_rows);
+        let reverse = range.reverse;
+        let mut steps = counts(&rows, &wanted.columns, now_us, most, reverse);
+        let counted = steps.len();
+        let columns = wanted.columns.clone();
+        let own = partition.filters();
+        steps.push(Step::decide(move |outcomes| {
+            let page = Page::of(&outcomes[..counted.min(outcomes.len())], most, reverse)?;
+            let Some((first, last)) = page.ends else {
+                return Ok(Vec::new());
+            };
+            let mut rows = own.clone();
+            rows.push(compare(ROW, Comparison::Ge, Value::Text(first)));
+            rows.push(compare(ROW, Comparison::Le, Value::Text(last)));
+            let across = Selector::filter_across_rows;
+            Ok(vec![Step::read(cells_of(rows, &columns, now_us, across))])
+        }));
+        let seal = self.list_cursors("wide", &name);
+        let conclude = move |mut outcomes: Vec<Outcome>| {
+            let cells = outcomes.split_off(counted.min(outcomes.len())).pop();
+            let page = Page::of(&outcomes, most, reverse)?;
+            let set = cells.and_then(|read| read.rows).unwrap_or_default();
+            let mut rows: Vec<WideRow> = assemble(set, &shown).into_values().collect();
+            if reverse {
+                rows.reverse();
+            }
+            let last = page.last.filter(|_| page.more);
+            Ok(RowList {
+                rows,
+                cursor: last.map(|last| seal(&last)),
+                truncated: page.more && (capped || page.heavy),
+            })
+        };
+        Ok(Operation::reading(partition.reach(), steps, conclude))
+    }
+}
+
+/// The range that is asked for; an empty text is no bound.
+fn bounds(range: &RowRange) -> Vec<Filter> {
+    let from = range.from.iter().map(|from| (Comparison::Ge, from));
+    let to = range.to.iter().map(|to| (Comparison::Lt, to));
+    from.chain(to)
+        .filter(|(_, key)| !key.is_empty())
+        .map(|(op, key)| compare(ROW, op, Value::Text(key.clone())))
+        .collect()
+}
+
+/// Counts the cells of the first rows, and of one more: of each column by itself.
+fn counts(
+    rows: &[Filter],
+    columns: &[Selector],
+    now_us: i64,
+    most: u64,
+    reverse: bool,
+) -> Vec<Step> {
+    let count = |column: Option<Filter>| {
+        let mut filters = rows.to_vec();
+        filters.extend(column);
+        filters.push(alive(EXPIRES_AT, now_us));
+        let backwards = Order {
+            by: OrderBy::Output(0),
+            descending: true,
+            nulls_first: false,
+        };
+        Step::read(tree(Select {
+            table: Arc::clone(&CELL),
+            output: vec![
+                Output::Scalar(Scalar::Column(ROW)),
+                Output::Aggregate(AggregateFn::Count, None),
+            ],
+            filter: Filter::And(filters),
+            order: if reverse { vec![backwards] } else { Vec::new() },
+            limit: Some(most.saturating_add(1)),
+            offset: 0,
+        }))
+    };
+    match columns {
+        [] => vec![count(None)],
+        some => some
+            .iter()
+            .map(|column| count(Some(column.filter_across_rows())))
+            .collect(),
+    }
+}
+
+impl Page {
+    /// The page that the counts of the columns' first rows make together.
+    fn of(counts: &[Outcome], most: u64, reverse: bool) -> Result<Page, Refusal> {
+        let mut cells_by_row: BTreeMap<&str, u64> = BTreeMap::new();
+        for row in counts.iter().flat_map(rows_of) {
+            if let [Value::Text(row), Value::Int(cells)] = row.as_slice() {
+                *cells_by_row.entry(row).or_default() += cells.unsigned_abs();
+            }
+        }
+        let found = cells_by_row.len() as u64;
+        let mut in_order: Vec<(&str, u64)> = cells_by_row.into_iter().collect();
+        if reverse {
+            in_order.reverse();
+        }
+        in_order.truncate(usize::try_from(most).unwrap_or(usize::MAX));
+        let mut cells = 0;
+        let light = in_order.iter().take_while(|(_, more)| {
+            cells += more;
+            cells <= CELLS_MAX
+        });
+        let kept = light.count();
+        if kept == 0 && !in_order.is_empty() {
+            return Err(too_many());
+        }
+        let heavy = kept < in_order.len();
+        in_order.truncate(kept);
+        let first = in_order.first().map(|(row, _)| (*row).to_owned());
+        let last = in_order.last().map(|(row, _)| (*row).to_owned());
+        let ends = first.zip(last.clone());
+        Ok(Page {
+            ends: ends.map(|(a, b)| if reverse { (b, a) } else { (a, b) }),
+            last,
+            more: found > kept as u64,
+            heavy,
+        })
+    }
+}
