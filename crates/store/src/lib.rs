@@ -11,6 +11,7 @@ pub mod catalog;
 pub mod config;
 pub mod ddl;
 pub mod error;
+pub mod graph;
 pub mod ids;
 pub mod keys;
 pub mod kv;
