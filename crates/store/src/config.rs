@@ -23,6 +23,9 @@ pub struct StoreConfig {
     pub max_list: usize,
     /// Rows of one write's body.
     pub max_write_rows: usize,
+    /// Edges that one question to a graph may look at; an answer that met this bound says so.
+    /// A question may ask for less.
+    pub graph_max_visited: u64,
     /// How long an idempotency key and its answer are kept.
     pub receipt_ttl: Duration,
     /// How long a read waits for a commit that its caller has been handed the stamp of. Disks
@@ -61,6 +64,8 @@ impl Default for StoreConfig {
             max_columns: 1_000,
             max_list: 10_000,
             max_write_rows: 100_000,
+            // A tenth of a second's work.
+            graph_max_visited: 100_000,
             receipt_ttl: Duration::from_secs(24 * 60 * 60),
             catch_up: Duration::from_secs(1),
             families: BTreeMap::new(),

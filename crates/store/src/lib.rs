@@ -12,6 +12,7 @@ pub mod config;
 pub mod ddl;
 pub mod error;
 mod expiry;
+pub mod graph;
 pub mod ids;
 pub mod keys;
 pub mod kv;

@@ -1,11 +1,16 @@
 //! The models besides tables: which relations they lay their data out in.
 
-use crate::kv;
-use crate::wide;
+use crate::{graph, kv, wide};
 use pando_model::schema::Table;
 use std::sync::Arc;
 
 /// All relations of all models; they are there from a store's first moment.
-pub(crate) fn relations() -> [&'static Arc<Table>; 2] {
-    [&kv::KV, &wide::CELL]
+pub(crate) fn relations() -> [&'static Arc<Table>; 5] {
+    [
+        &graph::DEGREE,
+        &graph::EDGE,
+        &graph::NODE,
+        &kv::KV,
+        &wide::CELL,
+    ]
 }

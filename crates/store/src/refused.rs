@@ -3,6 +3,11 @@
 
 use pando_model::error::Refusal;
 
+/// Nothing there, where something has to be.
+pub(crate) fn not_found(what: &str, name: &str) -> Refusal {
+    Refusal::new("not_found", format!("there is no {what} {name:?}"))
+}
+
 /// The version is another than the caller takes it for.
 pub(crate) fn precondition(header: &str, current: Option<i64>) -> Refusal {
     let found = match current {

@@ -18,6 +18,7 @@ mod cors;
 mod deadline;
 mod error;
 mod gate;
+mod graph;
 mod health;
 mod idempotency;
 mod intake;

@@ -49,6 +49,7 @@ impl<'a> Place<'a> {
     fn of(path: &'a str) -> Option<Place<'a>> {
         let mut segments = path.strip_prefix('/')?.split('/');
         let surface = match segments.next()? {
+            "graph" => Surface::Graph,
             "kv" => Surface::Kv,
             _ => return None,
         };
@@ -73,11 +74,14 @@ impl<'a> Place<'a> {
 
     /// Whether a method changes nothing here: `GET`, and questions too long for a path.
     fn is_read(&self, method: &Method) -> bool {
-        is_read(method)
+        let is_question = self.surface == Surface::Graph
+            && matches!(self.rest.as_slice(), [word] if word == "traverse");
+        is_read(method) || (is_question && *method == Method::POST)
     }
 
     fn label(&self) -> &'static str {
         match self.surface {
+            Surface::Graph => "/graph/v1/{graph}",
             Surface::Kv => "/kv/v1/{space}",
             _ => "unknown",
         }

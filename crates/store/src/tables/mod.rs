@@ -17,6 +17,7 @@ mod write;
 
 pub(crate) use directory::DirectoryCache;
 pub use relationships::{Cardinality, Junction, Relationship, Relationships, relationships};
+pub(crate) use resolve::filter::of_test as filter_of_test;
 
 use crate::error::StoreError;
 use crate::operation::{Operation, Reach};

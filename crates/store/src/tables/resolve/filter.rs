@@ -9,6 +9,7 @@ use pando_model::column::ColumnType;
 use pando_model::error::Refusal;
 use pando_model::pattern::{Pattern, PatternKind};
 use pando_model::plan::{Comparison, Containment, Filter, Is, Scalar};
+use pando_model::schema::Table;
 use pando_model::text_search::{QueryForm, TextQuery};
 use pando_model::value::Value;
 
@@ -98,7 +99,11 @@ fn of_embed(
 
 fn of_field(node: &Node<'_>, field: &Field, test: &Test) -> Result<Filter, Refusal> {
     let table = &node.entry.table;
-    let left = field::scalar(table, field)?;
+    of_test(table, field::scalar(table, field)?, test)
+}
+
+/// What a value of a row has to pass.
+pub(crate) fn of_test(table: &Table, left: Scalar, test: &Test) -> Result<Filter, Refusal> {
     let ty = comparable(left.ty(table));
     match test {
         Test::Compare(op, operand) => compare(left, &ty, *op, operand),
