@@ -4,27 +4,41 @@
 //! duplicate keys, keys by length and then by bytes, a space after `:` and `,`, numbers
 //! in full and, like [`crate::numeric`], without trailing zeros, so that equal values
 //! are equal texts. Both refuse U+0000 and lone surrogates, which no text can hold.
+//! Documents are kept as jsonb's canonical text, and changed by [`merge_patch`] (RFC 7396)
+//! and [`json_patch`] (RFC 6902).
 
+mod merge;
 mod ordered;
+mod patch;
 mod path;
+mod pointer;
 mod scan;
 mod string;
 mod tree;
 
+pub use merge::merge_patch;
 pub(crate) use ordered::{split_ordered_bytes, write_ordered_bytes};
+pub use patch::{OPERATIONS_MAX, PatchError, PatchErrorKind, PatchLimits, json_patch};
 pub use path::extract;
+pub use scan::DEPTH_MAX;
 pub use string::write_string;
+pub use tree::Node;
 
 use crate::error::Refusal;
 use scan::{Nothing, scan};
 use std::borrow::Cow;
 use std::cmp::Ordering;
-use tree::{Node, TreeBuilder};
+use tree::TreeBuilder;
 
 /// jsonb's text of a JSON text: keys ordered by length, then bytes, the last of duplicates kept,
 /// numbers exact, `{"a": 1, "b": [1, 2]}`. Refuses (22P02) what is not JSON, and U+0000.
 pub fn canonical(text: &str) -> Result<String, Refusal> {
     Ok(scan(text, TreeBuilder)?.to_text())
+}
+
+/// A JSON text as a tree, with [`canonical`]'s rules; [`Node::to_text`] writes the canonical text.
+pub fn parse(text: &str) -> Result<Node<'_>, Refusal> {
+    Ok(scan(text, TreeBuilder)?)
 }
 
 /// Whether a text is JSON (and holds no U+0000), for the type json.

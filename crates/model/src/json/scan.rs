@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 /// How deep arrays and objects may lie in each other, as in serde_json: a thread's stack of
 /// 2 MiB holds it many times over, and no honest document comes near.
-pub(super) const DEPTH_MAX: usize = 128;
+pub const DEPTH_MAX: usize = 128;
 
 /// Why a text is not JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,14 +8,30 @@ use std::cmp::Ordering;
 
 /// A JSON value as jsonb has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Node<'a> {
+pub enum Node<'a> {
+    /// `null`
     Null,
+    /// A string; it holds no U+0000.
     String(Cow<'a, str>),
+    /// A number, exact.
     Number(Numeric),
+    /// `true`, `false`
     Bool(bool),
+    /// An array.
     Array(Vec<Node<'a>>),
-    /// Pairs in jsonb's order of keys, none twice.
+    /// Pairs in jsonb's order of keys, none twice; [`Node::object`] makes them so.
     Object(Vec<(Cow<'a, str>, Node<'a>)>),
+}
+
+/// What a value weighs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Weight {
+    /// How deep arrays and objects lie in each other; a scalar's is 0.
+    pub depth: usize,
+    /// How many values there are, itself among them.
+    pub values: usize,
+    /// How long its text is, but for spaces, commas and escapes.
+    pub bytes: usize,
 }
 
 pub(super) struct TreeBuilder;
@@ -46,12 +62,27 @@ impl<'a> Builder<'a> for TreeBuilder {
         Node::Array(items)
     }
 
-    fn object(&mut self, mut pairs: Vec<(Cow<'a, str>, Node<'a>)>) -> Node<'a> {
+    fn object(&mut self, pairs: Vec<(Cow<'a, str>, Node<'a>)>) -> Node<'a> {
+        Node::object(pairs)
+    }
+}
+
+impl<'a> Node<'a> {
+    /// An object of members in any order; of those with one name the last counts.
+    pub fn object(mut pairs: Vec<(Cow<'a, str>, Node<'a>)>) -> Node<'a> {
         // A stable sort of the reversed list puts the last of duplicates first.
         pairs.reverse();
         pairs.sort_by(|(a, _), (b, _)| key_order(a, b));
         pairs.dedup_by(|(later, _), (earlier, _)| later == earlier);
         Node::Object(pairs)
+    }
+
+    /// An object's member.
+    pub fn get(&self, key: &str) -> Option<&Node<'a>> {
+        match self {
+            Node::Object(pairs) => place_of_key(pairs, key).ok().map(|at| &pairs[at].1),
+            _ => None,
+        }
     }
 }
 
@@ -64,6 +95,7 @@ impl Node<'_> {
         String::from_utf8(out).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into())
     }
 
+    /// Appends the canonical text.
     pub fn write(&self, out: &mut Vec<u8>) {
         match self {
             Node::Null => out.extend_from_slice(b"null"),
@@ -96,13 +128,44 @@ impl Node<'_> {
         }
     }
 
+    /// Whether it is an array or an object.
     pub fn is_container(&self) -> bool {
         matches!(self, Node::Array(_) | Node::Object(_))
     }
 
+    pub(super) fn weight(&self) -> Weight {
+        let mut whole = Weight {
+            depth: 0,
+            values: 1,
+            bytes: 0,
+        };
+        match self {
+            Node::Null | Node::Bool(_) => whole.bytes = 4,
+            Node::String(text) => whole.bytes = text.len() + 2,
+            Node::Number(number) => {
+                let mut digits = Vec::new();
+                number.write(0, &mut digits);
+                whole.bytes = digits.len();
+            }
+            Node::Array(items) => {
+                whole.bytes = 2;
+                items.iter().for_each(|item| whole.add(item.weight()));
+            }
+            Node::Object(pairs) => {
+                whole.bytes = 2;
+                for (key, value) in pairs {
+                    whole.bytes += key.len() + 2;
+                    whole.add(value.weight());
+                }
+            }
+        }
+        whole.depth += usize::from(self.is_container());
+        whole
+    }
+
     /// The order of two whole values. An empty array is less than any scalar there, though
     /// not inside of others: PostgreSQL once compared it so, and indexes hold it to it.
-    pub fn compare_whole(&self, other: &Node<'_>) -> Ordering {
+    pub(super) fn compare_whole(&self, other: &Node<'_>) -> Ordering {
         let is_empty = |node: &Node<'_>| matches!(node, Node::Array(items) if items.is_empty());
         match (is_empty(self), is_empty(other)) {
             (true, false) if !other.is_container() => Ordering::Less,
@@ -132,12 +195,10 @@ impl Node<'_> {
     }
 
     /// Whether `other`'s keys and items are all in here, at the same depth.
-    pub fn contains(&self, other: &Node<'_>) -> bool {
+    pub(super) fn contains(&self, other: &Node<'_>) -> bool {
         match (self, other) {
             (Node::Object(pairs), Node::Object(wanted)) => wanted.iter().all(|(key, value)| {
-                pairs
-                    .binary_search_by(|(have, _)| key_order(have, key))
-                    .is_ok_and(|at| pairs[at].1.contains(value))
+                place_of_key(pairs, key).is_ok_and(|at| pairs[at].1.contains(value))
             }),
             (Node::Array(items), Node::Array(wanted)) => wanted
                 .iter()
@@ -158,6 +219,21 @@ impl Node<'_> {
     }
 }
 
-fn key_order(a: &str, b: &str) -> Ordering {
+impl Weight {
+    /// Takes in a part.
+    fn add(&mut self, part: Weight) {
+        self.depth = self.depth.max(part.depth);
+        self.values += part.values;
+        self.bytes += part.bytes;
+    }
+}
+
+/// Where in an object a member is, or would be.
+pub(super) fn place_of_key(pairs: &[(Cow<'_, str>, Node<'_>)], key: &str) -> Result<usize, usize> {
+    pairs.binary_search_by(|(have, _)| key_order(have, key))
+}
+
+/// jsonb's order of keys: by length, then by bytes.
+pub(super) fn key_order(a: &str, b: &str) -> Ordering {
     (a.len(), a).cmp(&(b.len(), b))
 }
