@@ -126,3 +126,17 @@ fn a_long_name_is_not_repeated_for_each_item() {
     assert!(body.len() < 400_000, "{}", body.len());
     check_round_trip(XML, &json);
 }
+
+#[test]
+fn the_manuals_example_is_true() {
+    for manual in [
+        include_str!("../../../../../../docs/documents.md"),
+        include_str!("../../../../../../docs/ko/documents.md"),
+    ] {
+        let block = |language: &str| {
+            let (_, rest) = manual.split_once(language).unwrap();
+            rest.split_once("```").unwrap().0
+        };
+        check_read(XML, block("```xml\n"), block("```json\n"));
+    }
+}
