@@ -182,6 +182,7 @@ pub(crate) fn all() -> Vec<Case> {
             a_new_constraint_is_refused_while_rows_break_it,
             a_unique_index_is_refused_while_rows_break_it,
             an_index_changes_no_answer,
+            an_index_on_paths_of_some_rows_changes_no_answer,
             the_record_is_written_in_the_same_transaction,
             a_failing_step_undoes_all_steps,
             the_schema_outlives_the_engine,
