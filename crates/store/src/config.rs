@@ -21,6 +21,8 @@ pub struct StoreConfig {
     pub max_list: usize,
     /// Rows of one write's body.
     pub max_write_rows: usize,
+    /// Bytes of a document at most, as JSON.
+    pub document_bytes_max: usize,
     /// How long an idempotency key and its answer are kept.
     pub receipt_ttl: Duration,
     /// How long a read waits for a commit that its caller has been handed the stamp of. Disks
@@ -38,6 +40,7 @@ impl Default for StoreConfig {
             max_columns: 1_000,
             max_list: 10_000,
             max_write_rows: 100_000,
+            document_bytes_max: 16 << 20,
             receipt_ttl: Duration::from_secs(24 * 60 * 60),
             catch_up: Duration::from_secs(1),
         }

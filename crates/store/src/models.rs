@@ -1,10 +1,10 @@
 //! The models besides tables: which relations they lay their data out in.
 
-use crate::kv;
+use crate::{docs, kv};
 use pando_model::schema::Table;
 use std::sync::Arc;
 
 /// All relations of all models; they are there from a store's first moment.
-pub(crate) fn relations() -> [&'static Arc<Table>; 1] {
-    [&kv::KV]
+pub(crate) fn relations() -> [&'static Arc<Table>; 4] {
+    [&docs::DOC, &docs::STATS, &docs::TERM, &kv::KV]
 }

@@ -30,3 +30,13 @@ pub(crate) fn malformed(message: impl Into<String>) -> Refusal {
 pub(crate) fn conflict(message: impl Into<String>) -> Refusal {
     Refusal::new("conflict", message)
 }
+
+/// It can be read, and cannot be.
+pub(crate) fn unprocessable(message: impl Into<String>) -> Refusal {
+    Refusal::new("unprocessable", message)
+}
+
+/// More than one may be.
+pub(crate) fn too_large(message: impl Into<String>) -> Refusal {
+    Refusal::new("document_too_large", message)
+}

@@ -3,6 +3,7 @@
 
 use crate::catalog::Catalog;
 use crate::config::StoreConfig;
+use crate::docs::Collections;
 use crate::error::StoreError;
 use crate::ids::Ids;
 use crate::keys::Keyring;
@@ -28,6 +29,7 @@ pub struct Store {
     sealer: Arc<Sealer>,
     keyring: Keyring,
     catalog: Arc<Catalog>,
+    collections: Arc<Collections>,
     /// Held while migrations are applied: one at a time.
     pub(crate) migrating: tokio::sync::Mutex<()>,
 }
@@ -44,6 +46,7 @@ impl Store {
         let schema = catalog.fetch_schema().await?;
         let sealer = Arc::new(Sealer::load(&catalog).await?);
         let keyring = Keyring::load(&catalog).await?;
+        let collections = Arc::new(Collections::load(&catalog).await?);
         let ids = Ids::lease(Arc::clone(&catalog)).await?;
         Ok(Arc::new(Store {
             engine,
@@ -55,6 +58,7 @@ impl Store {
             sealer,
             keyring,
             catalog,
+            collections,
             migrating: tokio::sync::Mutex::new(()),
         }))
     }
@@ -151,6 +155,10 @@ impl Store {
 
     pub(crate) fn catalog(&self) -> &Arc<Catalog> {
         &self.catalog
+    }
+
+    pub(crate) fn collections(&self) -> &Arc<Collections> {
+        &self.collections
     }
 
     pub(crate) fn keyring(&self) -> &Keyring {

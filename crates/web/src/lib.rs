@@ -16,11 +16,6 @@ mod conditional;
 mod config;
 mod cors;
 mod deadline;
-// Nothing routes to documents yet.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the routes of documents will call it")
-)]
 mod docs;
 mod error;
 mod gate;

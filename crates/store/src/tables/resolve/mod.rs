@@ -185,7 +185,7 @@ impl<'a> Node<'a> {
 }
 
 /// How many tests a condition holds, and its longest list.
-fn size_of(condition: &Condition) -> (usize, usize) {
+pub(crate) fn size_of(condition: &Condition) -> (usize, usize) {
     use crate::request::Operand;
     match condition {
         Condition::And(_, inner) | Condition::Or(_, inner) => {
