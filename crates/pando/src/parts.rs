@@ -156,7 +156,8 @@ async fn tend_once(
     store: &Store,
     wanted: &BTreeMap<String, Declared>,
 ) -> pando_store::session::Result<()> {
-    store.declare_documents(wanted).await?;
+    store.declare_search(wanted).await?;
+    store.declare_indexes(wanted).await?;
     while store.tend_documents().await? {}
     Ok(())
 }

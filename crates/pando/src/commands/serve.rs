@@ -70,6 +70,7 @@ pub async fn run(args: ServeArgs, context: Context) -> anyhow::Result<()> {
         .collect::<std::io::Result<Vec<SocketAddr>>>()?;
     lock.announce(&url_of(&config, &addresses))?;
     let declared = parts::documents(&config).map_err(fail)?;
+    store.declare_search(&declared).await?;
     let tending = tokio::spawn(parts::tend_documents(Arc::clone(&store), declared));
     let shutdown = watch::Sender::new(false);
     let mut told = shutdown.subscribe();

@@ -31,15 +31,13 @@ const BATCH: u64 = 32;
 const TRIES_MAX: usize = 16;
 
 impl Store {
-    /// Brings the declarations of collections into force, as far as indexes on paths go; those of
-    /// search are noted, and followed by [`Store::tend_documents`]. What is not declared any
-    /// more is dropped. Idempotent, and gone on with after a failure.
-    pub async fn declare_documents(&self, wanted: &BTreeMap<String, Declared>) -> Result<()> {
-        for collection in wanted.keys() {
-            check_name("collection", collection)?;
-        }
-        let _alone = self.migrating.lock().await;
-        for change in self.collections().state().recorded.index_changes(wanted) {
+    /// Brings the declarations of indexes on paths into force, one after the other; those that are
+    /// not declared any more are dropped. Idempotent, and gone on with after a failure.
+    pub async fn declare_indexes(&self, wanted: &BTreeMap<String, Declared>) -> Result<()> {
+        check_names(wanted)?;
+        let changes = self.collections().state().recorded.index_changes(wanted);
+        for change in changes {
+            let _alone = self.migrating.lock().await;
             let recorded = self.collections().state().recorded.with_index(&change);
             self.change_index(&change.name(), change.made, recorded)
                 .await?;
@@ -47,6 +45,14 @@ impl Store {
             let done = if change.made { "made" } else { "dropped" };
             tracing::info!(collection, path, "{done} an index of documents");
         }
+        Ok(())
+    }
+
+    /// Notes which paths are to be searched: one small write at most. [`Store::tend_documents`]
+    /// builds what that takes, and takes away what is not declared any more.
+    pub async fn declare_search(&self, wanted: &BTreeMap<String, Declared>) -> Result<()> {
+        check_names(wanted)?;
+        let _alone = self.migrating.lock().await;
         let recorded = &self.collections().state().recorded;
         let searched = recorded.with_search(wanted);
         if searched != *recorded {
@@ -119,6 +125,12 @@ impl Store {
         self.adopt_schema(Arc::new(next));
         self.collections().adopt(recorded.clone())
     }
+}
+
+fn check_names(wanted: &BTreeMap<String, Declared>) -> std::result::Result<(), Refusal> {
+    wanted
+        .keys()
+        .try_for_each(|collection| check_name("collection", collection))
 }
 
 /// Indexes the documents behind one, and answers the last of them; nothing at the end.

@@ -160,7 +160,8 @@ impl World {
         };
         let declared = Declared::read(&owned(indexes), &owned(search)).unwrap();
         let wanted = BTreeMap::from([("c".to_owned(), declared)]);
-        self.store.declare_documents(&wanted).await.unwrap();
+        self.store.declare_search(&wanted).await.unwrap();
+        self.store.declare_indexes(&wanted).await.unwrap();
     }
 }
 

@@ -28,11 +28,9 @@ async fn filled() -> World {
     let owned = |text: &str| vec![text.to_owned()];
     let declared = Declared::read(&owned("region"), &owned("about")).expect("paths");
     let wanted = BTreeMap::from([("countries".to_owned(), declared)]);
-    world
-        .store
-        .declare_documents(&wanted)
-        .await
-        .expect("indexes");
+    let store = &world.store;
+    store.declare_search(&wanted).await.expect("a note");
+    store.declare_indexes(&wanted).await.expect("indexes");
     while world.store.tend_documents().await.expect("an index") {}
     for (id, text) in COUNTRIES {
         let answer = world

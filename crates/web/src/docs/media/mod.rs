@@ -39,6 +39,7 @@ pub(crate) enum MediaErrorKind {
 
 impl MediaError {
     /// What kind of fault it is.
+    #[cfg(test)]
     pub(crate) fn kind(&self) -> MediaErrorKind {
         self.kind
     }
