@@ -57,11 +57,20 @@ pub(crate) static TERM: LazyLock<Arc<Table>> = LazyLock::new(|| {
         shard_key: &[ID],
     };
     let mut table = shape.table();
-    table.indexes.push(Index {
-        name: format!("{}_by_term", table.name),
-        columns: vec![(COLLECTION, false), (term::TERM, false)],
-        ..Index::default()
-    });
+    // It holds all that ranking reads: the postings of a term lie side by side in it, and in the
+    // relation itself they would be looked up one by one.
+    // The term leads, so that nothing but a term is looked up there.
+    let columns = [
+        term::TERM,
+        COLLECTION,
+        ID,
+        term::TF,
+        term::POSITIONS,
+        term::LENGTH,
+    ];
+    table
+        .indexes
+        .push(covering("by_term", &table.name, &columns));
     Arc::new(table)
 });
 
@@ -89,5 +98,18 @@ pub(crate) static STATS: LazyLock<Arc<Table>> = LazyLock::new(|| {
         key: &[COLLECTION, stats::SLOT, stats::ANCHOR],
         shard_key: &[stats::ANCHOR],
     };
-    Arc::new(shape.table())
+    let mut table = shape.table();
+    let columns = [COLLECTION, stats::DOCUMENTS, stats::LENGTH];
+    table
+        .indexes
+        .push(covering("by_collection", &table.name, &columns));
+    Arc::new(table)
 });
+
+fn covering(what: &str, table: &str, columns: &[ColumnIx]) -> Index {
+    Index {
+        name: format!("{table}_{what}"),
+        columns: columns.iter().map(|column| (*column, false)).collect(),
+        ..Index::default()
+    }
+}

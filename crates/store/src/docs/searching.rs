@@ -20,7 +20,7 @@ use crate::tables::resolve::filter::conjunction;
 use pando_model::aggregate::AggregateFn;
 use pando_model::engine::{Outcome, Step};
 use pando_model::error::Refusal;
-use pando_model::plan::{Filter, Output, Row, Scalar, Select};
+use pando_model::plan::{Filter, Order, OrderBy, Output, Row, Scalar, Select};
 use pando_model::value::Value;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -145,29 +145,38 @@ impl Search {
     }
 
     fn postings(&self) -> Select {
-        let keys = self.words.terms().into_iter().map(|term| {
-            vec![
-                Value::Text(self.collection.clone()),
-                Value::Text(term.to_owned()),
-            ]
-        });
-        let filter = Filter::Keys {
-            columns: vec![COLLECTION, term::TERM],
-            keys: keys.collect(),
-        };
+        let terms = self.words.terms().into_iter();
+        let filter = Filter::And(vec![
+            self.of_collection(),
+            Filter::In {
+                left: Scalar::Column(term::TERM),
+                values: terms.map(|term| Value::Text(term.to_owned())).collect(),
+            },
+        ]);
         let columns = [ID, term::TERM, term::TF, term::POSITIONS, term::LENGTH];
         let mut postings = select(&TERM, &columns, filter);
+        // The order of the index by term: in another, SQLite would rather read all postings of
+        // the collection than sort those that are asked for.
+        let by = |column| Order {
+            by: OrderBy::Scalar(Scalar::Column(column)),
+            descending: false,
+            nulls_first: false,
+        };
+        postings.order = [term::TERM, COLLECTION, ID].map(by).to_vec();
         postings.limit = Some(POSTINGS_MAX + 1);
         postings
     }
 
     fn stats(&self) -> Select {
-        let of_collection = equals(COLLECTION, Value::Text(self.collection.clone()));
-        let mut sums = select(&STATS, &[], of_collection);
+        let mut sums = select(&STATS, &[], self.of_collection());
         sums.output = [stats::DOCUMENTS, stats::LENGTH]
             .map(|column| Output::Aggregate(AggregateFn::Sum, Some(Scalar::Column(column))))
             .to_vec();
         sums
+    }
+
+    fn of_collection(&self) -> Filter {
+        equals(COLLECTION, Value::Text(self.collection.clone()))
     }
 
     fn hits(&self) -> Arc<[Hit]> {
@@ -203,18 +212,13 @@ impl Search {
         if chunk.is_empty() {
             return Vec::new();
         }
-        let keys = chunk.iter().map(|(id, _)| {
-            vec![
-                Value::Text(self.collection.clone()),
-                Value::Text(id.clone()),
-            ]
-        });
-        let mut documents = self.documents.clone();
-        let named = Filter::Keys {
-            columns: vec![COLLECTION, ID],
-            keys: keys.collect(),
+        let ids = chunk.iter().map(|(id, _)| Value::Text(id.clone()));
+        let named = Filter::In {
+            left: Scalar::Column(ID),
+            values: ids.collect(),
         };
-        documents.filter = conjunction(vec![named, documents.filter]);
+        let mut documents = self.documents.clone();
+        documents.filter = conjunction(vec![self.of_collection(), named, documents.filter]);
         let (search, hits) = (Arc::clone(self), Arc::clone(hits));
         let go_on = Step::decide(move |outcomes| {
             let found: usize = outcomes

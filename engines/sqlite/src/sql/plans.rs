@@ -282,18 +282,76 @@ fn a_declared_path_is_found_by_its_index_in_its_own_kind_only() {
     }
 }
 
+/// `terms (term, kind, id)` beside a primary key that begins with `kind`, as postings lie.
+fn postings() -> Arc<Table> {
+    let mut table = Table::clone(&documents());
+    let (kind, id, term) = (0, 1, 2);
+    table.columns[term].name = "term".into();
+    table.columns[term].ty = ColumnType::Text;
+    table.primary_key.columns = vec![kind, id, term];
+    table.indexes = vec![Index {
+        name: "by term".into(),
+        columns: vec![(term, false), (kind, false), (id, false)],
+        ..Index::default()
+    }];
+    Arc::new(table)
+}
+
 #[test]
-fn several_keys_of_two_columns_are_looked_up_by_both() {
-    let keys = Filter::Keys {
-        columns: vec![0, 1],
-        keys: (0..3)
-            .map(|id| vec![Value::Text("x".into()), Value::Text(id.to_string())])
-            .collect(),
+fn a_list_beside_a_fixed_column_is_looked_up_by_both() {
+    let texts = |count: usize| -> Vec<Value> {
+        (0..count)
+            .map(|number| Value::Text(number.to_string()))
+            .collect()
     };
-    let page = Select {
-        table: documents(),
-        ..page(keys, vec![])
+    let in_kind = |column: usize, values: Vec<Value>| {
+        let of_kind = Filter::Compare {
+            left: Scalar::Column(0),
+            op: Comparison::Eq,
+            right: Value::Text("x".into()),
+        };
+        let left = Scalar::Column(column);
+        Filter::And(vec![of_kind, Filter::In { left, values }])
     };
-    let way = way_in(&documents(), &select(&page, None));
-    assert!(way.contains("(kind=? AND id=?)"), "{way}");
+    for count in [1, 2, 1_000] {
+        let by_id = Select {
+            table: documents(),
+            limit: None,
+            ..page(in_kind(1, texts(count)), vec![])
+        };
+        let found = way_in(&documents(), &select(&by_id, None));
+        assert!(found.contains("docs_pkey (kind=? AND id=?)"), "{found}");
+        let order = [2, 0, 1].map(|column| by(column, false).remove(0)).to_vec();
+        let by_term = Select {
+            table: postings(),
+            limit: Some(1_000_001),
+            ..page(in_kind(2, texts(count)), order)
+        };
+        let found = way_in(&postings(), &select(&by_term, None));
+        assert!(
+            found.contains("COVERING INDEX by term (term=? AND kind=?)"),
+            "{found}"
+        );
+    }
+    let one = Select {
+        table: postings(),
+        limit: Some(1),
+        ..page(
+            Filter::And(
+                [0, 1]
+                    .map(|column| Filter::Compare {
+                        left: Scalar::Column(column),
+                        op: Comparison::Eq,
+                        right: Value::Text("x".into()),
+                    })
+                    .to_vec(),
+            ),
+            vec![],
+        )
+    };
+    let found = way_in(&postings(), &select(&one, None));
+    assert!(
+        found.contains("(_pando_slot=? AND kind=? AND id=?)"),
+        "{found}"
+    );
 }
