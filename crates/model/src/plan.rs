@@ -19,6 +19,7 @@ use crate::pattern::Pattern;
 use crate::schema::{ColumnIx, Table};
 use crate::text_search::TextQuery;
 use crate::value::Value;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// A row: one value for each output, then one for each key of a keyed select.
@@ -52,7 +53,7 @@ pub enum Output {
 }
 
 /// A value computed from one row.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Scalar {
     /// A column.
     Column(ColumnIx),
@@ -71,7 +72,7 @@ pub enum Scalar {
 }
 
 /// A step of a JSON path.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum JsonStep {
     /// A key of an object.
     Key(String),

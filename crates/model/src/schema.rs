@@ -6,6 +6,7 @@
 
 use crate::column::ColumnType;
 use crate::expr::Expr;
+use crate::plan::Scalar;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -104,8 +105,8 @@ pub struct Unique {
     pub global: bool,
 }
 
-/// An index that serves reads only.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// An index that serves reads only: over columns, then over values computed from a row.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Index {
     /// Its name.
     pub name: String,
@@ -114,6 +115,14 @@ pub struct Index {
     /// Whether rows whose first column is NULL are left out of it.
     #[serde(default)]
     pub sparse: bool,
+    /// What is indexed behind the columns, ascending: paths into JSON. It serves filters that
+    /// name the same path, read the same way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<Scalar>,
+    /// Only rows in which this column holds this text are in it, and only filters that ask for
+    /// just that are served by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only: Option<(ColumnIx, String)>,
 }
 
 /// A CHECK constraint; a row passes unless the expression is false.

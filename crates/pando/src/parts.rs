@@ -10,10 +10,13 @@ use pando_engine_sqlite::{SqliteConfig, SqliteEngine};
 use pando_model::clock::SystemClock;
 use pando_model::engine::Engine;
 use pando_model::error::EngineError;
+use pando_store::docs::{Declared, DocumentKey, INDEXES_MAX, SEARCH_PATHS_MAX};
 use pando_store::keys::{ROOT_NAME, Scopes};
 use pando_store::{Store, StoreConfig};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use pando_engine_sqlite::verify_file;
 
@@ -29,6 +32,9 @@ pub enum Purpose {
 /// The writer's page cache while importing. A chunk touches pages all over the file; those
 /// that do not fit are written and read again within it.
 const IMPORT_CACHE_BYTES: u64 = 192 << 20;
+/// How long what went wrong with an index is left alone: a full disk or a busy queue stay so
+/// for a while.
+const TEND_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
 /// Opens the store. The caller holds the data directory's lock.
 pub async fn open_store(
@@ -112,8 +118,50 @@ fn store_config(config: &Config) -> StoreConfig {
         max_embed_depth: limits.max_embed_depth as usize,
         max_columns: limits.max_columns as usize,
         receipt_ttl: config.store.receipt_ttl.get(),
+        document_bytes_max: usize::try_from(limits.max_body.bytes()).unwrap_or(usize::MAX),
         ..StoreConfig::default()
     }
+}
+
+/// What is declared of collections of documents; or what is wrong with it.
+pub fn documents(config: &Config) -> Result<BTreeMap<String, Declared>, String> {
+    let declared = config.docs.iter().map(|(name, collection)| {
+        let fault = |reason: String| format!("[docs.{name}]: {reason}");
+        DocumentKey::new(name, "x").map_err(|refusal| fault(refusal.message))?;
+        for (what, paths, most) in [
+            ("indexes", &collection.indexes, INDEXES_MAX),
+            ("search", &collection.search, SEARCH_PATHS_MAX),
+        ] {
+            if paths.len() > most {
+                return Err(fault(format!("{what} names more than {most} paths")));
+            }
+        }
+        let declared = Declared::read(&collection.indexes, &collection.search);
+        Ok((
+            name.clone(),
+            declared.map_err(|error| fault(error.to_string()))?,
+        ))
+    });
+    declared.collect()
+}
+
+/// Brings what is declared of documents into force, while requests are answered: indexes on
+/// paths one by one, search indexes in small writes. What failed is tried again later.
+pub async fn tend_documents(store: Arc<Store>, wanted: BTreeMap<String, Declared>) {
+    while let Err(error) = tend_once(&store, &wanted).await {
+        tracing::warn!(%error, "could not bring the indexes of documents up to date");
+        tokio::time::sleep(TEND_AGAIN_AFTER).await;
+    }
+}
+
+async fn tend_once(
+    store: &Store,
+    wanted: &BTreeMap<String, Declared>,
+) -> pando_store::session::Result<()> {
+    store.declare_search(wanted).await?;
+    store.declare_indexes(wanted).await?;
+    while store.tend_documents().await? {}
+    Ok(())
 }
 
 /// The first start leaves a key with all scopes in the data directory.

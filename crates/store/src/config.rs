@@ -26,6 +26,8 @@ pub struct StoreConfig {
     /// Edges that one question to a graph may look at; an answer that met this bound says so.
     /// A question may ask for less.
     pub graph_max_visited: u64,
+    /// Bytes of a document at most, as JSON.
+    pub document_bytes_max: usize,
     /// How long an idempotency key and its answer are kept.
     pub receipt_ttl: Duration,
     /// How long a read waits for a commit that its caller has been handed the stamp of. Disks
@@ -66,6 +68,7 @@ impl Default for StoreConfig {
             max_write_rows: 100_000,
             // A tenth of a second's work.
             graph_max_visited: 100_000,
+            document_bytes_max: 16 << 20,
             receipt_ttl: Duration::from_secs(24 * 60 * 60),
             catch_up: Duration::from_secs(1),
             families: BTreeMap::new(),

@@ -93,7 +93,7 @@ impl Store {
             columns: table.primary_key.columns.clone(),
             keys,
         };
-        let delete = Step::Change(Change::Delete(Delete {
+        let delete = Step::from(Change::Delete(Delete {
             table: Arc::clone(table),
             filter: Filter::And(vec![keys, is_over(expires_at, now_us)]),
             max_affected: None,

@@ -10,6 +10,7 @@
 pub mod catalog;
 pub mod config;
 pub mod ddl;
+pub mod docs;
 pub mod error;
 mod expiry;
 pub mod graph;

@@ -1,12 +1,15 @@
 //! The models besides tables: which relations they lay their data out in.
 
-use crate::{graph, kv, wide};
+use crate::{docs, graph, kv, wide};
 use pando_model::schema::Table;
 use std::sync::Arc;
 
 /// All relations of all models; they are there from a store's first moment.
-pub(crate) fn relations() -> [&'static Arc<Table>; 5] {
+pub(crate) fn relations() -> [&'static Arc<Table>; 8] {
     [
+        &docs::DOC,
+        &docs::STATS,
+        &docs::TERM,
         &graph::DEGREE,
         &graph::EDGE,
         &graph::NODE,

@@ -35,3 +35,8 @@ pub(crate) fn conflict(message: impl Into<String>) -> Refusal {
 pub(crate) fn unprocessable(message: impl Into<String>) -> Refusal {
     Refusal::new("unprocessable", message)
 }
+
+/// More than one may be.
+pub(crate) fn too_large(message: impl Into<String>) -> Refusal {
+    Refusal::new("document_too_large", message)
+}

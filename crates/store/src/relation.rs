@@ -59,6 +59,7 @@ pub(crate) fn expiry_index(table: &str, column: ColumnIx) -> Index {
         name: format!("{table}_by_expiry"),
         columns: vec![(column, false)],
         sparse: true,
+        ..Index::default()
     }
 }
 

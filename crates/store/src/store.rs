@@ -3,6 +3,7 @@
 
 use crate::catalog::Catalog;
 use crate::config::StoreConfig;
+use crate::docs::Collections;
 use crate::error::StoreError;
 use crate::ids::Ids;
 use crate::keys::Keyring;
@@ -30,6 +31,7 @@ pub struct Store {
     keyring: Keyring,
     catalog: Arc<Catalog>,
     swept: AtomicU64,
+    collections: Arc<Collections>,
     /// Held while migrations are applied: one at a time.
     pub(crate) migrating: tokio::sync::Mutex<()>,
 }
@@ -46,6 +48,7 @@ impl Store {
         let schema = catalog.fetch_schema().await?;
         let sealer = Arc::new(Sealer::load(&catalog).await?);
         let keyring = Keyring::load(&catalog).await?;
+        let collections = Arc::new(Collections::load(&catalog).await?);
         let ids = Ids::lease(Arc::clone(&catalog)).await?;
         Ok(Arc::new(Store {
             engine,
@@ -58,6 +61,7 @@ impl Store {
             keyring,
             catalog,
             swept: AtomicU64::new(0),
+            collections,
             migrating: tokio::sync::Mutex::new(()),
         }))
     }
@@ -163,6 +167,10 @@ impl Store {
 
     pub(crate) fn catalog(&self) -> &Arc<Catalog> {
         &self.catalog
+    }
+
+    pub(crate) fn collections(&self) -> &Arc<Collections> {
+        &self.collections
     }
 
     pub(crate) fn keyring(&self) -> &Keyring {

@@ -8,6 +8,7 @@
 use crate::error::ApiError;
 use crate::reply::{self, Reply};
 use bytes::Bytes;
+pub(crate) use http::header::VARY;
 use http::header::{
     CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, LINK, LOCATION,
 };
@@ -15,7 +16,7 @@ use http::{Response, StatusCode};
 use http_body_util::Full;
 
 /// The headers that an answer can have.
-static NAMES: [HeaderName; 9] = [
+static NAMES: [HeaderName; 10] = [
     CONTENT_TYPE,
     CONTENT_RANGE,
     LOCATION,
@@ -25,6 +26,7 @@ static NAMES: [HeaderName; 9] = [
     LINK,
     ETAG,
     HeaderName::from_static("pando-expires-at"),
+    VARY,
 ];
 
 const VERSION: u8 = 1;

@@ -16,6 +16,7 @@ mod conditional;
 mod config;
 mod cors;
 mod deadline;
+mod docs;
 mod error;
 mod gate;
 mod graph;

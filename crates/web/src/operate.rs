@@ -6,6 +6,7 @@
 
 use crate::answer::Answer;
 use crate::deadline::Deadline;
+use crate::docs;
 use crate::error::ApiError;
 use crate::gate::Caller;
 use crate::graph;
@@ -52,6 +53,7 @@ pub(crate) async fn plan(
     asked: Asked<'_>,
 ) -> Result<Operation<Answer>, ApiError> {
     match place.surface {
+        Surface::Docs => docs::plan(web, place, asked).await,
         Surface::Graph => graph::plan(web, place, asked).await,
         Surface::Kv => kv::plan(web, place, asked).await,
         _ => Err(ApiError::no_such_path()),
@@ -190,6 +192,7 @@ impl NextLink {
 
 fn allowed(place: &Place<'_>) -> &'static str {
     match place.surface {
+        Surface::Docs => docs::allowed(place),
         Surface::Graph => graph::allowed(place),
         Surface::Kv => kv::allowed(place),
         _ => "OPTIONS",

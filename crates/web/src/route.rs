@@ -49,6 +49,7 @@ impl<'a> Place<'a> {
     fn of(path: &'a str) -> Option<Place<'a>> {
         let mut segments = path.strip_prefix('/')?.split('/');
         let surface = match segments.next()? {
+            "docs" => Surface::Docs,
             "graph" => Surface::Graph,
             "kv" => Surface::Kv,
             _ => return None,
@@ -81,6 +82,7 @@ impl<'a> Place<'a> {
 
     fn label(&self) -> &'static str {
         match self.surface {
+            Surface::Docs => "/docs/v1/{collection}",
             Surface::Graph => "/graph/v1/{graph}",
             Surface::Kv => "/kv/v1/{space}",
             _ => "unknown",

@@ -16,6 +16,7 @@
 //! | `08…`, `53…`, `57P…` | 503 | |
 //! | `09…`, `25…`, `2D…`, `38…`, `39…`, `3B…`, `40…`, `55…`, `57…`, `58…`, `F0…`, `HV…`, `P0…`, `XX…` | 500 | faults of the server's |
 //! | `not_found`, `conflict`, `precondition_failed`, `unprocessable` | 404, 409, 412, 422 | the models' own words |
+//! | `document_too_large`, `not_representable`, `search_building` | 413, 406, 503 | of documents |
 //! | everything else, `54…` and `malformed` among it | 400 | |
 //!
 //! Departures: PostgREST gives 500 for `54…` (too complex) and `57014`; here
@@ -31,6 +32,9 @@ pub(crate) fn of_code(code: &str) -> StatusCode {
     match code {
         "not_found" => StatusCode::NOT_FOUND,
         "conflict" => StatusCode::CONFLICT,
+        "document_too_large" => StatusCode::PAYLOAD_TOO_LARGE,
+        "not_representable" => StatusCode::NOT_ACCEPTABLE,
+        "search_building" => StatusCode::SERVICE_UNAVAILABLE,
         "precondition_failed" => StatusCode::PRECONDITION_FAILED,
         "unprocessable" => StatusCode::UNPROCESSABLE_ENTITY,
         "23503" | "23505" => StatusCode::CONFLICT,

@@ -6,9 +6,10 @@
 use crate::connection::Conn;
 use crate::fault::{Fault, Step, corrupt};
 use crate::functions::JSONB_COLLATION;
-use crate::sql::quoted;
+use crate::sql::{indexed_sql, literal, quoted};
 use pando_model::column::ColumnType;
-use pando_model::schema::{Column, ColumnIx, ForeignKey, SLOT_COLUMN, Table};
+use pando_model::plan::Scalar;
+use pando_model::schema::{Column, ColumnIx, ForeignKey, Index, SLOT_COLUMN, Table};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -210,14 +211,7 @@ pub(crate) fn indexes(table: &Table) -> Vec<(String, String)> {
         leading.push(&unique.columns);
     }
     for index in &table.indexes {
-        let mut sql = index_sql(table, &index.name, &index.columns);
-        if index.sparse
-            && let Some((first, _)) = index.columns.first()
-        {
-            let first = quoted(&table.columns[*first].name);
-            sql.push_str(&format!(" WHERE {first} IS NOT NULL"));
-        }
-        all.push((index.name.clone(), sql));
+        all.push((index.name.clone(), declared_sql(table, index)));
     }
     for foreign in &table.foreign_keys {
         let served = leading
@@ -230,7 +224,7 @@ pub(crate) fn indexes(table: &Table) -> Vec<(String, String)> {
         if !served {
             let name = format!("_pando_fk {} {}", table.name, foreign.name);
             let columns: Vec<_> = foreign.columns.iter().map(|ix| (*ix, false)).collect();
-            let sql = index_sql(table, &name, &columns);
+            let sql = index_sql(table, &name, &columns, &[]);
             all.push((name, sql));
         }
     }
@@ -331,13 +325,34 @@ fn unique_sql(table: &Table, name: &str, columns: &[ColumnIx]) -> String {
     )
 }
 
-/// The rest of the primary key follows the columns, so that the index serves lists to the end.
-fn index_sql(table: &Table, name: &str, columns: &[(ColumnIx, bool)]) -> String {
+fn declared_sql(table: &Table, index: &Index) -> String {
+    let mut sql = index_sql(table, &index.name, &index.columns, &index.paths);
+    let mut conditions = Vec::new();
+    if index.sparse
+        && let Some((first, _)) = index.columns.first()
+    {
+        let first = quoted(&table.columns[*first].name);
+        conditions.push(format!("{first} IS NOT NULL"));
+    }
+    if let Some((column, text)) = &index.only {
+        let column = quoted(&table.columns[*column].name);
+        conditions.push(format!("{column} = {}", literal(text)));
+    }
+    if !conditions.is_empty() {
+        sql.push_str(" WHERE ");
+        sql.push_str(&conditions.join(" AND "));
+    }
+    sql
+}
+
+/// The rest of the primary key follows columns and paths, so that the index serves lists to the end.
+fn index_sql(table: &Table, name: &str, columns: &[(ColumnIx, bool)], paths: &[Scalar]) -> String {
     let mut parts: Vec<String> = Vec::new();
     for (ix, descending) in columns {
         let direction = if *descending { " DESC" } else { "" };
         parts.push(format!("{}{direction}", quoted(&table.columns[*ix].name)));
     }
+    parts.extend(paths.iter().map(|path| indexed_sql(path, table)));
     for ix in &table.primary_key.columns {
         if !columns.iter().any(|(listed, _)| listed == ix) {
             parts.push(quoted(&table.columns[*ix].name));

@@ -74,7 +74,7 @@ fn tables() -> (Arc<Table>, Arc<Table>) {
     );
     house.indexes = vec![Index {
         name: "house_floors_idx".into(),
-        sparse: false,
+        ..Index::default()
         columns: vec![(2, false)],
     }];
     house.foreign_keys = vec![ForeignKey {

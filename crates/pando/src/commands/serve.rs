@@ -69,6 +69,9 @@ pub async fn run(args: ServeArgs, context: Context) -> anyhow::Result<()> {
         .map(TcpListener::local_addr)
         .collect::<std::io::Result<Vec<SocketAddr>>>()?;
     lock.announce(&url_of(&config, &addresses))?;
+    let declared = parts::documents(&config).map_err(fail)?;
+    store.declare_search(&declared).await?;
+    let tending = tokio::spawn(parts::tend_documents(Arc::clone(&store), declared));
     let shutdown = watch::Sender::new(false);
     let mut told = shutdown.subscribe();
     let inputs = web::Inputs {
@@ -104,6 +107,8 @@ pub async fn run(args: ServeArgs, context: Context) -> anyhow::Result<()> {
     });
     shutdown.send_replace(true);
     let drained = running.wait().await;
+    // What it was at goes on to its end, and the rest at the next start.
+    tending.abort();
     store.close().await?;
     drop(lock);
     tracing::info!(cut_off = drained.cut_off, "stopped");

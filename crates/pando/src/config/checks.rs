@@ -1,6 +1,7 @@
 //! What single values cannot show: settings that do not fit together.
 
 use super::Config;
+use crate::parts;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -24,6 +25,11 @@ pub fn faults(config: &Config) -> Vec<(&'static str, String)> {
     if let Some(reason) = fault_of_level(&config.log.level) {
         faults.push(("log.level", format!("`{}`: {reason}", config.log.level)));
     }
+    faults.extend(
+        parts::documents(config)
+            .err()
+            .map(|reason| ("docs", reason)),
+    );
     faults.extend(
         positive(config)
             .into_iter()

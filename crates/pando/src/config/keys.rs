@@ -40,7 +40,7 @@ pub enum NoSuchKey {
 }
 
 /// What later rungs bring, by path.
-const LATER: [(&str, &str); 17] = [
+const LATER: [(&str, &str); 16] = [
     (
         "store.shards",
         "shards on PostgreSQL servers are rungs 2 and 9",
@@ -49,7 +49,6 @@ const LATER: [(&str, &str); 17] = [
     ("cache", "the cache tier is rung 5"),
     ("queue", "queues are rung 7"),
     ("topics", "topics are rung 7"),
-    ("docs", "documents come after tables on rung 1"),
     ("kv", "key-values come after tables on rung 1"),
     ("wide", "wide columns come after tables on rung 1"),
     ("graph", "graphs come after tables on rung 1"),
@@ -80,8 +79,18 @@ pub fn json_schema() -> &'static Value {
 /// The schema of one setting.
 pub fn property(path: &[&str]) -> Option<&'static Value> {
     path.iter().try_fold(json_schema(), |schema, key| {
-        schema.get("properties")?.get(key)
+        match schema.get("properties") {
+            Some(properties) => properties.get(key),
+            None => named(schema),
+        }
     })
+}
+
+/// The schema of each entry, where the keys of a table are names of the user's.
+pub fn named(schema: &Value) -> Option<&Value> {
+    schema
+        .get("additionalProperties")
+        .filter(|entry| entry.get("properties").is_some())
 }
 
 /// How the setting at `path` is written; an error if there is none.
@@ -89,7 +98,7 @@ pub fn form(path: &[&str]) -> Result<Form, NoSuchKey> {
     let Some(schema) = property(path) else {
         return Err(no_such_key(path));
     };
-    if schema.get("properties").is_some() {
+    if schema.get("properties").is_some() || named(schema).is_some() {
         return Ok(Form::Table);
     }
     if schema.get("anyOf").is_some() {
@@ -222,6 +231,9 @@ mod tests {
             ("store.migrate", Form::Boolean),
             ("cors.origins", Form::List),
             ("limits.max_body", Form::Text),
+            ("docs", Form::Table),
+            ("docs.countries", Form::Table),
+            ("docs.countries.indexes", Form::List),
             ("tls.cert", Form::Text),
         ] {
             let parts: Vec<&str> = path.split('.').collect();

@@ -28,8 +28,11 @@ pub fn annotated_toml() -> String {
     let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
         return out;
     };
-    let (sections, top): (Vec<_>, Vec<_>) = properties
+    let (named, rest): (Vec<_>, Vec<_>) = properties
         .iter()
+        .partition(|(_, property)| keys::named(property).is_some());
+    let (sections, top): (Vec<_>, Vec<_>) = rest
+        .into_iter()
         .partition(|(_, property)| property.get("properties").is_some());
     for (name, property) in top {
         write_setting(&mut out, name, property);
@@ -43,7 +46,27 @@ pub fn annotated_toml() -> String {
             write_setting(&mut out, name, property);
         }
     }
+    for (name, section) in named {
+        write_named(&mut out, name, section);
+    }
     out
+}
+
+/// A section for each name of the user's: all of it a comment, for there are none.
+fn write_named(out: &mut String, name: &str, section: &Value) {
+    out.push('\n');
+    write_comment(out, section, "");
+    let entry = keys::named(section).unwrap_or(section);
+    if let Some(text) = entry.get("description").and_then(Value::as_str) {
+        write_words(out, text);
+    }
+    let _ = writeln!(out, "# [{name}.NAME]");
+    let settings = entry.get("properties").and_then(Value::as_object);
+    for (name, property) in settings.into_iter().flatten() {
+        write_comment(out, property, "");
+        let default = property.get("default").cloned().unwrap_or_default();
+        let _ = writeln!(out, "# {name} = {default}");
+    }
 }
 
 fn write_setting(out: &mut String, name: &str, property: &Value) {
@@ -61,7 +84,10 @@ fn write_comment(out: &mut String, property: &Value, mark: &str) {
         .get("description")
         .and_then(Value::as_str)
         .unwrap_or_default();
-    let words = format!("{}{mark}", text.replace('\n', " "));
+    write_words(out, &format!("{}{mark}", text.replace('\n', " ")));
+}
+
+fn write_words(out: &mut String, words: &str) {
     let mut line = String::from("#");
     for word in words.split_whitespace() {
         if line.len() + word.len() + 1 > WIDTH {

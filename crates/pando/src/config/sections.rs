@@ -7,6 +7,7 @@
 use super::units::{ByteSize, Duration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -26,6 +27,8 @@ pub struct Config {
     pub cors: Cors,
     /// How much one request, one caller and all of them may take.
     pub limits: Limits,
+    /// What is declared of collections of documents, by their names.
+    pub docs: BTreeMap<String, Collection>,
     /// Encryption with certificates from files.
     pub tls: Tls,
     /// Where and how data is kept.
@@ -100,6 +103,17 @@ pub struct Limits {
     pub max_connections: u32,
     /// How long requests under way may take to end when the server is told to stop.
     pub drain_timeout: Duration,
+}
+
+/// What is declared of a collection of documents. Paths are written as in filters: `region`,
+/// `name->>common`. Changes are taken over at the next start, while requests are answered.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Collection {
+    /// Paths that filters find documents by. Each costs every write of the collection.
+    pub indexes: Vec<String>,
+    /// Paths whose texts `search=` looks through.
+    pub search: Vec<String>,
 }
 
 /// Encryption. Both files, or neither.
@@ -196,6 +210,7 @@ impl Default for Config {
             auth: Auth::default(),
             cors: Cors::default(),
             limits: Limits::default(),
+            docs: BTreeMap::new(),
             tls: Tls::default(),
             store: Store::default(),
             log: Log::default(),

@@ -55,7 +55,7 @@ pub(super) fn create(draft: &mut Draft, create: &ast::CreateIndex, near: Place) 
         made.table.indexes.push(Index {
             name,
             columns,
-            sparse: false,
+            ..Index::default()
         });
     }
     Ok(())

@@ -119,7 +119,7 @@ fn row(graph: &str, node: &str, direction: Direction, kind: &str, count: u64) ->
 }
 
 fn store(rows: Vec<Row>) -> Step {
-    Step::Change(Change::Insert(Insert {
+    Step::from(Change::Insert(Insert {
         table: Arc::clone(&DEGREE),
         rows,
         conflict: Some(Conflict {
@@ -131,7 +131,7 @@ fn store(rows: Vec<Row>) -> Step {
 }
 
 fn remove(filter: Filter) -> Step {
-    Step::Change(Change::Delete(Delete {
+    Step::from(Change::Delete(Delete {
         table: Arc::clone(&DEGREE),
         filter,
         max_affected: None,

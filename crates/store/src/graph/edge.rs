@@ -128,7 +128,7 @@ impl EdgeKey {
                 Value::Int(version),
             ]
         });
-        Step::Change(Change::Insert(Insert {
+        Step::from(Change::Insert(Insert {
             table: Arc::clone(&EDGE),
             rows: rows.to_vec(),
             conflict: Some(Conflict {

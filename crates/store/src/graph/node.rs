@@ -61,7 +61,7 @@ impl NodeKey {
     }
 
     fn put(&self, kind: &str, body: String, version: i64) -> Step {
-        Step::Change(Change::Insert(Insert {
+        Step::from(Change::Insert(Insert {
             table: Arc::clone(&NODE),
             rows: vec![vec![
                 text(self.graph()),
@@ -224,7 +224,7 @@ fn with_edges_removed(key: &NodeKey) -> Vec<Step> {
 }
 
 pub(super) fn delete(table: &Arc<Table>, filter: Filter) -> Step {
-    Step::Change(Change::Delete(Delete {
+    Step::from(Change::Delete(Delete {
         table: Arc::clone(table),
         filter,
         max_affected: None,

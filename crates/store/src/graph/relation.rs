@@ -88,7 +88,7 @@ pub(crate) static EDGE: LazyLock<Arc<Table>> = LazyLock::new(|| {
             (edge::KIND, false),
             (edge::AT, true),
         ],
-        sparse: false,
+        ..Index::default()
     });
     Arc::new(table)
 });

@@ -4,13 +4,13 @@
 //! snapshot or one transaction, [`shape`] writes the rows down. A plan made for a
 //! schema that is not in force any more is made anew. Nothing here knows HTTP.
 
-mod cursor;
+pub(crate) mod cursor;
 mod directory;
 mod payload;
 mod read;
 mod refusals;
 mod relationships;
-mod resolve;
+pub(crate) mod resolve;
 mod shape;
 mod standing;
 mod write;

@@ -48,7 +48,7 @@ pub(crate) static CELL: LazyLock<Arc<Table>> = LazyLock::new(|| {
     let index = |name: &str, columns: [ColumnIx; 7]| Index {
         name: format!("_pando_cell_{name}"),
         columns: columns.map(|ix| (ix, false)).to_vec(),
-        sparse: false,
+        ..Index::default()
     };
     let (t, p) = (TABLE, PARTITION);
     table.indexes = vec![

@@ -247,7 +247,7 @@ fn changes(
         steps.push(delete(Filter::And(filters)));
     }
     if !stored.is_empty() {
-        steps.push(Step::Change(Change::Insert(Insert {
+        steps.push(Step::from(Change::Insert(Insert {
             table: Arc::clone(&CELL),
             rows: stored,
             conflict: Some(Conflict {
@@ -276,7 +276,7 @@ impl NewCell {
 }
 
 fn delete(filter: Filter) -> Step {
-    Step::Change(Change::Delete(Delete {
+    Step::from(Change::Delete(Delete {
         table: Arc::clone(&CELL),
         filter,
         max_affected: None,

@@ -204,7 +204,13 @@ fn admin(id: &str, summary: &str, status: &'static str) -> Value {
     operation
 }
 
-fn operation(id: &str, tag: &str, summary: &str, success: &[(&str, Option<Value>)]) -> Value {
+/// An operation, with what can go wrong with any.
+pub(super) fn operation(
+    id: &str,
+    tag: &str,
+    summary: &str,
+    success: &[(&str, Option<Value>)],
+) -> Value {
     let mut responses = object(ERRORS.iter().map(|status| {
         let response = reference("responses", &format!("e{status}"));
         (status.to_string(), response)

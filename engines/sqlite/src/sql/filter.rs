@@ -1,5 +1,6 @@
 //! Conditions.
 
+use super::scalar::is_condition;
 use super::{Alias, Sql};
 use crate::cell::Param;
 use crate::functions::{containment_code, form_code, pattern_code, type_text};
@@ -24,6 +25,13 @@ impl<'a> Sql<'a> {
             Filter::And(parts) => self.connected(parts, " AND ", "1", table, alias),
             Filter::Or(parts) => self.connected(parts, " OR ", "0", table, alias),
             Filter::Not(inner) => self.push("NOT (").filter(inner, table, alias).push(")"),
+            Filter::Compare {
+                left,
+                op: Comparison::Eq,
+                right: right @ Value::Text(text),
+            } if is_condition(left, right, table) => {
+                self.scalar(left, table, alias).push(" = ").literal(text)
+            }
             Filter::Compare { left, op, right } => self
                 .scalar(left, table, alias)
                 .push(comparison_sql(*op))

@@ -12,7 +12,7 @@ mod scalar;
 mod select;
 
 pub(crate) use fixed::fixed_by;
-pub(crate) use scalar::{ScalarSource, evaluate};
+pub(crate) use scalar::{ScalarSource, evaluate, indexed_sql};
 pub(crate) use select::{Decode, Keyed, Statement, count, select, whole_rows};
 
 use crate::cell::Param;
@@ -76,10 +76,7 @@ impl<'a> Sql<'a> {
 
     /// Adds a text that belongs to the shape.
     pub(crate) fn literal(&mut self, text: &str) -> &mut Self {
-        self.text.push('\'');
-        self.text.push_str(&text.replace('\'', "''"));
-        self.text.push('\'');
-        self
+        self.push(&literal(text))
     }
 
     /// A new alias; the caller writes it behind the table's name.
@@ -128,6 +125,11 @@ fn push_escaped(text: &mut String, name: &str) {
     } else {
         text.push_str(name);
     }
+}
+
+/// A text in single quotes.
+pub(crate) fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }
 
 /// A name in double quotes.

@@ -89,7 +89,7 @@ fn table() -> Arc<Table> {
         indexes: vec![Index {
             name: "entry_number_idx".into(),
             columns: vec![(1, false)],
-            sparse: false,
+            ..Index::default()
         }],
         checks: vec![],
         foreign_keys: vec![],

@@ -189,6 +189,7 @@ cases! {
         the_record_is_written_in_the_same_transaction,
         a_failing_step_undoes_all_steps,
         the_schema_outlives_the_engine,
+        an_index_on_paths_of_some_rows_changes_no_answer,
     },
     feed::{
         nothing_is_recorded_while_nobody_follows,

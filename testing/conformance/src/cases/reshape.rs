@@ -8,7 +8,8 @@ use pando_model::column::ColumnType::*;
 use pando_model::engine::{Read, SchemaChange, Write};
 use pando_model::error::EngineError;
 use pando_model::expr::{BinaryOp, Expr};
-use pando_model::schema::{ColumnSource, SchemaStep, Table};
+use pando_model::plan::{Comparison, Filter, JsonStep, Scalar};
+use pando_model::schema::{ColumnSource, Index, SchemaStep, Table};
 use pando_model::value::Value;
 use std::sync::Arc;
 
@@ -264,6 +265,84 @@ pub(crate) async fn a_unique_index_is_refused_while_rows_break_it(mut bench: Ben
     };
     bench.apply(vec![drop]).await.expect("drop the index");
     bench.insert(&t, rows![[8, "b"]]).await;
+}
+
+pub(crate) async fn an_index_on_paths_of_some_rows_changes_no_answer(mut bench: Bench) {
+    let plain = || {
+        table("doc")
+            .column("kind", Text)
+            .column("id", Text)
+            .column("body", Jsonb)
+            .key(&["kind", "id"])
+    };
+    let t = plain().build();
+    bench.create(&[&t]).await;
+    let jsonb = |text: &str| Value::Jsonb(text.to_owned());
+    let rows = rows![
+        ["a", "1", jsonb(r#"{"n": {"it's": "x"}}"#)],
+        ["a", "2", jsonb(r#"{"n": {"it's": 7}}"#)],
+        ["a", "3", jsonb(r#"{"n": {}}"#)],
+        ["b", "1", jsonb(r#"{"n": {"it's": "x"}}"#)]
+    ];
+    bench.insert(&t, rows).await;
+    let path = |as_text| Scalar::Json {
+        column: 2,
+        path: vec![JsonStep::Key("n".into()), JsonStep::Key("it's".into())],
+        as_text,
+    };
+    let indexed = |as_text| {
+        let mut indexed = Table::clone(&t);
+        indexed.indexes.push(Index {
+            name: "doc's paths".into(),
+            columns: vec![(0, false)],
+            paths: vec![path(as_text)],
+            only: Some((0, "a".into())),
+            ..Index::default()
+        });
+        Arc::new(indexed)
+    };
+    for (as_text, right, expected) in [
+        (false, jsonb("\"x\""), rows![["1"]]),
+        (false, jsonb("7"), rows![["2"]]),
+        (true, Value::Text("7".into()), rows![["2"]]),
+        (true, Value::Text("x".into()), rows![["1"]]),
+    ] {
+        let filter = Filter::Compare {
+            left: path(as_text),
+            op: Comparison::Eq,
+            right,
+        };
+        let read = |t: &Arc<Table>, kind| {
+            select(t, &["id"]).filter(Filter::And(vec![eq(t, "kind", kind), filter.clone()]))
+        };
+        let with_index = indexed(as_text);
+        let create = SchemaStep::CreateIndex {
+            table: with_index.clone(),
+            name: "doc's paths".into(),
+        };
+        let other = bench.rows(read(&t, "b")).await;
+        assert_eq!(bench.rows(read(&t, "a")).await, expected);
+        bench.apply(vec![create]).await.expect("create");
+        assert_eq!(bench.rows(read(&with_index, "a")).await, expected);
+        assert_eq!(bench.rows(read(&with_index, "b")).await, other);
+        // Rows that come and go under the index are found and not found.
+        bench
+            .insert(
+                &with_index,
+                rows![["a", "9", jsonb(r#"{"n": {"it's": "x"}}"#)]],
+            )
+            .await;
+        bench
+            .change(crate::fixture::bench::delete(&t, eq(&t, "id", "9")))
+            .await;
+        assert_eq!(bench.rows(read(&with_index, "a")).await, expected);
+        let drop = SchemaStep::DropIndex {
+            table: with_index,
+            name: "doc's paths".into(),
+        };
+        bench.apply(vec![drop]).await.expect("drop");
+        assert_eq!(bench.rows(read(&t, "a")).await, expected);
+    }
 }
 
 pub(crate) async fn an_index_changes_no_answer(mut bench: Bench) {

@@ -105,23 +105,28 @@ fn of_field(node: &Node<'_>, field: &Field, test: &Test) -> Result<Filter, Refus
 /// What a value of a row has to pass.
 pub(crate) fn of_test(table: &Table, left: Scalar, test: &Test) -> Result<Filter, Refusal> {
     let ty = comparable(left.ty(table));
+    of_scalar(left, &ty, test)
+}
+
+/// A test of a value of some type.
+pub(crate) fn of_scalar(left: Scalar, ty: &ColumnType, test: &Test) -> Result<Filter, Refusal> {
     match test {
-        Test::Compare(op, operand) => compare(left, &ty, *op, operand),
+        Test::Compare(op, operand) => compare(left, ty, *op, operand),
         Test::IsDistinct(text) => {
-            refuse_json(&ty, "=")?;
-            let right = Value::parse(&ty, text)?;
+            refuse_json(ty, "=")?;
+            let right = Value::parse(ty, text)?;
             Ok(Filter::IsDistinct { left, right })
         }
-        Test::In(texts) => one_of(left, &ty, texts),
+        Test::In(texts) => one_of(left, ty, texts),
         Test::Is(what, negated) => {
-            let filter = is(left, &ty, *what)?;
+            let filter = is(left, ty, *what)?;
             Ok(if *negated { not(filter) } else { filter })
         }
-        Test::Match(kind, operand) => matches(left, &ty, *kind, operand),
+        Test::Match(kind, operand) => matches(left, ty, *kind, operand),
         Test::Search(form, configuration, text) => {
-            search(left, &ty, *form, configuration.as_deref(), text)
+            search(left, ty, *form, configuration.as_deref(), text)
         }
-        Test::Containment(op, text) => contain(left, &ty, *op, text),
+        Test::Containment(op, text) => contain(left, ty, *op, text),
     }
 }
 
@@ -293,7 +298,8 @@ fn symbol(op: Comparison) -> &'static str {
     }
 }
 
-fn not(filter: Filter) -> Filter {
+/// The condition that it does not hold.
+pub(crate) fn not(filter: Filter) -> Filter {
     match filter {
         Filter::Const(value) => Filter::Const(!value),
         Filter::Not(inner) => *inner,

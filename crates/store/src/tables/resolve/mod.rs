@@ -193,7 +193,7 @@ impl<'a> Node<'a> {
 
 /// How many tests a condition holds, and how many values its lists have: those that are looked
 /// up together. A test of each value is a test.
-fn size_of(condition: &Condition) -> (usize, usize) {
+pub(crate) fn size_of(condition: &Condition) -> (usize, usize) {
     use crate::request::Operand;
     match condition {
         Condition::And(_, inner) | Condition::Or(_, inner) => inner

@@ -16,7 +16,7 @@ mod filter;
 mod logic;
 pub(crate) mod media;
 mod order;
-mod params;
+pub(crate) mod params;
 pub(crate) mod prefer;
 pub(crate) mod query;
 pub(crate) mod range;

@@ -1,0 +1,202 @@
+//! Documents: JSON objects under ids, in collections that come to be on first write.
+//!
+//! A document is kept as canonical text, so that what is equal is stored alike. Every write
+//! reads, decides and changes in one transaction: no update is lost, and the postings that
+//! [`search`] reads are always those of the documents that are there.
+
+mod collections;
+mod document;
+mod indexing;
+mod list;
+mod path;
+mod relation;
+mod resolve;
+pub mod search;
+mod searching;
+mod upkeep;
+
+pub(crate) use collections::Collections;
+pub use collections::{Declared, INDEXES_MAX, SEARCH_PATHS_MAX};
+pub use document::{Body, Document, DocumentKey, ID_BYTES_MAX, Patch, VALUES_MAX, check_values};
+pub use list::DocumentList;
+pub use path::{Path, PathError};
+pub(crate) use relation::{DOC, STATS, TERM};
+
+use crate::kv::check_name;
+use crate::operation::Operation;
+use crate::precondition::Precondition;
+use crate::refused;
+use crate::relation::{rows_of, select, tree};
+use crate::session::Result;
+use crate::store::Store;
+use indexing::{delete, index};
+use pando_model::engine::{Outcome, Step};
+use pando_model::error::Refusal;
+use pando_model::plan::{Change, Conflict, Insert, Row};
+use pando_model::value::Value;
+use relation::{BODY, ID, VERSION};
+use std::sync::Arc;
+
+/// What a write left there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Whether nothing was there before.
+    pub created: bool,
+    /// Its version.
+    pub version: i64,
+}
+
+impl Store {
+    /// Reads a document; `None` where there is none.
+    pub fn docs_get(&self, key: &DocumentKey) -> Operation<Option<Document>> {
+        Operation::reading(key.reach(), vec![read(key)], |mut outcomes| {
+            let rows = outcomes.pop().and_then(|read| read.rows);
+            Ok(rows.and_then(|mut set| document_of(set.rows.pop()?)))
+        })
+    }
+
+    /// Stores a document under its id, new or in the place of the one that is there.
+    pub async fn docs_put(
+        &self,
+        key: &DocumentKey,
+        body: Body,
+        precondition: Precondition,
+    ) -> Result<Operation<Stored>> {
+        let version = self.new_version().await?;
+        let collections = Arc::clone(self.collections());
+        let own = key.clone();
+        let decide = Step::decide(move |outcomes| {
+            precondition.check(version_of(outcomes))?;
+            put(&collections, &own, &body, version)
+        });
+        let steps = vec![read_version(key), decide];
+        Ok(Operation::writing(key.reach(), steps, move |outcomes| {
+            let created = version_of(&outcomes).is_none();
+            Ok(Stored { created, version })
+        }))
+    }
+
+    /// Stores a document under an id that Pando makes.
+    pub async fn docs_post(
+        &self,
+        collection: &str,
+        body: Body,
+    ) -> Result<Operation<(DocumentKey, i64)>> {
+        check_name("collection", collection)?;
+        let id = self.new_version().await?;
+        let key = DocumentKey::new(collection, &id.to_string())?;
+        // An id that was just made is a version that nothing had, as good as any.
+        let stored = self.docs_put(&key, body, none_there()).await?;
+        Ok(stored.map(move |stored| Ok((key.clone(), stored.version))))
+    }
+
+    /// Changes a document in part, and answers what is there then.
+    pub async fn docs_patch(
+        &self,
+        key: &DocumentKey,
+        patch: Patch,
+        precondition: Precondition,
+    ) -> Result<Operation<Document>> {
+        let version = self.new_version().await?;
+        let collections = Arc::clone(self.collections());
+        let bytes_max = self.config().document_bytes_max;
+        let own = key.clone();
+        let decide = Step::decide(move |outcomes| {
+            let row = outcomes.first().and_then(|read| rows_of(read).first());
+            let found = row.cloned().and_then(document_of);
+            precondition.check(found.as_ref().map(|document| document.version))?;
+            let Some(found) = found else {
+                return Err(refused::not_found("document", own.id()));
+            };
+            let body = found.patched(&patch, bytes_max)?;
+            let mut steps = put(&collections, &own, &body, version)?;
+            steps.push(read(&own));
+            Ok(steps)
+        });
+        let steps = vec![read(key), decide];
+        let own = key.clone();
+        Ok(Operation::writing(
+            key.reach(),
+            steps,
+            move |mut outcomes| {
+                let rows = outcomes.pop().and_then(|read| read.rows);
+                rows.and_then(|mut set| document_of(set.rows.pop()?))
+                    .ok_or_else(|| refused::not_found("document", own.id()))
+            },
+        ))
+    }
+
+    /// Removes a document; `false` where there was none.
+    pub fn docs_delete(&self, key: &DocumentKey, precondition: Precondition) -> Operation<bool> {
+        let collections = Arc::clone(self.collections());
+        let own = key.clone();
+        let decide = Step::decide(move |outcomes| {
+            let found = version_of(outcomes);
+            precondition.check(found)?;
+            if found.is_none() {
+                return Ok(Vec::new());
+            }
+            let mut steps = vec![delete(&DOC, own.filter())];
+            steps.extend(index(&collections.state(), &own, None)?);
+            Ok(steps)
+        });
+        let steps = vec![read_version(key), decide];
+        Operation::writing(key.reach(), steps, |outcomes| {
+            Ok(version_of(&outcomes).is_some())
+        })
+    }
+}
+
+/// Nothing may be there.
+fn none_there() -> Precondition {
+    Precondition {
+        if_match: None,
+        if_none_match: Some(crate::precondition::Versions::Any),
+    }
+}
+
+fn read(key: &DocumentKey) -> Step {
+    Step::read(tree(select(&DOC, &[ID, BODY, VERSION], key.filter())))
+}
+
+/// Reads what a write that replaces has to know of what is there.
+fn read_version(key: &DocumentKey) -> Step {
+    Step::read(tree(select(&DOC, &[VERSION], key.filter())))
+}
+
+/// The version that the first step has found.
+fn version_of(outcomes: &[Outcome]) -> Option<i64> {
+    match rows_of(outcomes.first()?).first()?.as_slice() {
+        [Value::Int(version)] => Some(*version),
+        _ => None,
+    }
+}
+
+/// The document's row, and its part of the search index: by the declarations that are in
+/// force when the write is carried out, not when it was planned.
+fn put(
+    collections: &Collections,
+    key: &DocumentKey,
+    body: &Body,
+    version: i64,
+) -> std::result::Result<Vec<Step>, Refusal> {
+    let mut steps = vec![Step::from(Change::Insert(Insert {
+        table: Arc::clone(&DOC),
+        rows: vec![key.row(body.text().to_owned(), version)],
+        conflict: Some(Conflict {
+            target: DOC.primary_key.columns.clone(),
+            merge: Some(vec![BODY, VERSION]),
+        }),
+        returning: None,
+    }))];
+    steps.extend(index(&collections.state(), key, Some(body.text()))?);
+    Ok(steps)
+}
+
+fn document_of(row: Row) -> Option<Document> {
+    let [id, body, version] = <[Value; 3]>::try_from(row).ok()?;
+    let (Value::Text(id), Value::Jsonb(body), Value::Int(version)) = (id, body, version) else {
+        return None;
+    };
+    Some(Document { id, body, version })
+}

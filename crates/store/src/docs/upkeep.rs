@@ -1,0 +1,186 @@
+//! Brings what is declared into force: indexes are made and dropped, postings are written anew.
+//!
+//! An index on a path is one change of the schema, and on SQLite other writes wait while it is
+//! made; reads do not. The search index is built in small writes between those of others, and
+//! each leaves word of how far it has got: a process that stops is gone on from there by the next.
+
+use super::collections::{Recorded, behind};
+use super::document::DocumentKey;
+use super::indexing::index;
+use super::relation::{BODY, DOC, ID};
+use super::{Collections, Declared};
+use crate::catalog::schema_record;
+use crate::error::StoreError;
+use crate::kv::check_name;
+use crate::operation::{Operation, Reach};
+use crate::refused;
+use crate::relation::{rows_of, select, tree};
+use crate::session::{Result, Session};
+use crate::store::Store;
+use pando_model::engine::{Outcome, SchemaChange, Step};
+use pando_model::error::{EngineError, Refusal};
+use pando_model::schema::{Schema, SchemaStep};
+use pando_model::value::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Documents that one write indexes: so few that those who wait do so for some milliseconds,
+/// and that the largest ones are held in memory.
+const BATCH: u64 = 32;
+/// How often a change of the schema is tried again because another came between.
+const TRIES_MAX: usize = 16;
+
+impl Store {
+    /// Brings the declarations of indexes on paths into force, one after the other; those that are
+    /// not declared any more are dropped. Idempotent, and gone on with after a failure.
+    pub async fn declare_indexes(&self, wanted: &BTreeMap<String, Declared>) -> Result<()> {
+        check_names(wanted)?;
+        let changes = self.collections().state().recorded.index_changes(wanted);
+        for change in changes {
+            let _alone = self.migrating.lock().await;
+            let recorded = self.collections().state().recorded.with_index(&change);
+            self.change_index(&change.name(), change.made, recorded)
+                .await?;
+            let (collection, path) = (&change.collection, &change.path);
+            let done = if change.made { "made" } else { "dropped" };
+            tracing::info!(collection, path, "{done} an index of documents");
+        }
+        Ok(())
+    }
+
+    /// Notes which paths are to be searched: one small write at most. [`Store::tend_documents`]
+    /// builds what that takes, and takes away what is not declared any more.
+    pub async fn declare_search(&self, wanted: &BTreeMap<String, Declared>) -> Result<()> {
+        check_names(wanted)?;
+        let _alone = self.migrating.lock().await;
+        let recorded = &self.collections().state().recorded;
+        let searched = recorded.with_search(wanted);
+        if searched != *recorded {
+            let change = searched.change().map_err(unwritable)?;
+            self.catalog().write(vec![change]).await?;
+            self.collections().adopt(searched)?;
+        }
+        Ok(())
+    }
+
+    /// Goes on building search indexes, by one small write; `false` where all are built.
+    pub async fn tend_documents(&self) -> Result<bool> {
+        let _alone = self.migrating.lock().await;
+        let state = self.collections().state();
+        let Some((collection, after)) = state.unfinished() else {
+            return Ok(false);
+        };
+        let operation = batch(self.collections(), collection, after);
+        let none = Session::default();
+        let done = self.carry_out(&operation, None, &none).await?;
+        let after = String::from_utf8(done.answer)
+            .ok()
+            .filter(|id| !id.is_empty());
+        if after.is_none() {
+            tracing::info!(collection, "the search index is built");
+        }
+        self.collections()
+            .adopt(state.recorded.built(collection, after))?;
+        Ok(true)
+    }
+
+    async fn change_index(&self, name: &str, made: bool, recorded: Recorded) -> Result<()> {
+        for _ in 1..TRIES_MAX {
+            match self.try_change_index(name, made, &recorded).await {
+                Err(StoreError::Engine(EngineError::SchemaChanged { .. })) => {
+                    self.reload_schema().await?;
+                }
+                other => return other,
+            }
+        }
+        self.try_change_index(name, made, &recorded).await
+    }
+
+    async fn try_change_index(&self, name: &str, made: bool, recorded: &Recorded) -> Result<()> {
+        let schema = self.schema();
+        let next = Schema {
+            version: schema.version + 1,
+            ..Schema::clone(&schema)
+        };
+        let before = self.collections().state();
+        let name = name.to_owned();
+        let step = if made {
+            let table = recorded.table()?;
+            SchemaStep::CreateIndex { table, name }
+        } else {
+            let table = Arc::clone(&before.table);
+            SchemaStep::DropIndex { table, name }
+        };
+        let now = Value::Timestamp(self.clock().now_us());
+        let change = SchemaChange {
+            from_version: schema.version,
+            to_version: next.version,
+            steps: vec![step],
+            record: vec![
+                schema_record(&next, now)?,
+                recorded.change().map_err(unwritable)?,
+            ],
+        };
+        self.engine().apply(change).await?;
+        self.adopt_schema(Arc::new(next));
+        self.collections().adopt(recorded.clone())
+    }
+}
+
+fn check_names(wanted: &BTreeMap<String, Declared>) -> std::result::Result<(), Refusal> {
+    wanted
+        .keys()
+        .try_for_each(|collection| check_name("collection", collection))
+}
+
+/// Indexes the documents behind one, and answers the last of them; nothing at the end.
+fn batch(
+    collections: &Arc<Collections>,
+    collection: &str,
+    after: Option<&str>,
+) -> Operation<Vec<u8>> {
+    let mut page = select(&DOC, &[ID, BODY], behind(collection, after));
+    page.limit = Some(BATCH);
+    let (collections, collection) = (Arc::clone(collections), collection.to_owned());
+    let decide = Step::decide(move |outcomes| {
+        let state = collections.state();
+        let mut steps = Vec::new();
+        for row in outcomes.first().map_or(&[][..], rows_of) {
+            if let [Value::Text(id), Value::Jsonb(body)] = row.as_slice() {
+                let key = DocumentKey::new(&collection, id)?;
+                match index(&state, &key, Some(body)) {
+                    Ok(step) => steps.extend(step),
+                    // It was stored before it was searched, and stays; without postings.
+                    Err(refusal) => {
+                        tracing::warn!(collection, id, %refusal, "a document is not searchable");
+                        steps.extend(index(&state, &key, None)?);
+                    }
+                }
+            }
+        }
+        let built = state.recorded.built(&collection, last_id(outcomes));
+        steps.push(Step::from(built.change().map_err(|error| {
+            refused::conflict(format!("the setting cannot be written: {error}"))
+        })?));
+        Ok(steps)
+    });
+    let steps = vec![Step::read(tree(page)), decide];
+    Operation::writing(Reach::Many, steps, |outcomes| {
+        Ok::<_, Refusal>(last_id(&outcomes).unwrap_or_default().into_bytes())
+    })
+}
+
+/// The last document of a whole batch; a batch that is not full is the last.
+fn last_id(outcomes: &[Outcome]) -> Option<String> {
+    let rows = outcomes.first().map_or(&[][..], rows_of);
+    match rows.last().filter(|_| rows.len() as u64 == BATCH)?.first() {
+        Some(Value::Text(id)) => Some(id.clone()),
+        _ => None,
+    }
+}
+
+fn unwritable(error: serde_json::Error) -> StoreError {
+    StoreError::Catalog(format!(
+        "the setting of documents cannot be written: {error}"
+    ))
+}

@@ -1,0 +1,31 @@
+//! Documents, from request to bytes, over the memory engine.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a test: a panic is how it fails"
+)]
+
+mod arbitrary;
+mod lists;
+mod searches;
+mod world;
+mod writes;
+
+use pando_engine_memory::MemoryEngine;
+use pando_model::clock::Clock;
+use pando_model::engine::Engine;
+use std::sync::Arc;
+
+/// The engine under the store.
+pub struct Shard {
+    pub engine: Arc<dyn Engine>,
+}
+
+pub fn shard(clock: &Arc<impl Clock>) -> Shard {
+    Shard {
+        engine: Arc::new(MemoryEngine::with_clock(&**clock)),
+    }
+}

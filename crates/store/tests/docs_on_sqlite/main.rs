@@ -1,0 +1,40 @@
+//! The same tests as `docs`, over SQLite: the answers are the same bytes.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a test: a panic is how it fails"
+)]
+
+#[path = "../docs/arbitrary.rs"]
+mod arbitrary;
+#[path = "../docs/lists.rs"]
+mod lists;
+#[path = "../docs/searches.rs"]
+mod searches;
+#[path = "../docs/world.rs"]
+mod world;
+#[path = "../docs/writes.rs"]
+mod writes;
+
+use pando_engine_sqlite::{SqliteConfig, SqliteEngine};
+use pando_model::clock::Clock;
+use pando_model::engine::Engine;
+use std::sync::Arc;
+
+/// The engine under the store, and the folder of its file.
+pub struct Shard {
+    pub engine: Arc<dyn Engine>,
+    _folder: tempfile::TempDir,
+}
+
+pub fn shard(_clock: &Arc<impl Clock>) -> Shard {
+    let folder = tempfile::tempdir().unwrap();
+    let config = SqliteConfig::new(folder.path().join("pando.db"));
+    Shard {
+        engine: SqliteEngine::open(config).unwrap(),
+        _folder: folder,
+    }
+}
