@@ -57,6 +57,14 @@ fn a_setting_of_a_later_rung_is_refused_as_such() {
 fn what_does_not_fit_together_is_refused() {
     for (file, words) in [
         (
+            "[docs.c]\nsearch = [\"a->>b->c\"]\n",
+            "[docs.c]: \"a->>b->c\" is no path into documents",
+        ),
+        (
+            "[docs.c]\nindexs = [\"a\"]\n",
+            "pando.toml:2:1: unknown key `docs.c.indexs`",
+        ),
+        (
             "[tls]\ncert = \"a.pem\"\n",
             "pando.toml:2:1 (tls.cert): a certificate needs",
         ),

@@ -6,7 +6,7 @@ use super::resolve::{self, Selected};
 use crate::kv::check_name;
 use crate::operation::{Operation, Reach};
 use crate::refused;
-use crate::relation::{equals, select, tree};
+use crate::relation::{compare, equals, select, tree};
 use crate::request::{Query, Shape, TableRead};
 use crate::store::Store;
 use crate::tables::cursor::Keyset;
@@ -15,7 +15,7 @@ use crate::tables::resolve::select::place_of;
 use pando_model::engine::Step;
 use pando_model::error::Refusal;
 use pando_model::json;
-use pando_model::plan::{Filter, Output, Row, Scalar};
+use pando_model::plan::{Comparison, Filter, Output, Row, Scalar};
 use pando_model::value::Value;
 
 /// Bytes of a list at most.
@@ -71,7 +71,7 @@ impl Store {
             });
             let (keyset, place) = place.ok_or_else(foreign_cursor)?;
             let asked = std::mem::replace(&mut page.filter, Filter::Const(true));
-            page.filter = conjunction(vec![asked, keyset.behind(&place)]);
+            page.filter = conjunction(vec![asked, by_id(keyset.behind(&place))]);
             (page.offset, offset) = (0, place.offset);
         }
         // One more than is listed tells whether there is another page.
@@ -198,6 +198,18 @@ impl Layout {
         } else {
             Ok(whole)
         }
+    }
+}
+
+/// A page by id goes on behind an id of its one collection: behind both as a tuple, SQLite would
+/// pass over all that lies before.
+fn by_id(behind: Filter) -> Filter {
+    match behind {
+        Filter::After { columns, values } if columns == [COLLECTION, ID] => {
+            let id = values.into_iter().next_back().unwrap_or(Value::Null);
+            compare(ID, Comparison::Gt, id)
+        }
+        other => other,
     }
 }
 

@@ -504,6 +504,35 @@ fn a_declared_path_is_found_by_its_index_in_its_own_kind_only() {
     }
 }
 
+#[test]
+fn a_list_of_a_kind_follows_the_key_whatever_paths_are_indexed() {
+    let of_kind = || Filter::Compare {
+        left: Scalar::Column(0),
+        op: Comparison::Eq,
+        right: Value::Text("x".into()),
+    };
+    let behind = Filter::Compare {
+        left: Scalar::Column(1),
+        op: Comparison::Gt,
+        right: Value::Text("7".into()),
+    };
+    for (filter, expected) in [
+        (of_kind(), "USING INDEX docs_pkey (kind=?)"),
+        (
+            Filter::And(vec![of_kind(), behind]),
+            "USING INDEX docs_pkey (kind=? AND id>?)",
+        ),
+    ] {
+        let page = Select {
+            table: documents(),
+            ..page(filter, vec![])
+        };
+        let found = way_in(&documents(), &select(&page, None));
+        assert!(found.contains(expected), "{found}");
+        assert!(!found.contains("TEMP B-TREE"), "it sorts: {found}");
+    }
+}
+
 /// `terms (term, kind, id)` beside a primary key that begins with `kind`, as postings lie.
 fn postings() -> Arc<Table> {
     let mut table = Table::clone(&documents());
