@@ -65,7 +65,7 @@ impl<'f> Needs<'f> {
     }
 
     /// Columns and the tuples that they can have: all equalities, and the first
-    /// list that an index serves.
+    /// list that leads an index on.
     fn tuples(&self, table: &TableState) -> (Vec<ColumnIx>, Vec<Vec<Value>>) {
         let columns: Vec<ColumnIx> = self.equal.iter().map(|(ix, _)| *ix).collect();
         let values: Vec<Value> = self
@@ -75,7 +75,7 @@ impl<'f> Needs<'f> {
             .collect();
         for (listed, tuples) in &self.lists {
             let all = [columns.as_slice(), listed].concat();
-            if !table.is_indexed(&columns) && table.is_indexed(&all) {
+            if table.prefix_of(&all) > table.prefix_of(&columns) {
                 let tuples = tuples
                     .iter()
                     .map(|tuple| [values.as_slice(), tuple].concat())

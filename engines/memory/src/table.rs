@@ -132,7 +132,12 @@ impl TableState {
 
     /// Whether a look-up by these columns is more than a pass over all rows.
     pub(crate) fn is_indexed(&self, columns: &[ColumnIx]) -> bool {
-        self.path(columns).1 > 0
+        self.prefix_of(columns) > 0
+    }
+
+    /// How many columns of the best key for a look-up by these are known.
+    pub(crate) fn prefix_of(&self, columns: &[ColumnIx]) -> usize {
+        self.path(columns).1
     }
 
     /// The first key, in order of declaration, that `row` shares with another

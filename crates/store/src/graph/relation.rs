@@ -1,5 +1,5 @@
 //! `node`, `edge` and `degree`: each placed by its node's id, so that a node lies with its
-//! edges and their counts.
+//! edges and their counts. `_pando_node` is the catalog's: the numbers that ids are made with.
 
 use crate::relation::Shape;
 use pando_model::column::ColumnType;
@@ -45,7 +45,7 @@ pub(super) mod degree {
 /// The nodes.
 pub(crate) static NODE: LazyLock<Arc<Table>> = LazyLock::new(|| {
     let shape = Shape {
-        name: "_pando_node",
+        name: "_pando_graph_node",
         columns: &[
             ("graph", ColumnType::Text, false),
             ("id", ColumnType::Text, false),
@@ -64,7 +64,7 @@ pub(crate) static NODE: LazyLock<Arc<Table>> = LazyLock::new(|| {
 /// traversal reads nothing but the index.
 pub(crate) static EDGE: LazyLock<Arc<Table>> = LazyLock::new(|| {
     let shape = Shape {
-        name: "_pando_edge",
+        name: "_pando_graph_edge",
         columns: &[
             ("graph", ColumnType::Text, false),
             ("node", ColumnType::Text, false),
@@ -80,7 +80,7 @@ pub(crate) static EDGE: LazyLock<Arc<Table>> = LazyLock::new(|| {
     };
     let mut table = shape.table();
     table.indexes.push(Index {
-        name: "_pando_edge_by_time".to_owned(),
+        name: "_pando_graph_edge_by_time".to_owned(),
         columns: vec![
             (GRAPH, false),
             (edge::NODE, false),
@@ -96,7 +96,7 @@ pub(crate) static EDGE: LazyLock<Arc<Table>> = LazyLock::new(|| {
 /// How many edges of a kind leave or enter a node; none where there are none.
 pub(crate) static DEGREE: LazyLock<Arc<Table>> = LazyLock::new(|| {
     let shape = Shape {
-        name: "_pando_degree",
+        name: "_pando_graph_degree",
         columns: &[
             ("graph", ColumnType::Text, false),
             ("node", ColumnType::Text, false),

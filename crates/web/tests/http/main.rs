@@ -5,6 +5,7 @@
 
 mod docs;
 mod encryption;
+mod graph;
 mod limits;
 mod operation;
 mod reads;
