@@ -64,6 +64,8 @@ pub(crate) struct Request {
     pub(crate) time: Option<Duration>,
     /// A question too long for a path.
     pub(crate) asks: bool,
+    /// A write where the server knows no keys: what may have been done is not sent again.
+    pub(crate) once: bool,
 }
 
 impl Request {
@@ -77,6 +79,7 @@ impl Request {
             key: None,
             time: None,
             asks: false,
+            once: false,
         }
     }
 

@@ -91,22 +91,25 @@ impl Client {
     }
 
     /// A request of any kind, answered as it comes; an error answer is an error. Methods but
-    /// `GET`, `HEAD` and `OPTIONS` are writes: they carry an idempotency key. `path` has its
+    /// `GET`, `HEAD` and `OPTIONS` are writes: they carry an idempotency key, but for the admin
+    /// API, which knows none; what may have been done there is not sent again. `path` has its
     /// query, percent-encoded ([`crate::encoded`]).
     pub fn request(&self, method: Method, path: &str) -> Call<Answer> {
-        let request = Request::new(method, path.to_owned());
+        let mut request = Request::new(method, path.to_owned());
+        request.once = path.starts_with("/admin/");
         Call::new(self, Ok(request), Answer::success)
     }
 
     /// Sends a request until it is answered, or its time is up.
     pub(crate) async fn send(&self, request: &Request) -> Result<Answer> {
         let shared = &*self.shared;
-        let key = request.writes().then(|| {
+        let once = request.writes() && request.once;
+        let key = (request.writes() && !once).then(|| {
             let given = request.key.clone();
             given.unwrap_or_else(|| Uuid::now_v7().to_string())
         });
         let time = request.time.or(shared.call_time);
-        let mut attempts = Attempts::new(&shared.retry, &*shared.timer, time);
+        let mut attempts = Attempts::new(&shared.retry, &*shared.timer, time, once);
         loop {
             let time = attempts.time_left(shared.attempt_time);
             let outcome = self.attempt(request, key.as_deref(), time).await;
@@ -118,6 +121,7 @@ impl Client {
             let maybe_done = attempts.maybe_done();
             return match (outcome, &key) {
                 (Err(error), Some(key)) => Err(error.of_write(key, maybe_done)),
+                (Err(error), None) if once => Err(error.of_write_once()),
                 (Err(error), None) => Err(error.of_read()),
                 // The server said no more than that it may have been done.
                 (Ok(answer), Some(key)) if maybe_done && !answer.status.is_success() => {
@@ -205,7 +209,7 @@ impl ClientBuilder {
         self
     }
 
-    /// TLS set up by the caller, without ALPN.
+    /// TLS set up by the caller, but for ALPN: HTTP/1.1 is spoken.
     #[must_use]
     pub fn tls(mut self, tls: ClientConfig) -> ClientBuilder {
         self.tls = Some(tls);

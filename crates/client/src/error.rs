@@ -226,6 +226,13 @@ impl Error {
         self
     }
 
+    /// Seen as the end of a write without a key.
+    pub(crate) fn of_write_once(mut self) -> Error {
+        let parts = &mut self.0;
+        parts.outcome_unknown |= matches!(parts.kind, ErrorKind::Broken | ErrorKind::TimedOut);
+        self
+    }
+
     /// Seen as the end of a write under a key; `maybe_done` if an earlier attempt may have
     /// done it.
     pub(crate) fn of_write(mut self, key: &str, maybe_done: bool) -> Error {
@@ -274,7 +281,8 @@ impl Parts {
         let mut cause = self.source.as_deref().map(|e| e as &dyn std::error::Error);
         while let Some(error) = cause {
             let told = error.to_string();
-            if !text.ends_with(&told) {
+            // The pool's own words name its step only.
+            if !text.ends_with(&told) && !told.starts_with("client error (") {
                 text.push_str(": ");
                 text.push_str(&told);
             }

@@ -90,16 +90,24 @@ pub(crate) struct Attempts<'a> {
     /// By the timer.
     end: Option<Duration>,
     maybe_done: bool,
+    /// What may have been done is not sent again.
+    once: bool,
 }
 
 impl<'a> Attempts<'a> {
-    pub(crate) fn new(retry: &'a Retry, timer: &'a dyn Timer, time: Option<Duration>) -> Self {
+    pub(crate) fn new(
+        retry: &'a Retry,
+        timer: &'a dyn Timer,
+        time: Option<Duration>,
+        once: bool,
+    ) -> Self {
         Attempts {
             retry,
             timer,
             made: 0,
             end: time.map(|time| timer.elapsed().saturating_add(time)),
             maybe_done: false,
+            once,
         }
     }
 
@@ -126,6 +134,9 @@ impl<'a> Attempts<'a> {
             return false;
         };
         self.maybe_done |= unknown;
+        if self.once && unknown {
+            return false;
+        }
         let wait = self.retry.wait(self.made, retry_after, rand::random());
         let end = self.timer.elapsed().saturating_add(wait);
         if self.made >= self.retry.attempts_max || self.end.is_some_and(|last| end >= last) {

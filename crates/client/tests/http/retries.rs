@@ -128,3 +128,21 @@ async fn a_refusal_is_an_answer_and_not_sent_again() {
     assert_eq!((bad.kind(), bad.op()), (ErrorKind::Refused, Some(1)), "{bad:?}");
     assert_eq!(proxy.requests(), 5);
 }
+
+#[tokio::test]
+async fn the_admin_api_knows_no_keys_and_what_may_be_done_there_is_not_sent_again() {
+    let world = World::new().await;
+    let proxy = Proxy::before(&world.url).await;
+    let ask = || {
+        let client = hasty(&proxy.url).0.build().expect("a client");
+        let body = json!({ "name": "k", "scopes": ["kv:read"] });
+        client.request(http::Method::POST, "/admin/v1/keys").json(&body)
+    };
+    proxy.cut(&[Cut::BeforeAnswer]);
+    let error = ask().await.expect_err("it was cut off");
+    assert!(error.is_outcome_unknown() && !error.is_retry_safe(), "{error:?}");
+    assert_eq!((error.idempotency_key(), proxy.requests()), (None, 1));
+    ask().await.expect("nobody cuts it off");
+    let keys = world.store.list_keys().await.expect("keys");
+    assert_eq!(keys.iter().filter(|key| key.name == "k").count(), 2);
+}
