@@ -13,6 +13,7 @@ type Arrows = &'static [(&'static str, &'static [&'static str])];
 /// What each room may depend on. A room that is not here fails the test.
 const ARROWS: Arrows = &[
     ("pando-model", &[]),
+    ("pando-client", &["pando-model"]),
     ("pando-store", &["pando-model"]),
     ("pando-web", &["pando-model", "pando-store"]),
     ("pando-engine-sqlite", &["pando-model"]),
@@ -24,6 +25,7 @@ const ARROWS: Arrows = &[
     (
         "pando",
         &[
+            "pando-client",
             "pando-model",
             "pando-store",
             "pando-web",
@@ -35,6 +37,10 @@ const ARROWS: Arrows = &[
 
 /// What the tests of a room may see besides.
 const TEST_ARROWS: Arrows = &[
+    (
+        "pando-client",
+        &["pando-engine-memory", "pando-store", "pando-web"],
+    ),
     (
         "pando-store",
         &["pando-engine-memory", "pando-engine-sqlite"],

@@ -3,7 +3,8 @@
 //!
 //! Each write sets a short-lived cookie of its own, so that a slow parallel
 //! answer cannot overwrite a newer stamp; the cookies a request brings are
-//! merged, and those that a write's own covers are dropped with it.
+//! merged, and those that a write's own covers are dropped with it. Programs whose
+//! requests overlap send several stamps, which are merged too.
 
 use crate::error::ApiError;
 use arc_swap::ArcSwapOption;
@@ -20,6 +21,9 @@ const LOST: HeaderName = HeaderName::from_static("pando-stamp-lost");
 const COOKIE_PREFIX: &str = "__Host-pando-stamp-";
 /// Longer than copies lag behind; a write's cookie is not needed once they have caught up.
 const COOKIE_SECONDS: u32 = 60;
+/// Stamps in the headers of one request that are merged; one that brings more has to be
+/// answered by the owner.
+const STAMPS_MAX: usize = 32;
 /// Cookies of earlier writes that one answer drops at most.
 const DROPPED_MAX: usize = 16;
 
@@ -31,15 +35,27 @@ pub(crate) struct StampHeaders {
 
 /// What a request requires of the copy that answers it.
 pub(crate) fn session_of(store: &Store, headers: &HeaderMap) -> Result<Session, ApiError> {
-    let mut token: Option<Token> = headers
-        .get(STAMP)
-        .and_then(|value| store.unseal(value.to_str().ok()?));
-    for cookie in stamp_cookies(headers) {
-        if let Some(other) = store.unseal(cookie.1) {
-            match &mut token {
-                Some(token) => token.merge(&other),
-                None => token = Some(other),
-            }
+    let mut token: Option<Token> = None;
+    let mut merge = |other: Token| match &mut token {
+        Some(token) => token.merge(&other),
+        None => token = Some(other),
+    };
+    let mut stamps = stamp_headers(headers);
+    for text in stamps.by_ref().take(STAMPS_MAX) {
+        if let Some(other) = store.unseal(text) {
+            merge(other);
+        }
+    }
+    if stamps.next().is_some() {
+        // What was not looked at may require anything.
+        merge(Token {
+            strong: true,
+            ..Token::default()
+        });
+    }
+    for (_, text) in stamp_cookies(headers) {
+        if let Some(other) = store.unseal(text) {
+            merge(other);
         }
     }
     Ok(Session {
@@ -109,6 +125,18 @@ pub(crate) fn set_cookie(
             append(format!("{name}=; Max-Age=0; {ATTRIBUTES}"));
         }
     }
+}
+
+/// The stamps of a request's headers: callers whose requests overlap bring several, in one
+/// header with commas or in a header each.
+fn stamp_headers(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    headers
+        .get_all(STAMP)
+        .iter()
+        .filter_map(|header| header.to_str().ok())
+        .flat_map(|header| header.split(','))
+        .map(str::trim)
+        .filter(|text| !text.is_empty())
 }
 
 /// The stamp cookies of a request, by name and value.
@@ -181,6 +209,15 @@ mod tests {
             let value = HeaderValue::from_static(text);
             assert_eq!(consistency(&value).ok(), expected, "for {text:?}");
         }
+    }
+
+    #[test]
+    fn stamps_come_in_a_list_or_in_a_header_each() {
+        let mut headers = HeaderMap::new();
+        headers.append(STAMP, HeaderValue::from_static("a, b,,c"));
+        headers.append(STAMP, HeaderValue::from_static("d"));
+        headers.append(STAMP, HeaderValue::from_bytes(b"\xff").expect("opaque"));
+        assert_eq!(stamp_headers(&headers).collect::<Vec<_>>(), ["a", "b", "c", "d"]);
     }
 
     #[test]

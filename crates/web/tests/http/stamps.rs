@@ -33,6 +33,39 @@ async fn a_stamp_that_history_has_lost_is_said_so() {
 }
 
 #[tokio::test]
+async fn of_several_stamps_each_counts() {
+    let world = World::new().await;
+    let sound = world.get("/rest/v1/customers").await;
+    let sound = sound.header("pando-stamp").expect("a stamp").to_owned();
+    let high = world.store.engine().progress().high;
+    let mut token = pando_store::token::Token::of(0, high);
+    token.positions[0].1.p = u64::MAX;
+    let lost = world.store.seal_token(&token);
+    let headers = |values: &[&str]| -> Vec<(&'static str, String)> {
+        let values = values.iter().map(|value| ("pando-stamp", (*value).to_owned()));
+        values.collect()
+    };
+    for (sent, is_lost) in [
+        (headers(&[&sound]), false),
+        (headers(&[&sound, &sound]), false),
+        (headers(&[&sound, &lost]), true),
+        (headers(&[&lost, &sound]), true),
+        (headers(&[&format!("{sound},{lost}")]), true),
+        (headers(&[&format!("{lost}, {sound}")]), true),
+        (headers(&[&format!("garbage,{lost}")]), true),
+        // 32 are read, and what is beyond them asks for the owner.
+        (headers(&[&format!("{}{lost}", "x,".repeat(31))]), true),
+        (headers(&[&format!("{}{lost}", "x,".repeat(32))]), false),
+    ] {
+        let sent: Vec<(&str, &str)> = sent.iter().map(|(n, v)| (*n, v.as_str())).collect();
+        let answer = world.ask("GET", "/rest/v1/customers", &sent, "").await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let told = answer.header("pando-stamp-lost").is_some();
+        assert_eq!(told, is_lost, "for {sent:?}");
+    }
+}
+
+#[tokio::test]
 async fn garbage_for_a_stamp_counts_as_none() {
     let world = World::new().await;
     for stamp in ["", "garbage", "AAAA", "한글"] {

@@ -4,7 +4,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
 fn sink(dir: &DataDir, url: &str, identity: &Identity, resume: bool) -> Remote {
-    let client = Client::new(url, None, None).unwrap();
+    let client = Client::new(url).unwrap();
     let mapping = Mapping::default();
     Remote::new(client, "t", mapping, dir.clone(), identity.clone(), resume).unwrap()
 }
