@@ -15,6 +15,7 @@ use crate::reply::{self, Reply};
 use crate::route::Place;
 use crate::stamps;
 use crate::web::Web;
+use crate::wide;
 use bytes::Bytes;
 use http::header::{ALLOW, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use http::request::Parts;
@@ -52,6 +53,7 @@ pub(crate) async fn plan(
 ) -> Result<Operation<Answer>, ApiError> {
     match place.surface {
         Surface::Kv => kv::plan(web, place, asked).await,
+        Surface::Wide => wide::plan(web, place, asked).await,
         _ => Err(ApiError::no_such_path()),
     }
 }
@@ -189,6 +191,7 @@ impl NextLink {
 fn allowed(place: &Place<'_>) -> &'static str {
     match place.surface {
         Surface::Kv => kv::allowed(place),
+        Surface::Wide => wide::allowed(place),
         _ => "OPTIONS",
     }
 }

@@ -50,6 +50,7 @@ impl<'a> Place<'a> {
         let mut segments = path.strip_prefix('/')?.split('/');
         let surface = match segments.next()? {
             "kv" => Surface::Kv,
+            "wide" => Surface::Wide,
             _ => return None,
         };
         if segments.next()? != "v1" {
@@ -79,6 +80,7 @@ impl<'a> Place<'a> {
     fn label(&self) -> &'static str {
         match self.surface {
             Surface::Kv => "/kv/v1/{space}",
+            Surface::Wide => "/wide/v1/{table}",
             _ => "unknown",
         }
     }

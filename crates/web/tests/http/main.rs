@@ -5,11 +5,13 @@
 
 mod encryption;
 mod limits;
+mod models;
 mod operation;
 mod reads;
 mod retries;
 mod security;
 mod server;
 mod stamps;
+mod transactions;
 mod world;
 mod writes;
