@@ -10,8 +10,10 @@ use pando_engine_sqlite::{SqliteConfig, SqliteEngine};
 use pando_model::clock::SystemClock;
 use pando_model::engine::Engine;
 use pando_model::error::EngineError;
+use pando_store::config::Family;
 use pando_store::keys::{ROOT_NAME, Scopes};
 use pando_store::{Store, StoreConfig};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -111,8 +113,23 @@ fn store_config(config: &Config) -> StoreConfig {
         max_embed_depth: limits.max_embed_depth as usize,
         max_columns: limits.max_columns as usize,
         receipt_ttl: config.store.receipt_ttl.get(),
+        families: families(config),
         ..StoreConfig::default()
     }
+}
+
+fn families(config: &Config) -> BTreeMap<(String, String), Family> {
+    let tables = config.wide.iter();
+    let families = tables.flat_map(|(table, settings)| {
+        settings.families.iter().map(move |(name, family)| {
+            let kept = Family {
+                ttl: family.ttl.map(crate::config::units::Duration::get),
+                versions: family.versions,
+            };
+            ((table.clone(), name.clone()), kept)
+        })
+    });
+    families.collect()
 }
 
 /// The first start leaves a key with all scopes in the data directory.

@@ -40,7 +40,7 @@ pub enum NoSuchKey {
 }
 
 /// What later rungs bring, by path.
-const LATER: [(&str, &str); 17] = [
+const LATER: [(&str, &str); 15] = [
     (
         "store.shards",
         "shards on PostgreSQL servers are rungs 2 and 9",
@@ -50,8 +50,6 @@ const LATER: [(&str, &str); 17] = [
     ("queue", "queues are rung 7"),
     ("topics", "topics are rung 7"),
     ("docs", "documents come after tables on rung 1"),
-    ("kv", "key-values come after tables on rung 1"),
-    ("wide", "wide columns come after tables on rung 1"),
     ("graph", "graphs come after tables on rung 1"),
     ("sessions", "shared sessions are rung 3"),
     ("balancer", "the balancer is rung 3"),
@@ -77,11 +75,19 @@ pub fn json_schema() -> &'static Value {
     })
 }
 
-/// The schema of one setting.
+/// The schema of one setting. In a table whose keys are names, such as `wide`, any name will do.
 pub fn property(path: &[&str]) -> Option<&'static Value> {
     path.iter().try_fold(json_schema(), |schema, key| {
-        schema.get("properties")?.get(key)
+        let known = schema.get("properties").and_then(|all| all.get(key));
+        known.or_else(|| named(schema))
     })
+}
+
+/// What stands under each name of a table whose keys are names.
+pub fn named(schema: &Value) -> Option<&Value> {
+    schema
+        .get("additionalProperties")
+        .filter(|entry| entry.is_object())
 }
 
 /// How the setting at `path` is written; an error if there is none.
@@ -89,7 +95,7 @@ pub fn form(path: &[&str]) -> Result<Form, NoSuchKey> {
     let Some(schema) = property(path) else {
         return Err(no_such_key(path));
     };
-    if schema.get("properties").is_some() {
+    if schema.get("properties").is_some() || named(schema).is_some() {
         return Ok(Form::Table);
     }
     if schema.get("anyOf").is_some() {
@@ -223,10 +229,16 @@ mod tests {
             ("cors.origins", Form::List),
             ("limits.max_body", Form::Text),
             ("tls.cert", Form::Text),
+            ("wide", Form::Table),
+            ("wide.weather", Form::Table),
+            ("wide.weather.families.obs", Form::Table),
+            ("wide.weather.families.obs.versions", Form::Integer),
+            ("wide.weather.families.obs.ttl", Form::Text),
         ] {
             let parts: Vec<&str> = path.split('.').collect();
             assert_eq!(form(&parts), Ok(expected), "{path}");
         }
+        assert!(form(&["wide", "weather", "ttl"]).is_err());
         assert!(has_mark("log.level", "x-reload"));
         assert!(!has_mark("data_dir", "x-reload"));
     }
