@@ -115,7 +115,10 @@ impl Client {
             let outcome = self.attempt(request, key.as_deref(), time).await;
             if attempts.again(&outcome).await {
                 let told = outcome.and_then(Answer::success).err();
-                tracing::debug!(code = told.as_ref().map(Error::code), "a request is sent again");
+                tracing::debug!(
+                    code = told.as_ref().map(Error::code),
+                    "a request is sent again"
+                );
                 continue;
             }
             let maybe_done = attempts.maybe_done();
@@ -173,7 +176,9 @@ impl Client {
 
     fn uri(&self, path: &str) -> Result<Uri> {
         if !path.starts_with('/') {
-            return Err(Error::usage(format!("{path:?} is no path: it begins with /")));
+            return Err(Error::usage(format!(
+                "{path:?} is no path: it begins with /"
+            )));
         }
         Uri::builder()
             .scheme(self.shared.scheme.clone())
@@ -281,7 +286,10 @@ impl ClientBuilder {
         let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else {
             return Err(wrong());
         };
-        let path = parts.path_and_query.as_ref().map_or("/", |path| path.as_str());
+        let path = parts
+            .path_and_query
+            .as_ref()
+            .map_or("/", |path| path.as_str());
         if path != "/" || authority.as_str().contains('@') {
             return Err(wrong());
         }
@@ -317,7 +325,11 @@ impl ClientBuilder {
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Client({}://{})", self.shared.scheme, self.shared.authority)
+        write!(
+            f,
+            "Client({}://{})",
+            self.shared.scheme, self.shared.authority
+        )
     }
 }
 

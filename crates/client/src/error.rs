@@ -237,8 +237,8 @@ impl Error {
     /// done it.
     pub(crate) fn of_write(mut self, key: &str, maybe_done: bool) -> Error {
         let parts = &mut self.0;
-        parts.outcome_unknown |= maybe_done
-            || matches!(parts.kind, ErrorKind::Broken | ErrorKind::TimedOut);
+        parts.outcome_unknown |=
+            maybe_done || matches!(parts.kind, ErrorKind::Broken | ErrorKind::TimedOut);
         parts.retry_safe |= parts.outcome_unknown;
         parts.idempotency_key = Some(key.to_owned());
         self
@@ -339,7 +339,11 @@ mod tests {
     fn what_is_no_error_of_pando_s_is_told_in_short() {
         let error = Error::answered(&answer(502, None, &"<html>".repeat(1_000)));
         assert_eq!(error.kind(), ErrorKind::Server);
-        assert!(error.to_string().starts_with("the server answered 502 Bad Gateway: <html>"));
+        assert!(
+            error
+                .to_string()
+                .starts_with("the server answered 502 Bad Gateway: <html>")
+        );
         assert!(error.to_string().len() < 300);
     }
 
@@ -347,8 +351,16 @@ mod tests {
     fn whether_a_retry_is_safe_and_the_outcome_known_is_data() {
         let unknown = r#"{"code":"outcome_unknown","message":"?"}"#;
         for (case, safe, is_unknown) in [
-            (answer(503, Some("1"), r#"{"code":"busy","message":"?"}"#), true, false),
-            (answer(503, None, r#"{"code":"busy","message":"?"}"#), false, false),
+            (
+                answer(503, Some("1"), r#"{"code":"busy","message":"?"}"#),
+                true,
+                false,
+            ),
+            (
+                answer(503, None, r#"{"code":"busy","message":"?"}"#),
+                false,
+                false,
+            ),
             (answer(503, None, unknown), false, true),
             (answer(503, Some("1"), unknown), false, true),
             (answer(400, None, "{}"), false, false),
@@ -357,12 +369,19 @@ mod tests {
             assert_eq!(error.is_retry_safe(), safe, "{error:?}");
             assert_eq!(error.is_outcome_unknown(), is_unknown, "{error:?}");
             let error = error.of_write("k", false);
-            assert_eq!(error.is_retry_safe(), safe || is_unknown, "under a key: {error:?}");
+            assert_eq!(
+                error.is_retry_safe(),
+                safe || is_unknown,
+                "under a key: {error:?}"
+            );
         }
         let broken = Error::broken("cut", "eof").of_write("k", false);
         assert!(broken.is_outcome_unknown() && broken.is_retry_safe());
         let later = Error::unreachable("down", "refused").of_write("k", true);
-        assert!(later.is_outcome_unknown(), "an earlier attempt may have done it");
+        assert!(
+            later.is_outcome_unknown(),
+            "an earlier attempt may have done it"
+        );
         assert!(!Error::broken("cut", "eof").of_read().is_outcome_unknown());
     }
 }

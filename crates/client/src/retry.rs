@@ -46,8 +46,13 @@ impl Retry {
 
     /// How long to wait after so many attempts (from 1); `luck` is in 0..1.
     fn wait(&self, attempts: u32, retry_after: Option<Duration>, luck: f64) -> Duration {
-        let doubled = 2u32.checked_pow(attempts.saturating_sub(1)).unwrap_or(u32::MAX);
-        let longest = self.first_wait.saturating_mul(doubled).min(self.longest_wait);
+        let doubled = 2u32
+            .checked_pow(attempts.saturating_sub(1))
+            .unwrap_or(u32::MAX);
+        let longest = self
+            .first_wait
+            .saturating_mul(doubled)
+            .min(self.longest_wait);
         retry_after.unwrap_or_default() + longest.mul_f64(luck)
     }
 }
@@ -168,7 +173,10 @@ fn ask(outcome: &Result<Answer, Error>) -> (Ask, bool) {
             return (ask, unknown);
         }
     };
-    if !matches!(answer.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::CONFLICT) {
+    if !matches!(
+        answer.status,
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::CONFLICT
+    ) {
         return (Ask::Nothing, false);
     }
     #[derive(Default, Deserialize)]

@@ -69,7 +69,10 @@ impl Transport {
     }
 
     async fn send_unhurried(&self, request: Request<Full<Bytes>>) -> Result<Answer> {
-        let server = request.uri().authority().map_or_else(String::new, ToString::to_string);
+        let server = request
+            .uri()
+            .authority()
+            .map_or_else(String::new, ToString::to_string);
         let response = self.pool.request(request).await.map_err(|error| {
             // Only a failure to connect says that nothing was sent.
             if error.is_connect() {

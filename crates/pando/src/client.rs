@@ -18,11 +18,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(200);
 
 /// A client of the server at `url` (`http://HOST:PORT`). `certificate` is the PEM file that an
 /// https server is known by. Nothing ends but by its answer: a backup takes its time.
-pub fn connect(
-    url: &str,
-    key: Option<&str>,
-    certificate: Option<&Path>,
-) -> anyhow::Result<Client> {
+pub fn connect(url: &str, key: Option<&str>, certificate: Option<&Path>) -> anyhow::Result<Client> {
     let retry = Retry {
         attempts_max: ATTEMPTS_MAX,
         first_wait: FIRST_WAIT,

@@ -10,6 +10,7 @@ use pando_engine_sqlite::{SqliteConfig, SqliteEngine};
 use pando_model::clock::SystemClock;
 use pando_model::engine::Engine;
 use pando_model::error::EngineError;
+use pando_store::config::Family;
 use pando_store::docs::{Declared, DocumentKey, INDEXES_MAX, SEARCH_PATHS_MAX};
 use pando_store::keys::{ROOT_NAME, Scopes};
 use pando_store::{Store, StoreConfig};
@@ -119,6 +120,7 @@ fn store_config(config: &Config) -> StoreConfig {
         max_columns: limits.max_columns as usize,
         receipt_ttl: config.store.receipt_ttl.get(),
         document_bytes_max: usize::try_from(limits.max_body.bytes()).unwrap_or(usize::MAX),
+        families: families(config),
         ..StoreConfig::default()
     }
 }
@@ -162,6 +164,20 @@ async fn tend_once(
     store.declare_indexes(wanted).await?;
     while store.tend_documents().await? {}
     Ok(())
+}
+
+fn families(config: &Config) -> BTreeMap<(String, String), Family> {
+    let tables = config.wide.iter();
+    let families = tables.flat_map(|(table, settings)| {
+        settings.families.iter().map(move |(name, family)| {
+            let kept = Family {
+                ttl: family.ttl.map(crate::config::units::Duration::get),
+                versions: family.versions,
+            };
+            ((table.clone(), name.clone()), kept)
+        })
+    });
+    families.collect()
 }
 
 /// The first start leaves a key with all scopes in the data directory.

@@ -36,6 +36,7 @@ mod stamps;
 mod status;
 mod tx;
 mod web;
+mod wide;
 
 pub use admin::{Admin, AdminError, AdminErrorKind};
 pub use config::{Cors, Limits, WebConfig};

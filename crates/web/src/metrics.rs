@@ -61,6 +61,7 @@ struct StoreMetrics {
     size_bytes: Gauge,
     commits: Counter,
     writes: Counter,
+    swept_rows: Counter,
     queued: Gauge,
     last_commit_seconds: Gauge<f64, AtomicU64>,
     feed_depth: Gauge,
@@ -162,6 +163,11 @@ impl StoreMetrics {
             self.writes.clone(),
         );
         registry.register(
+            "swept_rows",
+            "Rows removed because they had run out",
+            self.swept_rows.clone(),
+        );
+        registry.register(
             "queued",
             "Writes that wait for their turn",
             self.queued.clone(),
@@ -193,6 +199,9 @@ impl StoreMetrics {
         self.writes
             .inner()
             .store(statistics.writes, Ordering::Relaxed);
+        self.swept_rows
+            .inner()
+            .store(store.swept(), Ordering::Relaxed);
         self.queued.set(gauge(statistics.queued));
         self.last_commit_seconds
             .set(statistics.last_commit.as_secs_f64());

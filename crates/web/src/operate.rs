@@ -17,6 +17,7 @@ use crate::reply::{self, Reply};
 use crate::route::Place;
 use crate::stamps;
 use crate::web::Web;
+use crate::wide;
 use bytes::Bytes;
 use http::header::{ALLOW, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use http::request::Parts;
@@ -56,6 +57,7 @@ pub(crate) async fn plan(
         Surface::Docs => docs::plan(web, place, asked).await,
         Surface::Graph => graph::plan(web, place, asked).await,
         Surface::Kv => kv::plan(web, place, asked).await,
+        Surface::Wide => wide::plan(web, place, asked).await,
         _ => Err(ApiError::no_such_path()),
     }
 }
@@ -195,6 +197,7 @@ fn allowed(place: &Place<'_>) -> &'static str {
         Surface::Docs => docs::allowed(place),
         Surface::Graph => graph::allowed(place),
         Surface::Kv => kv::allowed(place),
+        Surface::Wide => wide::allowed(place),
         _ => "OPTIONS",
     }
 }

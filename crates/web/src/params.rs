@@ -58,6 +58,11 @@ impl Params {
         )
     }
 
+    /// A parameter that is `true` or `false`.
+    pub(crate) fn flag(&self, name: &str) -> Result<Option<bool>, ApiError> {
+        self.parsed(name, "true or false", |text| text.parse().ok())
+    }
+
     /// A parameter read by `read`; what it should have been is `wanted`.
     pub(crate) fn parsed<T>(
         &self,

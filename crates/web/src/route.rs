@@ -52,6 +52,7 @@ impl<'a> Place<'a> {
             "docs" => Surface::Docs,
             "graph" => Surface::Graph,
             "kv" => Surface::Kv,
+            "wide" => Surface::Wide,
             _ => return None,
         };
         if segments.next()? != "v1" {
@@ -85,6 +86,7 @@ impl<'a> Place<'a> {
             Surface::Docs => "/docs/v1/{collection}",
             Surface::Graph => "/graph/v1/{graph}",
             Surface::Kv => "/kv/v1/{space}",
+            Surface::Wide => "/wide/v1/{table}",
             _ => "unknown",
         }
     }

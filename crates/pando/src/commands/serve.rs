@@ -86,6 +86,7 @@ pub async fn run(args: ServeArgs, context: Context) -> anyhow::Result<()> {
     })?;
     control.attach(Arc::clone(running.web()));
     announce(&config, &dir, &running.addresses, report)?;
+    let sweeping = tokio::spawn(sweep(Arc::clone(&store), config.store.sweep_interval.get()));
     let mut asked = control.stopping();
     let mut due = tokio::time::interval(MAINTAIN_EVERY);
     let why = loop {
@@ -109,6 +110,8 @@ pub async fn run(args: ServeArgs, context: Context) -> anyhow::Result<()> {
     let drained = running.wait().await;
     // What it was at goes on to its end, and the rest at the next start.
     tending.abort();
+    // A batch that was begun goes on to its end; the store waits for it.
+    sweeping.abort();
     store.close().await?;
     drop(lock);
     tracing::info!(cut_off = drained.cut_off, "stopped");
@@ -131,6 +134,20 @@ fn in_use(dir: &DataDir, held: &Held) -> failure::Failure {
         .hint("stop it, or serve another folder with --data-dir"),
         None => fail(format!("{} has the data in {path} open", holder(held)))
             .hint("wait until it is done, or serve another folder with --data-dir"),
+    }
+}
+
+/// Sweeps away what has run out, again and again.
+async fn sweep(store: Arc<Store>, every: std::time::Duration) {
+    let mut due = tokio::time::interval(every);
+    due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        due.tick().await;
+        match store.sweep().await {
+            Ok(0) => {}
+            Ok(rows) => tracing::debug!(rows, "swept away what had run out"),
+            Err(error) => tracing::debug!(%error, "could not sweep; it is tried again"),
+        }
     }
 }
 

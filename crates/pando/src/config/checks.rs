@@ -2,13 +2,14 @@
 
 use super::Config;
 use crate::parts;
+use std::borrow::Cow;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 /// The faults of a configuration whose values are each of their type: the dotted
 /// path of the setting, and what is wrong.
-pub fn faults(config: &Config) -> Vec<(&'static str, String)> {
-    let mut faults = Vec::new();
+pub fn faults(config: &Config) -> Vec<(Cow<'static, str>, String)> {
+    let mut faults: Vec<(&'static str, String)> = Vec::new();
     if config.listen.addresses().is_empty() {
         faults.push(("listen", "no address to listen on".to_owned()));
     }
@@ -36,10 +37,36 @@ pub fn faults(config: &Config) -> Vec<(&'static str, String)> {
             .filter(|(_, value)| *value == 0)
             .map(|(path, _)| (path, "must be more than nothing".to_owned())),
     );
+    let faults = faults.into_iter();
+    faults
+        .map(|(path, message)| (Cow::Borrowed(path), message))
+        .chain(faults_of_families(config))
+        .collect()
+}
+
+fn faults_of_families(config: &Config) -> Vec<(Cow<'static, str>, String)> {
+    let mut faults = Vec::new();
+    for (table, settings) in &config.wide {
+        for (name, family) in &settings.families {
+            let path = format!("wide.{table}.families.{name}");
+            if name.is_empty() || name.contains(':') || name == "*" {
+                let message = "a family's name is not empty, and has no colon and no lone *";
+                faults.push((Cow::Owned(path.clone()), message.to_owned()));
+            }
+            if family.versions == 0 {
+                let message = "must be 1 at least".to_owned();
+                faults.push((Cow::Owned(format!("{path}.versions")), message));
+            }
+            if family.ttl.is_some_and(|ttl| ttl.get().is_zero()) {
+                let message = "must be more than nothing".to_owned();
+                faults.push((Cow::Owned(format!("{path}.ttl")), message));
+            }
+        }
+    }
     faults
 }
 
-fn positive(config: &Config) -> [(&'static str, u64); 15] {
+fn positive(config: &Config) -> [(&'static str, u64); 16] {
     let limits = &config.limits;
     let millis = |duration: super::units::Duration| {
         u64::try_from(duration.get().as_millis()).unwrap_or(u64::MAX)
@@ -60,6 +87,7 @@ fn positive(config: &Config) -> [(&'static str, u64); 15] {
         ("store.max_group", config.store.max_group.into()),
         ("store.write_queue", config.store.write_queue.into()),
         ("store.receipt_ttl", millis(config.store.receipt_ttl)),
+        ("store.sweep_interval", millis(config.store.sweep_interval)),
     ]
 }
 

@@ -40,7 +40,7 @@ pub enum NoSuchKey {
 }
 
 /// What later rungs bring, by path.
-const LATER: [(&str, &str); 16] = [
+const LATER: [(&str, &str); 13] = [
     (
         "store.shards",
         "shards on PostgreSQL servers are rungs 2 and 9",
@@ -49,9 +49,6 @@ const LATER: [(&str, &str); 16] = [
     ("cache", "the cache tier is rung 5"),
     ("queue", "queues are rung 7"),
     ("topics", "topics are rung 7"),
-    ("kv", "key-values come after tables on rung 1"),
-    ("wide", "wide columns come after tables on rung 1"),
-    ("graph", "graphs come after tables on rung 1"),
     ("sessions", "shared sessions are rung 3"),
     ("balancer", "the balancer is rung 3"),
     ("assets", "assets are rung 6"),
@@ -76,21 +73,19 @@ pub fn json_schema() -> &'static Value {
     })
 }
 
-/// The schema of one setting.
+/// The schema of one setting. In a table whose keys are names, such as `wide`, any name will do.
 pub fn property(path: &[&str]) -> Option<&'static Value> {
     path.iter().try_fold(json_schema(), |schema, key| {
-        match schema.get("properties") {
-            Some(properties) => properties.get(key),
-            None => named(schema),
-        }
+        let known = schema.get("properties").and_then(|all| all.get(key));
+        known.or_else(|| named(schema))
     })
 }
 
-/// The schema of each entry, where the keys of a table are names of the user's.
+/// What stands under each name of a table whose keys are names.
 pub fn named(schema: &Value) -> Option<&Value> {
     schema
         .get("additionalProperties")
-        .filter(|entry| entry.get("properties").is_some())
+        .filter(|entry| entry.is_object())
 }
 
 /// How the setting at `path` is written; an error if there is none.
@@ -235,10 +230,16 @@ mod tests {
             ("docs.countries", Form::Table),
             ("docs.countries.indexes", Form::List),
             ("tls.cert", Form::Text),
+            ("wide", Form::Table),
+            ("wide.weather", Form::Table),
+            ("wide.weather.families.obs", Form::Table),
+            ("wide.weather.families.obs.versions", Form::Integer),
+            ("wide.weather.families.obs.ttl", Form::Text),
         ] {
             let parts: Vec<&str> = path.split('.').collect();
             assert_eq!(form(&parts), Ok(expected), "{path}");
         }
+        assert!(form(&["wide", "weather", "ttl"]).is_err());
         assert!(has_mark("log.level", "x-reload"));
         assert!(!has_mark("data_dir", "x-reload"));
     }

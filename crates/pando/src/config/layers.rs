@@ -103,7 +103,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
     };
     for (path, message) in checks::faults(&loaded.config) {
         problems.push(Problem {
-            place: format!("{} ({path})", loaded.origin(path)),
+            place: format!("{} ({path})", loaded.origin(&path)),
             message,
             hint: None,
         });
@@ -124,18 +124,13 @@ impl Loaded {
 
     /// Every setting: dotted path, value, origin; in the order of the reference.
     pub fn settings(&self) -> Vec<(String, Value, Origin)> {
-        let mut all = Vec::new();
-        for (key, value) in self.document.as_object().into_iter().flatten() {
-            match value {
-                Value::Object(section) => all.extend(section.iter().map(|(name, value)| {
-                    let path = format!("{key}.{name}");
-                    let origin = self.origin(&path);
-                    (path, value.clone(), origin)
-                })),
-                value => all.push((key.clone(), value.clone(), self.origin(key))),
-            }
-        }
-        all
+        leaves(&self.document)
+            .into_iter()
+            .map(|(path, value)| {
+                let origin = self.origin(&path);
+                (path, value, origin)
+            })
+            .collect()
     }
 
     /// Paths in a file are relative to the file, all others to the current folder.
@@ -359,9 +354,45 @@ fn read_document(
         let default = parts
             .iter()
             .try_fold(&defaults, |value, key| value.get(key));
-        put(document, &parts, default.cloned().unwrap_or_default());
+        match default {
+            Some(default) => put(document, &parts, default.clone()),
+            None => remove(document, &parts),
+        }
     }
     Config::default()
+}
+
+/// Every setting of a document: its dotted path and its value.
+pub(super) fn leaves(document: &Value) -> Vec<(String, Value)> {
+    let mut all = Vec::new();
+    for (key, value) in document.as_object().into_iter().flatten() {
+        match value {
+            Value::Object(_) => all.extend(
+                leaves(value)
+                    .into_iter()
+                    .map(|(path, value)| (format!("{key}.{path}"), value)),
+            ),
+            value => all.push((key.clone(), value.clone())),
+        }
+    }
+    all
+}
+
+/// Takes a setting out that has no default.
+fn remove(document: &mut Value, path: &[String]) {
+    match path {
+        [] => {}
+        [last] => {
+            if let Value::Object(map) = document {
+                map.remove(last);
+            }
+        }
+        [first, rest @ ..] => {
+            if let Some(inner) = document.get_mut(first) {
+                remove(inner, rest);
+            }
+        }
+    }
 }
 
 fn put(document: &mut Value, path: &[String], value: Value) {

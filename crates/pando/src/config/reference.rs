@@ -28,16 +28,17 @@ pub fn annotated_toml() -> String {
     let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
         return out;
     };
-    let (named, rest): (Vec<_>, Vec<_>) = properties
-        .iter()
-        .partition(|(_, property)| keys::named(property).is_some());
-    let (sections, top): (Vec<_>, Vec<_>) = rest
-        .into_iter()
-        .partition(|(_, property)| property.get("properties").is_some());
+    let (sections, top): (Vec<_>, Vec<_>) = properties.iter().partition(|(_, property)| {
+        property.get("properties").is_some() || keys::named(property).is_some()
+    });
     for (name, property) in top {
         write_setting(&mut out, name, property);
     }
     for (name, section) in sections {
+        if keys::named(section).is_some() {
+            write_named(&mut out, name, section);
+            continue;
+        }
         out.push('\n');
         write_comment(&mut out, section, "");
         let _ = writeln!(out, "[{name}]");
@@ -46,26 +47,33 @@ pub fn annotated_toml() -> String {
             write_setting(&mut out, name, property);
         }
     }
-    for (name, section) in named {
-        write_named(&mut out, name, section);
-    }
     out
 }
 
-/// A section for each name of the user's: all of it a comment, for there are none.
-fn write_named(out: &mut String, name: &str, section: &Value) {
-    out.push('\n');
-    write_comment(out, section, "");
-    let entry = keys::named(section).unwrap_or(section);
-    if let Some(text) = entry.get("description").and_then(Value::as_str) {
-        write_words(out, text);
+/// A table whose keys are names: what stands under a name, commented out, for there is none.
+fn write_named(out: &mut String, path: &str, schema: &Value) {
+    if let Some(entry) = keys::named(schema) {
+        out.push('\n');
+        write_comment(out, schema, "");
+        return write_named(out, &format!("{path}.NAME"), entry);
     }
-    let _ = writeln!(out, "# [{name}.NAME]");
-    let settings = entry.get("properties").and_then(Value::as_object);
+    let settings = schema.get("properties").and_then(Value::as_object);
+    let mut has_header = false;
     for (name, property) in settings.into_iter().flatten() {
-        write_comment(out, property, "");
-        let default = property.get("default").cloned().unwrap_or_default();
-        let _ = writeln!(out, "# {name} = {default}");
+        if keys::named(property).is_some() {
+            write_named(out, &format!("{path}.{name}"), property);
+            continue;
+        }
+        if !has_header {
+            let _ = writeln!(out, "# [{path}]");
+            has_header = true;
+        }
+        let mut setting = String::new();
+        write_setting(&mut setting, name, property);
+        for line in setting.trim_start().lines() {
+            let mark = if line.starts_with('#') { "" } else { "# " };
+            let _ = writeln!(out, "{mark}{line}");
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! Reload: what a running server takes over from a configuration that changed.
 
+use super::layers::leaves;
 use super::{Config, keys};
 use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How a new configuration differs from the one in force.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,10 +18,12 @@ pub struct Difference {
 pub fn difference(old: &Config, new: &Config) -> Difference {
     let mut difference = Difference::default();
     let (old, new) = (flat(old), flat(new));
-    for ((path, old), (_, new)) in old.into_iter().zip(new) {
-        if old == new {
+    let paths: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    for path in paths {
+        if old.get(path) == new.get(path) {
             continue;
         }
+        let path = path.clone();
         if keys::has_mark(&path, "x-reload") {
             difference.taken.push(path);
         } else {
@@ -46,21 +50,9 @@ pub fn merged(old: &Config, new: &Config) -> Config {
     }
 }
 
-/// Both sides of a comparison come from the same struct, so their paths line up.
-fn flat(config: &Config) -> Vec<(String, Value)> {
-    let mut all = Vec::new();
+fn flat(config: &Config) -> BTreeMap<String, Value> {
     let document = serde_json::to_value(config).unwrap_or_default();
-    for (key, value) in document.as_object().into_iter().flatten() {
-        match value {
-            Value::Object(section) => all.extend(
-                section
-                    .iter()
-                    .map(|(name, value)| (format!("{key}.{name}"), value.clone())),
-            ),
-            value => all.push((key.clone(), value.clone())),
-        }
-    }
-    all
+    leaves(&document).into_iter().collect()
 }
 
 #[cfg(test)]

@@ -35,6 +35,8 @@ pub struct Config {
     pub store: Store,
     /// What is told about it.
     pub log: Log,
+    /// Wide-column tables, by name: `[wide.weather.families.obs]`.
+    pub wide: BTreeMap<String, WideTable>,
 }
 
 /// One address or several.
@@ -150,6 +152,26 @@ pub struct Store {
     pub write_queue: u32,
     /// How long the answer to a write with an idempotency key is kept.
     pub receipt_ttl: Duration,
+    /// How often what has run out is swept away. Nobody can read it in any case.
+    pub sweep_interval: Duration,
+}
+
+/// A wide-column table.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct WideTable {
+    /// Its families; one that is not named keeps one version of each cell, for ever.
+    pub families: BTreeMap<String, Family>,
+}
+
+/// A family of a wide-column table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Family {
+    /// How long a cell lives from when it is written; for ever if nothing is said.
+    pub ttl: Option<Duration>,
+    /// How many versions of a cell are kept.
+    pub versions: u32,
 }
 
 /// Which engine keeps the data.
@@ -214,6 +236,7 @@ impl Default for Config {
             tls: Tls::default(),
             store: Store::default(),
             log: Log::default(),
+            wide: BTreeMap::new(),
         }
     }
 }
@@ -259,6 +282,16 @@ impl Default for Store {
             max_group: 256,
             write_queue: 8_192,
             receipt_ttl: Duration::seconds(86_400),
+            sweep_interval: Duration::seconds(10),
+        }
+    }
+}
+
+impl Default for Family {
+    fn default() -> Family {
+        Family {
+            ttl: None,
+            versions: 1,
         }
     }
 }

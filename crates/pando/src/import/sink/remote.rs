@@ -159,9 +159,7 @@ impl Remote {
 /// What an error says of a chunk: that its rows break a rule, or that it cannot be stored now.
 fn not_stored(error: Error) -> NotStored {
     match error.status() {
-        Some(
-            StatusCode::BAD_REQUEST | StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY,
-        ) => {
+        Some(StatusCode::BAD_REQUEST | StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY) => {
             let reason = match error.details().as_str() {
                 Some(details) => format!("{}: {details}", error.message()),
                 None => error.message().to_owned(),

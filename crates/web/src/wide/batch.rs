@@ -1,0 +1,177 @@
+//! Rows of several partitions at once: all or none.
+
+use super::body;
+use crate::answer::Answer;
+use crate::error::ApiError;
+use crate::gate;
+use crate::operate::Asked;
+use crate::params::{self, Params, malformed};
+use crate::reply;
+use crate::web::Web;
+use http::StatusCode;
+use pando_model::json;
+use pando_store::keys::{Surface, Verb};
+use pando_store::operation::Operation;
+use pando_store::precondition::Precondition;
+use pando_store::wide::{Put, RowKey, Selector, Wanted, WideRow};
+use serde::Deserialize;
+
+/// Operations of one batch at most.
+const OPS_MAX: usize = 10_000;
+
+/// One operation, as it is sent.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Item {
+    op: Op,
+    partition: String,
+    row: String,
+    cells: Option<body::Cells>,
+    at: Option<At>,
+    ttl: Option<String>,
+    columns: Option<Vec<String>>,
+    versions: Option<u32>,
+}
+
+#[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum Op {
+    Get,
+    Put,
+    Delete,
+}
+
+/// A time: a number of microseconds, or a text.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum At {
+    Micros(i64),
+    Text(String),
+}
+
+/// Plans a batch: an array of operations, answered by an array of what each did.
+pub(super) fn plan(
+    web: &Web,
+    table: &str,
+    asked: &Asked<'_>,
+) -> Result<Operation<Answer>, ApiError> {
+    Params::read(&asked.parts.uri, &[])?;
+    let items: Vec<Item> = serde_json::from_slice(&asked.body)
+        .map_err(|error| malformed(format!("the body is no list of operations: {error}")))?;
+    if items.len() > OPS_MAX {
+        return Err(malformed(format!(
+            "a batch has {OPS_MAX} operations at most, not {}",
+            items.len()
+        )));
+    }
+    if let Some(key) = asked.caller
+        && items.iter().any(|item| item.op == Op::Get)
+    {
+        gate::require(key, Surface::Wide, Verb::Read, Some(table))?;
+    }
+    let mut operations = Vec::with_capacity(items.len());
+    for (place, item) in items.into_iter().enumerate() {
+        let planned = plan_item(web, table, item);
+        operations.push(planned.map_err(|error| error.at_op(place))?);
+    }
+    let whole = Operation::all(operations, |_| {});
+    Ok(whole.map(|results: Vec<Vec<u8>>| {
+        let body = [b"[", results.join(&b',').as_slice(), b"]"].concat();
+        Ok(Answer::with_body(StatusCode::OK, reply::JSON, body))
+    }))
+}
+
+fn plan_item(web: &Web, table: &str, item: Item) -> Result<Operation<Vec<u8>>, ApiError> {
+    let row = RowKey::new(table, &item.partition, &item.row)?;
+    refuse_stray(&item)?;
+    let mut columns = Vec::new();
+    for name in item.columns.iter().flatten() {
+        columns.push(Selector::parse(name)?);
+    }
+    let none = Precondition::default();
+    let store = web.store();
+    Ok(match item.op {
+        Op::Get => {
+            let wanted = Wanted {
+                columns,
+                versions: item.versions,
+            };
+            let many = item.versions.is_some_and(|versions| versions > 1);
+            let found = store.wide_get(&row, &wanted)?;
+            found.map(move |found| Ok(got(&row, found.as_ref(), many)))
+        }
+        Op::Put => {
+            let put = put_of(item)?;
+            let is_new = store.wide_put(&row, put, none)?;
+            is_new.map(move |is_new| Ok(told(&row, "created", is_new)))
+        }
+        Op::Delete => {
+            let was_there = store.wide_delete(&row, &columns, none);
+            was_there.map(move |was_there| Ok(told(&row, "deleted", was_there)))
+        }
+    })
+}
+
+fn put_of(item: Item) -> Result<Put, ApiError> {
+    let at_us = match item.at {
+        None => None,
+        Some(At::Micros(us)) => Some(us),
+        Some(At::Text(text)) => Some(
+            body::instant(&text)
+                .ok_or_else(|| malformed(format!("at {text:?} is not {}", body::INSTANT)))?,
+        ),
+    };
+    let ttl = match &item.ttl {
+        None => None,
+        Some(text) => Some(params::span(text).ok_or_else(|| {
+            malformed(format!("ttl {text:?} is not a span of time, such as 60s"))
+        })?),
+    };
+    Ok(Put {
+        cells: item.cells.unwrap_or_default().0,
+        at_us,
+        ttl,
+    })
+}
+
+/// Refuses a field that the operation does not look at.
+fn refuse_stray(item: &Item) -> Result<(), ApiError> {
+    let is_put = item.op == Op::Put;
+    for (given, fits, name) in [
+        (item.cells.is_some(), is_put, "cells"),
+        (item.at.is_some(), is_put, "at"),
+        (item.ttl.is_some(), is_put, "ttl"),
+        (item.columns.is_some(), !is_put, "columns"),
+        (item.versions.is_some(), item.op == Op::Get, "versions"),
+    ] {
+        if given && !fits {
+            return Err(malformed(format!("{name} does not go with this op")));
+        }
+    }
+    Ok(())
+}
+
+fn lead(row: &RowKey) -> Vec<u8> {
+    let mut out = b"{\"partition\":".to_vec();
+    json::write_string(row.partition().key(), &mut out);
+    out.extend_from_slice(b",\"row\":");
+    json::write_string(row.key(), &mut out);
+    out
+}
+
+fn told(row: &RowKey, name: &str, value: bool) -> Vec<u8> {
+    let mut out = lead(row);
+    out.extend_from_slice(format!(",\"{name}\":{value}}}").as_bytes());
+    out
+}
+
+fn got(row: &RowKey, found: Option<&WideRow>, many: bool) -> Vec<u8> {
+    let Some(found) = found else {
+        return told(row, "found", false);
+    };
+    let mut out = lead(row);
+    out.extend_from_slice(b",\"found\":true,\"cells\":");
+    body::write_cells(&found.columns, many, &mut out);
+    out.push(b'}');
+    out
+}
