@@ -5,6 +5,8 @@ use pando_store::docs::Declared;
 use proptest::prelude::*;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
+use tokio::runtime::Runtime;
 
 const MERGE: (&str, &str) = ("content-type", "application/merge-patch+json");
 const JSON_PATCH: (&str, &str) = ("content-type", "application/json-patch+json");
@@ -357,6 +359,14 @@ async fn a_retry_with_a_key_makes_no_second_document() {
     assert_eq!(ids(&world.get("/docs/v1/c").await).len(), 1);
 }
 
+/// One world for all cases of a property.
+static WORLD: LazyLock<(Runtime, World)> = LazyLock::new(|| {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.enable_all().build().expect("a runtime");
+    let world = runtime.block_on(filled());
+    (runtime, world)
+});
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -366,9 +376,8 @@ proptest! {
         body in prop_oneof!["[\\[\\]{}\":,a-z0-9. -]{0,30}", ".{0,20}"],
         kind in prop_oneof![Just("application/json"), Just("application/yaml"), Just("application/xml"), Just("application/merge-patch+json"), Just("application/json-patch+json")],
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let (runtime, world) = &*WORLD;
         runtime.block_on(async {
-            let world = filled().await;
             for (method, uri, body) in [
                 ("GET", format!("/docs/v1/countries?{query}"), ""),
                 ("PUT", "/docs/v1/countries/x".to_owned(), body.as_str()),
