@@ -4,6 +4,7 @@
 
 mod components;
 mod fixed;
+mod graph;
 mod tables;
 mod types;
 
@@ -26,6 +27,7 @@ pub(crate) struct Description {
 /// The OpenAPI document for a schema.
 pub fn describe(schema: &Schema) -> Value {
     let mut paths = fixed::paths();
+    paths.extend(graph::paths());
     let mut schemas = components::schemas();
     let users = schema
         .tables
@@ -47,6 +49,7 @@ pub fn describe(schema: &Schema) -> Value {
         "security": [{ "bearer": [] }, { "apikey": [] }, {}],
         "tags": [
             { "name": "tables", "description": "Rows of the tables in the schema" },
+            { "name": "graph", "description": "Nodes, edges and questions over them" },
             { "name": "admin", "description": "Keys, status, migrations, backups" },
             { "name": "operation", "description": "Probes, metrics, this document" },
         ],
