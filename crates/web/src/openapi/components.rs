@@ -178,6 +178,7 @@ pub(super) fn responses() -> Map<String, Value> {
             409,
             "A key, foreign key or idempotency key stands against it",
         ),
+        (412, "If-Match or If-None-Match does not hold"),
         (413, "The body is too large"),
         (414, "Path and query are too long"),
         (415, "No such Content-Type"),

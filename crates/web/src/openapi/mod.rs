@@ -5,6 +5,7 @@
 mod components;
 mod docs;
 mod fixed;
+mod graph;
 mod tables;
 mod types;
 
@@ -28,6 +29,7 @@ pub(crate) struct Description {
 pub fn describe(schema: &Schema) -> Value {
     let mut paths = fixed::paths();
     paths.extend(docs::paths());
+    paths.extend(graph::paths());
     let mut schemas = components::schemas();
     let users = schema
         .tables
@@ -50,6 +52,7 @@ pub fn describe(schema: &Schema) -> Value {
         "tags": [
             { "name": "tables", "description": "Rows of the tables in the schema" },
             { "name": "documents", "description": "JSON documents in collections" },
+            { "name": "graph", "description": "Nodes, edges and questions over them" },
             { "name": "admin", "description": "Keys, status, migrations, backups" },
             { "name": "operation", "description": "Probes, metrics, this document" },
         ],
