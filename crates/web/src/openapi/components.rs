@@ -14,7 +14,7 @@ pub(super) fn schemas() -> Map<String, Value> {
                 "properties": {
                     "code": { "type": "string", "description": "Stable: a SQLSTATE, PGRST…, or a word" },
                     "message": { "type": "string" },
-                    "details": { "type": ["string", "array", "null"] },
+                    "details": { "type": ["string", "array", "object", "null"] },
                     "hint": { "type": ["string", "null"] },
                 },
             }),
@@ -114,6 +114,18 @@ pub(super) fn parameters() -> Map<String, Value> {
             "Makes a retry safe",
         ),
         header(
+            "IfMatch",
+            "If-Match",
+            text(),
+            "Only where this is its ETag; * for whatever is there",
+        ),
+        header(
+            "IfNoneMatch",
+            "If-None-Match",
+            text(),
+            "Only where this is not its ETag; * for nothing there",
+        ),
+        header(
             "PandoStamp",
             "Pando-Stamp",
             text(),
@@ -148,6 +160,7 @@ pub(super) fn headers() -> Map<String, Value> {
             "`true`: the list was cut at the server's max_rows",
         ),
         ("Link", "The next page"),
+        ("ETag", "The version of what is there"),
         (
             "Idempotency-Replayed",
             "`true`: it was done before; this is the answer of then",
@@ -183,7 +196,10 @@ pub(super) fn responses() -> Map<String, Value> {
         (414, "Path and query are too long"),
         (415, "No such Content-Type"),
         (416, "There are no such rows"),
-        (422, "The Idempotency-Key was used for another request"),
+        (
+            422,
+            "It cannot be done, or the Idempotency-Key was used for another request",
+        ),
         (431, "The headers are too large"),
         (500, "A fault of the server's"),
         (501, "This engine cannot do that"),

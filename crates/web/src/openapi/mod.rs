@@ -6,8 +6,12 @@ mod components;
 mod docs;
 mod fixed;
 mod graph;
+mod kv;
+mod operations;
 mod tables;
+mod tx;
 mod types;
+mod wide;
 
 use crate::reply::{self, Reply};
 use arc_swap::ArcSwapOption;
@@ -28,8 +32,15 @@ pub(crate) struct Description {
 /// The OpenAPI document for a schema.
 pub fn describe(schema: &Schema) -> Value {
     let mut paths = fixed::paths();
-    paths.extend(docs::paths());
-    paths.extend(graph::paths());
+    for more in [
+        docs::paths(),
+        graph::paths(),
+        kv::paths(),
+        tx::paths(),
+        wide::paths(),
+    ] {
+        paths.extend(more);
+    }
     let mut schemas = components::schemas();
     let users = schema
         .tables
@@ -44,7 +55,7 @@ pub fn describe(schema: &Schema) -> Value {
         "info": {
             "title": "Pando",
             "version": env!("CARGO_PKG_VERSION"),
-            "summary": "Tables over HTTP in PostgREST's grammar.",
+            "summary": "One store of several data models over HTTP; tables in PostgREST's grammar.",
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
         },
         "servers": [{ "url": "/" }],
@@ -53,6 +64,9 @@ pub fn describe(schema: &Schema) -> Value {
             { "name": "tables", "description": "Rows of the tables in the schema" },
             { "name": "documents", "description": "JSON documents in collections" },
             { "name": "graph", "description": "Nodes, edges and questions over them" },
+            { "name": "key-value", "description": "Bytes under keys, in spaces" },
+            { "name": "wide-column", "description": "Rows of any number of columns, sorted within partitions" },
+            { "name": "transactions", "description": "Several operations over all models, all or none" },
             { "name": "admin", "description": "Keys, status, migrations, backups" },
             { "name": "operation", "description": "Probes, metrics, this document" },
         ],
