@@ -44,7 +44,7 @@ test-clients: ## real clients, fuzzing and injection against the real binary, on
 	testing/clients/run.sh --engine memory js python injection
 
 test-docs: ## run what the documents show
-	.ci/install python
+	.ci/install test
 	$(CARGO) build --locked -p pando
 	$(VENV)/bin/python testing/docs/run.py *.md docs/*.md docs/ko/*.md
 

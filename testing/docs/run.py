@@ -6,7 +6,8 @@
 A block fenced as ```console is run: lines that begin with `$ ` are commands
 (here-documents, backslashes and open quotes go on), the lines below one are what it prints, standard
 error included. `…` in a line stands for any text, a line of `…` alone for any
-lines. Links and source files that a document names must exist. All blocks of one document run in one bash, in a folder of their own, with
+lines. `python3` is the interpreter that runs this, with its packages, and `node` finds the packages of
+`testing/clients/js`. Links and source files that a document names must exist. All blocks of one document run in one bash, in a folder of their own, with
 the built `pando` on the PATH and the port 8080 replaced by a free one; what the
 document leaves running is killed at its end. Standard library only.
 """
@@ -27,6 +28,7 @@ FENCE = re.compile(r"^```console\n(.*?)^```", re.M | re.S)
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 SOURCE = re.compile(r"`((?:crates|engines|testing|bench|examples)/[\w/.-]+)`")
 HERE_DOCUMENT = re.compile(r"<<'?(\w+)'?")
+NODE_MODULES = ROOT / "testing" / "clients" / "js" / "node_modules"
 PORT = "8080"
 COMMAND_TIMEOUT_S = 120
 
@@ -122,7 +124,9 @@ def check(path: pathlib.Path, pando: pathlib.Path) -> list[str]:
     with tempfile.TemporaryDirectory(prefix="pando-docs-") as folder:
         (pathlib.Path(folder) / "bin").mkdir()
         (pathlib.Path(folder) / "bin" / "pando").symlink_to(pando)
-        environment = dict(os.environ, PATH=f"{folder}/bin:{os.environ['PATH']}", COLUMNS="100", LANG="C.UTF-8")
+        (pathlib.Path(folder) / "node_modules").symlink_to(NODE_MODULES)
+        programs = f"{folder}/bin:{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"
+        environment = dict(os.environ, PATH=programs, COLUMNS="100", LANG="C.UTF-8")
         environment["PANDO__LISTEN"] = f"127.0.0.1:{port}"
         shell = Shell(folder, environment)
         try:

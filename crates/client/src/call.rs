@@ -8,7 +8,9 @@ use crate::session::Consistency;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::Method;
-use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
+use http::header::{
+    ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH,
+};
 use serde::Serialize;
 use std::fmt;
 use std::future::IntoFuture;
@@ -64,6 +66,8 @@ pub(crate) struct Request {
     pub(crate) time: Option<Duration>,
     /// A question too long for a path.
     pub(crate) asks: bool,
+    /// A write where the server knows no keys: what may have been done is not sent again.
+    pub(crate) once: bool,
 }
 
 impl Request {
@@ -77,6 +81,7 @@ impl Request {
             key: None,
             time: None,
             asks: false,
+            once: false,
         }
     }
 

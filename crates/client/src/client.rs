@@ -91,33 +91,40 @@ impl Client {
     }
 
     /// A request of any kind, answered as it comes; an error answer is an error. Methods but
-    /// `GET`, `HEAD` and `OPTIONS` are writes: they carry an idempotency key. `path` has its
+    /// `GET`, `HEAD` and `OPTIONS` are writes: they carry an idempotency key, but for the admin
+    /// API, which knows none; what may have been done there is not sent again. `path` has its
     /// query, percent-encoded ([`crate::encoded`]).
     pub fn request(&self, method: Method, path: &str) -> Call<Answer> {
-        let request = Request::new(method, path.to_owned());
+        let mut request = Request::new(method, path.to_owned());
+        request.once = path.starts_with("/admin/");
         Call::new(self, Ok(request), Answer::success)
     }
 
     /// Sends a request until it is answered, or its time is up.
     pub(crate) async fn send(&self, request: &Request) -> Result<Answer> {
         let shared = &*self.shared;
-        let key = request.writes().then(|| {
+        let once = request.writes() && request.once;
+        let key = (request.writes() && !once).then(|| {
             let given = request.key.clone();
             given.unwrap_or_else(|| Uuid::now_v7().to_string())
         });
         let time = request.time.or(shared.call_time);
-        let mut attempts = Attempts::new(&shared.retry, &*shared.timer, time);
+        let mut attempts = Attempts::new(&shared.retry, &*shared.timer, time, once);
         loop {
             let time = attempts.time_left(shared.attempt_time);
             let outcome = self.attempt(request, key.as_deref(), time).await;
             if attempts.again(&outcome).await {
                 let told = outcome.and_then(Answer::success).err();
-                tracing::debug!(code = told.as_ref().map(Error::code), "a request is sent again");
+                tracing::debug!(
+                    code = told.as_ref().map(Error::code),
+                    "a request is sent again"
+                );
                 continue;
             }
             let maybe_done = attempts.maybe_done();
             return match (outcome, &key) {
                 (Err(error), Some(key)) => Err(error.of_write(key, maybe_done)),
+                (Err(error), None) if once => Err(error.of_write_once()),
                 (Err(error), None) => Err(error.of_read()),
                 // The server said no more than that it may have been done.
                 (Ok(answer), Some(key)) if maybe_done && !answer.status.is_success() => {
@@ -169,7 +176,9 @@ impl Client {
 
     fn uri(&self, path: &str) -> Result<Uri> {
         if !path.starts_with('/') {
-            return Err(Error::usage(format!("{path:?} is no path: it begins with /")));
+            return Err(Error::usage(format!(
+                "{path:?} is no path: it begins with /"
+            )));
         }
         Uri::builder()
             .scheme(self.shared.scheme.clone())
@@ -205,7 +214,7 @@ impl ClientBuilder {
         self
     }
 
-    /// TLS set up by the caller, without ALPN.
+    /// TLS set up by the caller, but for ALPN: HTTP/1.1 is spoken.
     #[must_use]
     pub fn tls(mut self, tls: ClientConfig) -> ClientBuilder {
         self.tls = Some(tls);
@@ -277,7 +286,10 @@ impl ClientBuilder {
         let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else {
             return Err(wrong());
         };
-        let path = parts.path_and_query.as_ref().map_or("/", |path| path.as_str());
+        let path = parts
+            .path_and_query
+            .as_ref()
+            .map_or("/", |path| path.as_str());
         if path != "/" || authority.as_str().contains('@') {
             return Err(wrong());
         }
@@ -313,7 +325,11 @@ impl ClientBuilder {
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Client({}://{})", self.shared.scheme, self.shared.authority)
+        write!(
+            f,
+            "Client({}://{})",
+            self.shared.scheme, self.shared.authority
+        )
     }
 }
 

@@ -63,9 +63,11 @@ impl Collection {
     /// The document of an id.
     pub fn get<T: DeserializeOwned + 'static>(&self, id: &str) -> Call<Option<Document<T>>> {
         let request = Request::get(self.path(&[id]));
-        Call::new(&self.client, Ok(request), |answer| match answer.found()? {
-            Some(answer) => document(&answer).map(Some),
-            None => Ok(None),
+        Call::new(&self.client, Ok(request), |answer| {
+            match answer.found()? {
+                Some(answer) => document(&answer).map(Some),
+                None => Ok(None),
+            }
         })
     }
 
@@ -90,7 +92,9 @@ impl Collection {
     pub fn put<T: Serialize + ?Sized>(&self, id: &str, document: &T) -> Call<DocumentStored> {
         let request = Request::new(Method::PUT, self.path(&[id])).json(document);
         let id = id.to_owned();
-        Call::new(&self.client, request, |answer| stored(id, &answer.success()?))
+        Call::new(&self.client, request, |answer| {
+            stored(id, &answer.success()?)
+        })
     }
 
     /// Changes a document by a merge patch (RFC 7396); the document as it is now.
@@ -115,7 +119,9 @@ impl Collection {
     /// Deletes a document; whether it was there.
     pub fn delete(&self, id: &str) -> Call<bool> {
         let request = Request::new(Method::DELETE, self.path(&[id]));
-        Call::new(&self.client, Ok(request), |answer| Ok(answer.found()?.is_some()))
+        Call::new(&self.client, Ok(request), |answer| {
+            Ok(answer.found()?.is_some())
+        })
     }
 
     /// Finds documents by what they hold: `column("address").member_text("city").eq("Seoul")`.
@@ -168,7 +174,11 @@ fn made_id(answer: &Answer) -> Result<String> {
     let location = answer.header(LOCATION.as_str());
     let segment = location.and_then(|location| location.rsplit('/').next());
     segment
-        .and_then(|segment| percent_encoding::percent_decode_str(segment).decode_utf8().ok())
+        .and_then(|segment| {
+            percent_encoding::percent_decode_str(segment)
+                .decode_utf8()
+                .ok()
+        })
         .map(|id| id.into_owned())
         .ok_or_else(|| Error::undecodable("the answer does not tell the document's id"))
 }

@@ -226,12 +226,19 @@ impl Error {
         self
     }
 
+    /// Seen as the end of a write without a key.
+    pub(crate) fn of_write_once(mut self) -> Error {
+        let parts = &mut self.0;
+        parts.outcome_unknown |= matches!(parts.kind, ErrorKind::Broken | ErrorKind::TimedOut);
+        self
+    }
+
     /// Seen as the end of a write under a key; `maybe_done` if an earlier attempt may have
     /// done it.
     pub(crate) fn of_write(mut self, key: &str, maybe_done: bool) -> Error {
         let parts = &mut self.0;
-        parts.outcome_unknown |= maybe_done
-            || matches!(parts.kind, ErrorKind::Broken | ErrorKind::TimedOut);
+        parts.outcome_unknown |=
+            maybe_done || matches!(parts.kind, ErrorKind::Broken | ErrorKind::TimedOut);
         parts.retry_safe |= parts.outcome_unknown;
         parts.idempotency_key = Some(key.to_owned());
         self
@@ -274,7 +281,8 @@ impl Parts {
         let mut cause = self.source.as_deref().map(|e| e as &dyn std::error::Error);
         while let Some(error) = cause {
             let told = error.to_string();
-            if !text.ends_with(&told) {
+            // The pool's own words name its step only.
+            if !text.ends_with(&told) && !told.starts_with("client error (") {
                 text.push_str(": ");
                 text.push_str(&told);
             }
@@ -331,7 +339,11 @@ mod tests {
     fn what_is_no_error_of_pando_s_is_told_in_short() {
         let error = Error::answered(&answer(502, None, &"<html>".repeat(1_000)));
         assert_eq!(error.kind(), ErrorKind::Server);
-        assert!(error.to_string().starts_with("the server answered 502 Bad Gateway: <html>"));
+        assert!(
+            error
+                .to_string()
+                .starts_with("the server answered 502 Bad Gateway: <html>")
+        );
         assert!(error.to_string().len() < 300);
     }
 
@@ -339,8 +351,16 @@ mod tests {
     fn whether_a_retry_is_safe_and_the_outcome_known_is_data() {
         let unknown = r#"{"code":"outcome_unknown","message":"?"}"#;
         for (case, safe, is_unknown) in [
-            (answer(503, Some("1"), r#"{"code":"busy","message":"?"}"#), true, false),
-            (answer(503, None, r#"{"code":"busy","message":"?"}"#), false, false),
+            (
+                answer(503, Some("1"), r#"{"code":"busy","message":"?"}"#),
+                true,
+                false,
+            ),
+            (
+                answer(503, None, r#"{"code":"busy","message":"?"}"#),
+                false,
+                false,
+            ),
             (answer(503, None, unknown), false, true),
             (answer(503, Some("1"), unknown), false, true),
             (answer(400, None, "{}"), false, false),
@@ -349,12 +369,19 @@ mod tests {
             assert_eq!(error.is_retry_safe(), safe, "{error:?}");
             assert_eq!(error.is_outcome_unknown(), is_unknown, "{error:?}");
             let error = error.of_write("k", false);
-            assert_eq!(error.is_retry_safe(), safe || is_unknown, "under a key: {error:?}");
+            assert_eq!(
+                error.is_retry_safe(),
+                safe || is_unknown,
+                "under a key: {error:?}"
+            );
         }
         let broken = Error::broken("cut", "eof").of_write("k", false);
         assert!(broken.is_outcome_unknown() && broken.is_retry_safe());
         let later = Error::unreachable("down", "refused").of_write("k", true);
-        assert!(later.is_outcome_unknown(), "an earlier attempt may have done it");
+        assert!(
+            later.is_outcome_unknown(),
+            "an earlier attempt may have done it"
+        );
         assert!(!Error::broken("cut", "eof").of_read().is_outcome_unknown());
     }
 }

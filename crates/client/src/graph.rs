@@ -243,9 +243,11 @@ impl Graph {
     }
 
     fn found<T: DeserializeOwned + 'static>(&self, request: Request) -> Call<Option<T>> {
-        Call::new(&self.client, Ok(request), |answer| match answer.found()? {
-            Some(answer) => answer.json().map(Some),
-            None => Ok(None),
+        Call::new(&self.client, Ok(request), |answer| {
+            match answer.found()? {
+                Some(answer) => answer.json().map(Some),
+                None => Ok(None),
+            }
         })
     }
 
@@ -265,12 +267,16 @@ impl Graph {
     }
 
     fn done(&self, request: Result<Request>) -> Call<()> {
-        Call::new(&self.client, request, |answer: Answer| answer.success().map(drop))
+        Call::new(&self.client, request, |answer: Answer| {
+            answer.success().map(drop)
+        })
     }
 
     fn deleted(&self, path: String) -> Call<bool> {
         let request = Request::new(Method::DELETE, path);
-        Call::new(&self.client, Ok(request), |answer| Ok(answer.found()?.is_some()))
+        Call::new(&self.client, Ok(request), |answer| {
+            Ok(answer.found()?.is_some())
+        })
     }
 
     fn path(&self, rest: &[&str]) -> String {

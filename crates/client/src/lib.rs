@@ -45,3 +45,9 @@ pub use tables::{
 };
 pub use tx::{Done, Place, Transaction};
 pub use wide::{CellsStored, Partition, Slice, WideRow, WideTable};
+
+/// The manual's examples are compiled with the crate's own.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/clients.md")]
+#[doc = include_str!("../../../docs/ko/clients.md")]
+struct Manual;

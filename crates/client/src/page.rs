@@ -45,7 +45,10 @@ pub(crate) fn stream<T: Send + 'static>(
         let call = page(cursor.as_deref());
         let read = call.await?;
         let next = read.cursor.map(Some);
-        Ok(Some((stream::iter(read.items.into_iter().map(Ok)), (page, next))))
+        Ok(Some((
+            stream::iter(read.items.into_iter().map(Ok)),
+            (page, next),
+        )))
     })
     .try_flatten()
 }

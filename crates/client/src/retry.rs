@@ -46,8 +46,13 @@ impl Retry {
 
     /// How long to wait after so many attempts (from 1); `luck` is in 0..1.
     fn wait(&self, attempts: u32, retry_after: Option<Duration>, luck: f64) -> Duration {
-        let doubled = 2u32.checked_pow(attempts.saturating_sub(1)).unwrap_or(u32::MAX);
-        let longest = self.first_wait.saturating_mul(doubled).min(self.longest_wait);
+        let doubled = 2u32
+            .checked_pow(attempts.saturating_sub(1))
+            .unwrap_or(u32::MAX);
+        let longest = self
+            .first_wait
+            .saturating_mul(doubled)
+            .min(self.longest_wait);
         retry_after.unwrap_or_default() + longest.mul_f64(luck)
     }
 }
@@ -90,16 +95,24 @@ pub(crate) struct Attempts<'a> {
     /// By the timer.
     end: Option<Duration>,
     maybe_done: bool,
+    /// What may have been done is not sent again.
+    once: bool,
 }
 
 impl<'a> Attempts<'a> {
-    pub(crate) fn new(retry: &'a Retry, timer: &'a dyn Timer, time: Option<Duration>) -> Self {
+    pub(crate) fn new(
+        retry: &'a Retry,
+        timer: &'a dyn Timer,
+        time: Option<Duration>,
+        once: bool,
+    ) -> Self {
         Attempts {
             retry,
             timer,
             made: 0,
             end: time.map(|time| timer.elapsed().saturating_add(time)),
             maybe_done: false,
+            once,
         }
     }
 
@@ -126,6 +139,9 @@ impl<'a> Attempts<'a> {
             return false;
         };
         self.maybe_done |= unknown;
+        if self.once && unknown {
+            return false;
+        }
         let wait = self.retry.wait(self.made, retry_after, rand::random());
         let end = self.timer.elapsed().saturating_add(wait);
         if self.made >= self.retry.attempts_max || self.end.is_some_and(|last| end >= last) {
@@ -157,7 +173,10 @@ fn ask(outcome: &Result<Answer, Error>) -> (Ask, bool) {
             return (ask, unknown);
         }
     };
-    if !matches!(answer.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::CONFLICT) {
+    if !matches!(
+        answer.status,
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::CONFLICT
+    ) {
         return (Ask::Nothing, false);
     }
     #[derive(Default, Deserialize)]

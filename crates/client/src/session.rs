@@ -82,7 +82,11 @@ impl Session {
     /// Its tokens, to be carried elsewhere: all of them are needed.
     pub fn tokens(&self) -> Vec<String> {
         let stamps = self.0.stamps.lock();
-        stamps.tokens.iter().map(|token| token.to_string()).collect()
+        stamps
+            .tokens
+            .iter()
+            .map(|token| token.to_string())
+            .collect()
     }
 
     /// How many answers have said that the history lost something that the session had
@@ -221,18 +225,29 @@ mod tests {
         let session = Session::resume(["gone"]);
         let brought = session.bring();
         session.take(&brought, true, &answer("new", true));
-        assert_eq!((session.stamps_lost(), tokens(&session)), (1, vec!["new".to_owned()]));
+        assert_eq!(
+            (session.stamps_lost(), tokens(&session)),
+            (1, vec!["new".to_owned()])
+        );
     }
 
     #[test]
     fn many_that_overlap_are_covered_in_turns_and_meanwhile_the_owner_is_asked() {
         let session = Session::resume((0..100).map(|n| format!("t{n}")));
         let brought: Vec<_> = (0..7).map(|_| session.bring()).collect();
-        assert!(brought.iter().all(|all| all.tokens.len() == SENT_MAX && all.strong));
+        assert!(
+            brought
+                .iter()
+                .all(|all| all.tokens.len() == SENT_MAX && all.strong)
+        );
         for one in &brought {
             session.take(one, true, &answer("later", false));
         }
-        assert_eq!(session.tokens(), ["later"], "seven times 16 are all of them");
+        assert_eq!(
+            session.tokens(),
+            ["later"],
+            "seven times 16 are all of them"
+        );
         assert!(!session.bring().strong);
     }
 
@@ -246,7 +261,10 @@ mod tests {
         }
         let brought = session.bring();
         assert_eq!(brought.tokens.len(), 1);
-        assert!(brought.strong, "nobody knows any more what the forgotten one required");
+        assert!(
+            brought.strong,
+            "nobody knows any more what the forgotten one required"
+        );
         let long = Session::resume((0..8).map(|n| format!("{n}{}", "x".repeat(2_000))));
         assert_eq!(long.bring().tokens.len(), 4);
     }

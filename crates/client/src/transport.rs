@@ -15,8 +15,6 @@ use rustls_pki_types::pem::PemObject;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Connections that are kept open without a request; more are made where requests overlap.
-const IDLE_CONNECTIONS_MAX: usize = 64;
 /// Less than the server keeps them open for, so that few requests meet one that is closing.
 const IDLE_MAX: Duration = Duration::from_secs(30);
 
@@ -28,7 +26,13 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
-    pub(crate) fn new(tls: ClientConfig, connect: Duration, answer_bytes_max: usize) -> Transport {
+    pub(crate) fn new(
+        mut tls: ClientConfig,
+        connect: Duration,
+        answer_bytes_max: usize,
+    ) -> Transport {
+        // The connector says itself what is spoken, and allows nobody else to.
+        tls.alpn_protocols.clear();
         let mut tcp = HttpConnector::new();
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(connect));
@@ -41,7 +45,6 @@ impl Transport {
         let pool = Pool::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_MAX)
-            .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
             .build(connector);
         Transport {
             pool,
@@ -66,10 +69,14 @@ impl Transport {
     }
 
     async fn send_unhurried(&self, request: Request<Full<Bytes>>) -> Result<Answer> {
+        let server = request
+            .uri()
+            .authority()
+            .map_or_else(String::new, ToString::to_string);
         let response = self.pool.request(request).await.map_err(|error| {
             // Only a failure to connect says that nothing was sent.
             if error.is_connect() {
-                Error::unreachable("the server cannot be reached", error)
+                Error::unreachable(format!("the server at {server} cannot be reached"), error)
             } else {
                 Error::broken("the connection broke before the answer", error)
             }

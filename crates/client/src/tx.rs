@@ -200,7 +200,10 @@ impl Op {
             (body, _) => {
                 let base64 = STANDARD.encode(body);
                 let value = serde_json::value::to_raw_value(&Octets { base64 });
-                Some(value.map_err(|error| Error::usage("the body cannot be sent").because(error))?)
+                Some(
+                    value
+                        .map_err(|error| Error::usage("the body cannot be sent").because(error))?,
+                )
             }
         };
         Ok(Op {

@@ -92,9 +92,11 @@ impl Partition {
     /// A row.
     pub fn get(&self, row: &str) -> Call<Option<WideRow>> {
         let request = Request::get(self.path(&[row]));
-        Call::new(&self.client, Ok(request), |answer| match answer.found()? {
-            Some(answer) => answer.json().map(Some),
-            None => Ok(None),
+        Call::new(&self.client, Ok(request), |answer| {
+            match answer.found()? {
+                Some(answer) => answer.json().map(Some),
+                None => Ok(None),
+            }
         })
     }
 

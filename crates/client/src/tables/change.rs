@@ -87,7 +87,9 @@ impl Change {
     pub fn rows_changed(self) -> Call<u64> {
         let client = self.client.clone();
         let change = self.prefer("return=minimal").prefer("count=exact");
-        Call::new(&client, change.request(), |answer| answer.success()?.total())
+        Call::new(&client, change.request(), |answer| {
+            answer.success()?.total()
+        })
     }
 
     /// The rows as they are now; of those that were deleted, as they were. `columns` is

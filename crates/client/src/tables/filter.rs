@@ -299,7 +299,22 @@ macro_rules! literal {
     )*};
 }
 
-literal!(&str, &String, bool, i8, i16, i32, i64, u8, u16, u32, u64, f32, f64, uuid::Uuid);
+literal!(
+    &str,
+    &String,
+    bool,
+    i8,
+    i16,
+    i32,
+    i64,
+    u8,
+    u16,
+    u32,
+    u64,
+    f32,
+    f64,
+    uuid::Uuid
+);
 
 impl From<String> for Literal {
     fn from(value: String) -> Literal {
@@ -335,8 +350,17 @@ fn in_quotes(text: &str) -> String {
 /// Whether a parameter of this name means something else than a column.
 fn is_parameter(name: &str) -> bool {
     const PARAMETERS: [&str; 11] = [
-        "select", "order", "limit", "offset", "and", "or", "not", "columns", "on_conflict",
-        "cursor", "search",
+        "select",
+        "order",
+        "limit",
+        "offset",
+        "and",
+        "or",
+        "not",
+        "columns",
+        "on_conflict",
+        "cursor",
+        "search",
     ];
     PARAMETERS.contains(&name)
 }
@@ -355,10 +379,18 @@ mod tests {
             (column("order").gt(1.5), "\"order\"", "gt.1.5"),
             (!column("a").is_null(), "a", "not.is.null"),
             (!!column("a").is_null(), "a", "is.null"),
-            (column("a").is_in([nasty, ""]), "a", r#"in.("a,b)\"\\.(","")"#),
+            (
+                column("a").is_in([nasty, ""]),
+                "a",
+                r#"in.("a,b)\"\\.(","")"#,
+            ),
             (column("stars").of("reviews").eq(5), "reviews.stars", "eq.5"),
             (
-                column("doc").member("a\"b").item(0).member_text("c").eq("d"),
+                column("doc")
+                    .member("a\"b")
+                    .item(0)
+                    .member_text("c")
+                    .eq("d"),
                 r#"doc->"a\"b"->0->>"c""#,
                 "eq.d",
             ),
@@ -381,7 +413,10 @@ mod tests {
     fn an_order_names_its_column_as_a_filter_does() {
         for (ordering, text) in [
             (column("a").ascending(), "a.asc"),
-            (column("a b").descending().nulls_last(), "\"a b\".desc.nullslast"),
+            (
+                column("a b").descending().nulls_last(),
+                "\"a b\".desc.nullslast",
+            ),
         ] {
             assert_eq!(ordering.text(), text);
         }

@@ -27,8 +27,16 @@ async fn a_server_is_known_by_who_signed_it() {
     let other = client("second.cert.pem").kv("s").get("k").await;
     let error = other.expect_err("somebody else signed it");
     assert_eq!(error.kind(), ErrorKind::Unreachable);
-    for pem in ["", "no PEM", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+    for pem in [
+        "",
+        "no PEM",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    ] {
         let built = Client::builder(&world.url).ca_pem(pem.as_bytes()).build();
-        assert_eq!(built.expect_err("no CA").kind(), ErrorKind::Usage, "{pem:?}");
+        assert_eq!(
+            built.expect_err("no CA").kind(),
+            ErrorKind::Usage,
+            "{pem:?}"
+        );
     }
 }

@@ -23,8 +23,14 @@ async fn answering(answers: Vec<String>) -> (String, Arc<Mutex<Vec<String>>>) {
             while !head.ends_with(b"\r\n\r\n") {
                 head.push(stream.read_u8().await.expect("a head"));
             }
-            noted.lock().await.push(String::from_utf8_lossy(&head).into_owned());
-            stream.write_all(answer.as_bytes()).await.expect("it is read");
+            noted
+                .lock()
+                .await
+                .push(String::from_utf8_lossy(&head).into_owned());
+            stream
+                .write_all(answer.as_bytes())
+                .await
+                .expect("it is read");
         }
     });
     (url, heads)
@@ -32,7 +38,9 @@ async fn answering(answers: Vec<String>) -> (String, Arc<Mutex<Vec<String>>>) {
 
 fn answer(status: &str, headers: &str, body: &str) -> String {
     let length = body.len();
-    format!("HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n{body}")
+    format!(
+        "HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n{body}"
+    )
 }
 
 fn key_of(head: &str) -> Option<&str> {
@@ -46,18 +54,30 @@ async fn what_the_server_asks_to_be_sent_again_is_sent_again_under_the_same_key(
     let (url, heads) = answering(vec![
         answer("503 x", again, r#"{"code":"busy","message":"full"}"#),
         answer("503 x", "", r#"{"code":"outcome_unknown","message":"?"}"#),
-        answer("409 x", again, r#"{"code":"idempotency_key_in_use","message":"wait"}"#),
+        answer(
+            "409 x",
+            again,
+            r#"{"code":"idempotency_key_in_use","message":"wait"}"#,
+        ),
         answer("201 x", "etag: \"7\"\r\n", ""),
     ])
     .await;
     let (builder, timer) = hasty(&url);
-    let stored = builder.build().expect("a client").kv("s").put("k", "").await;
+    let stored = builder
+        .build()
+        .expect("a client")
+        .kv("s")
+        .put("k", "")
+        .await;
     assert!(stored.expect("at last").created);
     let waits: Vec<u64> = timer.waits().iter().map(Duration::as_secs).collect();
     assert_eq!(waits, [2, 0, 2]);
     let heads = heads.lock().await;
     let keys: Vec<_> = heads.iter().map(|head| key_of(head)).collect();
-    assert!(keys[0].is_some() && keys.iter().all(|key| *key == keys[0]), "{keys:?}");
+    assert!(
+        keys[0].is_some() && keys.iter().all(|key| *key == keys[0]),
+        "{keys:?}"
+    );
 }
 
 #[tokio::test]
@@ -65,7 +85,11 @@ async fn nothing_else_is_sent_again() {
     for (status, headers, body) in [
         ("503 x", "", r#"{"code":"full","message":"no promise"}"#),
         ("409 x", "", r#"{"code":"23505","message":"twice"}"#),
-        ("429 x", "retry-after: 1\r\n", r#"{"code":"many","message":"slower"}"#),
+        (
+            "429 x",
+            "retry-after: 1\r\n",
+            r#"{"code":"many","message":"slower"}"#,
+        ),
         ("500 x", "", "not JSON"),
         ("504 x", "", r#"{"code":"57014","message":"slow"}"#),
     ] {
@@ -81,8 +105,16 @@ async fn nothing_else_is_sent_again() {
 #[tokio::test]
 async fn an_error_after_an_attempt_of_unknown_outcome_does_not_deny_it() {
     let unknown = answer("503 x", "", r#"{"code":"outcome_unknown","message":"?"}"#);
-    let busy = answer("503 x", "retry-after: 1\r\n", r#"{"code":"busy","message":"full"}"#);
-    let refused = answer("412 x", "", r#"{"code":"precondition_failed","message":"no"}"#);
+    let busy = answer(
+        "503 x",
+        "retry-after: 1\r\n",
+        r#"{"code":"busy","message":"full"}"#,
+    );
+    let refused = answer(
+        "412 x",
+        "",
+        r#"{"code":"precondition_failed","message":"no"}"#,
+    );
     for (answers, is_unknown) in [
         (vec![busy.clone(); 5], false),
         ([vec![unknown.clone()], vec![busy; 4]].concat(), true),
@@ -92,7 +124,11 @@ async fn an_error_after_an_attempt_of_unknown_outcome_does_not_deny_it() {
     ] {
         let (url, _) = answering(answers).await;
         let client = hasty(&url).0.build().expect("a client");
-        let error = client.kv("s").put("k", "v").await.expect_err("it is an error");
+        let error = client
+            .kv("s")
+            .put("k", "v")
+            .await
+            .expect_err("it is an error");
         assert_eq!(error.is_outcome_unknown(), is_unknown, "{error:?}");
     }
 }
@@ -102,32 +138,63 @@ async fn a_server_that_is_not_there_or_none_or_silent_is_told_apart() {
     let gone = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", gone.local_addr().expect("an address"));
     drop(gone);
-    let error = hasty(&url).0.build().expect("a client").kv("s").put("k", "v").await;
+    let error = hasty(&url)
+        .0
+        .build()
+        .expect("a client")
+        .kv("s")
+        .put("k", "v")
+        .await;
     let error = error.expect_err("nobody listens");
     assert_eq!(error.kind(), ErrorKind::Unreachable);
     assert!(error.is_retry_safe() && !error.is_outcome_unknown());
 
     let (url, _) = answering(vec![answer("200 OK", "", "<html>")]).await;
-    let error = hasty(&url).0.build().expect("a client").kv("s").get("k").await;
+    let error = hasty(&url)
+        .0
+        .build()
+        .expect("a client")
+        .kv("s")
+        .get("k")
+        .await;
     assert_eq!(error.expect_err("no ETag").kind(), ErrorKind::Undecodable);
 
     let (url, _) = answering(vec![answer("200 OK", "", &"x".repeat(1_000))]).await;
-    let client = hasty(&url).0.answer_bytes_max(999).build().expect("a client");
+    let client = hasty(&url)
+        .0
+        .answer_bytes_max(999)
+        .build()
+        .expect("a client");
     let error = client.kv("s").get("k").await.expect_err("it is too long");
     assert_eq!(error.kind(), ErrorKind::Undecodable);
 
     let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", silent.local_addr().expect("an address"));
     let patience = Some(Duration::from_millis(20));
-    let client = hasty(&url).0.attempt_time(patience).build().expect("a client");
-    let error = client.kv("s").put("k", "v").await.expect_err("no answer comes");
+    let client = hasty(&url)
+        .0
+        .attempt_time(patience)
+        .build()
+        .expect("a client");
+    let error = client
+        .kv("s")
+        .put("k", "v")
+        .await
+        .expect_err("no answer comes");
     assert_eq!(error.kind(), ErrorKind::TimedOut);
     assert!(error.is_outcome_unknown());
 }
 
 #[tokio::test]
 async fn what_cannot_be_sent_is_refused_before_it_is() {
-    for url in ["", "localhost", "ftp://x", "http://a@b", "http://x/path", "http://"] {
+    for url in [
+        "",
+        "localhost",
+        "ftp://x",
+        "http://a@b",
+        "http://x/path",
+        "http://",
+    ] {
         let error = Client::new(url).expect_err("it is no server's address");
         assert_eq!(error.kind(), ErrorKind::Usage, "{url}");
     }
@@ -150,16 +217,25 @@ async fn a_key_opens_what_it_may_and_is_shown_nowhere() {
     let scopes = "kv:read,kv:write".parse().expect("scopes");
     let made = world.store.create_key("test", scopes).await.expect("a key");
     let nobody = world.client().kv("s").get("k").await.expect_err("no key");
-    assert_eq!((nobody.kind(), nobody.status().map(|s| s.as_u16())), (ErrorKind::Forbidden, Some(401)));
+    assert_eq!(
+        (nobody.kind(), nobody.status().map(|s| s.as_u16())),
+        (ErrorKind::Forbidden, Some(401))
+    );
     let client = Client::builder(&world.url).key(&made.secret);
     assert!(!format!("{client:?}").contains(&made.secret));
     let client = client.build().expect("a client");
     client.kv("s").put("k", "v").await.expect("it may");
-    let elsewhere = client.table("films").select("*").rows::<serde_json::Value>();
+    let elsewhere = client
+        .table("films")
+        .select("*")
+        .rows::<serde_json::Value>();
     assert!(!format!("{client:?} {elsewhere:?}").contains(&made.secret));
     let elsewhere = elsewhere.await.expect_err("it may not");
     assert_eq!(elsewhere.kind(), ErrorKind::Forbidden);
     assert!(!format!("{elsewhere:?} {elsewhere}").contains(&made.secret));
-    let odd = Client::builder(&world.url).key("line\nend").build().expect_err("no key");
+    let odd = Client::builder(&world.url)
+        .key("line\nend")
+        .build()
+        .expect_err("no key");
     assert!(!format!("{odd:?}").contains("line"));
 }

@@ -34,7 +34,10 @@ struct State {
 impl Proxy {
     /// In front of the server at `url`.
     pub async fn before(url: &str) -> Proxy {
-        let target = url.strip_prefix("http://").expect("in the clear").to_owned();
+        let target = url
+            .strip_prefix("http://")
+            .expect("in the clear")
+            .to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let state = Arc::new(State::default());

@@ -54,10 +54,20 @@ async fn what_the_history_has_lost_is_told_and_several_tokens_are_all_looked_at(
     let lost = world.store.seal_token(&lost);
     for tokens in [[sound.clone(), lost.clone()], [lost, sound]] {
         let client = client.in_session(Session::resume(tokens));
-        let first = client.kv("s").get("k").detailed().await.expect("it is read");
+        let first = client
+            .kv("s")
+            .get("k")
+            .detailed()
+            .await
+            .expect("it is read");
         assert!(first.stamp_lost && first.value.is_some());
         assert_eq!(client.session().stamps_lost(), 1);
-        let second = client.kv("s").get("k").detailed().await.expect("it is read");
+        let second = client
+            .kv("s")
+            .get("k")
+            .detailed()
+            .await
+            .expect("it is read");
         assert!(!second.stamp_lost, "it is told once");
     }
 }

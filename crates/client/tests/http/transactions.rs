@@ -12,17 +12,26 @@ async fn calls_of_several_models_are_done_together_and_answered_by_type() {
     let mut tx = client.transaction();
     let bytes = tx.add(kv.put("bytes", vec![0, 255])).expect("added");
     let json = tx.add(kv.put_json("json", &json!(["글"]))).expect("added");
-    let text = tx.add(kv.put("text", "글").content_type("text/plain")).expect("added");
+    let text = tx
+        .add(kv.put("text", "글").content_type("text/plain"))
+        .expect("added");
     let empty = tx.add(kv.put("empty", "")).expect("added");
     let counted = tx.add(kv.incr("n", 3)).expect("added");
     let row = json!({ "id": 1, "title": "괴물" });
-    let inserted = tx.add(films.insert(&row).returning::<Value>("id,title")).expect("added");
+    let inserted = tx
+        .add(films.insert(&row).returning::<Value>("id,title"))
+        .expect("added");
     let read_bytes = tx.add(kv.get("bytes")).expect("added");
     let read_json = tx.add(kv.get_json::<Value>("json")).expect("added");
     let read_text = tx.add(kv.get("text")).expect("added");
     let read_empty = tx.add(kv.get("empty")).expect("added");
     let absent = tx.add(kv.get("absent")).expect("added");
-    let rows = tx.add(films.select("id").filter(column("title").eq("괴물")).rows::<Value>());
+    let rows = tx.add(
+        films
+            .select("id")
+            .filter(column("title").eq("괴물"))
+            .rows::<Value>(),
+    );
     let mut done = tx.send().await.expect("all of it");
     for put in [bytes, json, text, empty] {
         assert!(done.take(put).expect("an answer").created);
@@ -30,12 +39,21 @@ async fn calls_of_several_models_are_done_together_and_answered_by_type() {
     assert_eq!(done.take(counted).expect("an answer").value, 3);
     assert_eq!(done.take(inserted).expect("an answer"), [row]);
     let entry = |entry: Option<pando_client::Entry>| entry.expect("it is there").value;
-    assert_eq!(entry(done.take(read_bytes).expect("an answer")), &[0, 255][..]);
-    assert_eq!(done.take(read_json).expect("an answer"), Some(json!(["글"])));
+    assert_eq!(
+        entry(done.take(read_bytes).expect("an answer")),
+        &[0, 255][..]
+    );
+    assert_eq!(
+        done.take(read_json).expect("an answer"),
+        Some(json!(["글"]))
+    );
     assert_eq!(entry(done.take(read_text).expect("an answer")), "글");
     assert_eq!(entry(done.take(read_empty).expect("an answer")), "");
     assert_eq!(done.take(absent).expect("an answer"), None);
-    assert_eq!(done.take(rows.expect("added")).expect("an answer"), [json!({ "id": 1 })]);
+    assert_eq!(
+        done.take(rows.expect("added")).expect("an answer"),
+        [json!({ "id": 1 })]
+    );
     assert!(!done.stamp_lost && !done.replayed);
 }
 
@@ -49,27 +67,48 @@ async fn one_failure_takes_all_back_and_says_whose_it_was() {
     tx.add(kv.put("new", "v")).expect("added");
     tx.add(kv.put("there", "w").if_absent()).expect("added");
     let error = tx.send().await.err().expect("it is there");
-    assert_eq!((error.kind(), error.op()), (ErrorKind::PreconditionFailed, Some(1)), "{error:?}");
+    assert_eq!(
+        (error.kind(), error.op()),
+        (ErrorKind::PreconditionFailed, Some(1)),
+        "{error:?}"
+    );
     assert_eq!(kv.get("new").await.expect("it is read"), None);
-    let empty = client.transaction().send().await.err().expect("nothing to do");
+    let empty = client
+        .transaction()
+        .send()
+        .await
+        .err()
+        .expect("nothing to do");
     assert_eq!(empty.kind(), ErrorKind::Refused);
     let mut far = client.transaction().within_slot();
     far.add(kv.put("a", "v")).expect("added");
     far.add(client.kv("t").put("b", "v")).expect("added");
-    assert_eq!(far.send().await.err().expect("two slots").code(), "not_within_slot");
+    assert_eq!(
+        far.send().await.err().expect("two slots").code(),
+        "not_within_slot"
+    );
 }
 
 #[tokio::test]
 async fn a_place_is_its_own_transaction_s_and_taken_once() {
     let world = World::new().await;
     let client = world.client();
-    let mut one = client.transaction().serializable().idempotency_key("the-same");
+    let mut one = client
+        .transaction()
+        .serializable()
+        .idempotency_key("the-same");
     let first = one.add(client.kv("s").incr("n", 1)).expect("added");
     let mut other = client.transaction();
     other.add(client.kv("s").get("n")).expect("added");
     let mut done = other.send().await.expect("it is done");
-    assert_eq!(done.take(first).expect_err("another's").kind(), ErrorKind::Usage);
-    let mut again = client.transaction().serializable().idempotency_key("the-same");
+    assert_eq!(
+        done.take(first).expect_err("another's").kind(),
+        ErrorKind::Usage
+    );
+    let mut again = client
+        .transaction()
+        .serializable()
+        .idempotency_key("the-same");
     let place = again.add(client.kv("s").incr("n", 1)).expect("added");
     assert!(!one.send().await.expect("it is done").replayed);
     let mut done = again.send().await.expect("it was done");

@@ -57,7 +57,14 @@ impl World {
         let scheme = if tls.is_some() { "https" } else { "http" };
         let never = std::future::pending();
         let admin = Arc::new(NoAdmin);
-        let running = serve(vec![listener], tls, Arc::clone(&store), admin, config, never);
+        let running = serve(
+            vec![listener],
+            tls,
+            Arc::clone(&store),
+            admin,
+            config,
+            never,
+        );
         let running = running.expect("a server");
         World {
             store,
