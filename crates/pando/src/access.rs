@@ -1,12 +1,13 @@
 //! How a command gets at the data: through the server that holds the data
 //! directory, or, where none does, by opening the store itself.
 
-use crate::client::Client;
+use crate::client;
 use crate::commands::Context;
 use crate::config::EngineKind;
 use crate::data_dir::{DataDir, Held, Lock};
 use crate::failure::fail;
 use crate::parts::{self, Purpose};
+use pando_client::Client;
 use pando_store::Store;
 use std::sync::Arc;
 
@@ -117,7 +118,7 @@ fn server(context: &Context, dir: DataDir, held: &Held) -> anyhow::Result<Server
     let key = key(&dir);
     let certificate = context.loaded.config.tls.cert.as_deref();
     Ok(Server {
-        client: Client::new(&server.url, key.as_deref(), certificate)?,
+        client: client::connect(&server.url, key.as_deref(), certificate)?,
         url: server.url.clone(),
         dir,
     })

@@ -4,6 +4,8 @@
 //! [`Failure`] in its chain. Everything that ends a command is printed here, once.
 
 use crate::config::ConfigError;
+use http::StatusCode;
+use pando_client::ErrorKind;
 use serde_json::json;
 use std::fmt;
 use std::io::{self, Write};
@@ -66,12 +68,18 @@ pub fn print(error: &anyhow::Error, json: bool) -> ExitCode {
         .chain()
         .find_map(|cause| cause.downcast_ref::<Failure>());
     let is_config = error.chain().any(|cause| cause.is::<ConfigError>());
+    let answered = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<pando_client::Error>());
+    let is_usage = answered.is_some_and(|error| error.kind() == ErrorKind::Usage);
     let status = match failure {
         Some(failure) => failure.status,
-        None if is_config => USAGE,
+        None if is_config || is_usage => USAGE,
         None => FAILED,
     };
-    let hint = failure.and_then(|failure| failure.hint.as_deref());
+    let hint = failure
+        .and_then(|failure| failure.hint.as_deref())
+        .or_else(|| answered.and_then(hint_of));
     let message = told(error);
     let text = if json {
         let code = if status == USAGE { "usage" } else { "failed" };
@@ -85,6 +93,13 @@ pub fn print(error: &anyhow::Error, json: bool) -> ExitCode {
     // Where nobody reads it any more, the status still tells.
     let _ = writeln!(io::stderr(), "{text}");
     ExitCode::from(status)
+}
+
+/// The server's hint, or the command line's own where a key is missing.
+fn hint_of(error: &pando_client::Error) -> Option<&str> {
+    let no_key = error.status() == Some(StatusCode::UNAUTHORIZED);
+    let hint = "give a key in PANDO_KEY, or run as the owner of root.key";
+    error.hint().or(no_key.then_some(hint))
 }
 
 /// The chain in one line; a cause that its context repeats is told once.

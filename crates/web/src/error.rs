@@ -3,7 +3,9 @@
 use crate::answer::Answer;
 use crate::reply::{self, Reply};
 use crate::status;
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{
+    ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use http::{Method, StatusCode};
 use pando_model::error::{EngineError, Refusal};
 use pando_store::error::StoreError;
@@ -43,10 +45,7 @@ struct Body<'a> {
 enum Details<'a> {
     Json(&'a RawValue),
     Text(Option<&'a str>),
-    Op {
-        op: usize,
-        details: Option<&'a str>,
-    },
+    Op { op: usize, details: Option<&'a str> },
 }
 
 impl ApiError {

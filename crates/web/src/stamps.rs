@@ -217,7 +217,10 @@ mod tests {
         headers.append(STAMP, HeaderValue::from_static("a, b,,c"));
         headers.append(STAMP, HeaderValue::from_static("d"));
         headers.append(STAMP, HeaderValue::from_bytes(b"\xff").expect("opaque"));
-        assert_eq!(stamp_headers(&headers).collect::<Vec<_>>(), ["a", "b", "c", "d"]);
+        assert_eq!(
+            stamp_headers(&headers).collect::<Vec<_>>(),
+            ["a", "b", "c", "d"]
+        );
     }
 
     #[test]

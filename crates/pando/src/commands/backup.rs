@@ -7,6 +7,7 @@
 use super::Context;
 use crate::access::{self, Access, holder};
 use crate::cli::{BackupArgs, RestoreArgs};
+use crate::client;
 use crate::data_dir::DataDir;
 use crate::failure::fail;
 use crate::parts;
@@ -59,10 +60,8 @@ pub async fn run(args: BackupArgs, context: &Context) -> anyhow::Result<()> {
             let beside = beside(&path, "whole");
             remove(&beside)?;
             let body = json!({ "path": beside });
-            let answer = server
-                .client
-                .call(Method::POST, "/admin/v1/backup", Some(&body))
-                .await?;
+            let place = "/admin/v1/backup";
+            let answer = client::call(&server.client, Method::POST, place, Some(&body)).await?;
             let mut written: Written = serde_json::from_value(answer)?;
             fs::rename(&beside, &path).context("cannot give the backup its name")?;
             written.path = path.display().to_string();

@@ -9,10 +9,11 @@ mod work;
 use super::Context;
 use crate::access::{self, Access};
 use crate::cli::{BenchArgs, Workload};
-use crate::client::Client;
+use crate::client;
 use crate::failure::fail;
 use crate::report::columns;
 use hdrhistogram::Histogram;
+use pando_client::{Client, Retry, Session};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -46,7 +47,7 @@ pub async fn run(args: BenchArgs, context: &Context) -> anyhow::Result<()> {
             let every = Duration::from_secs_f64(f64::from(clients) / f64::from(args.rate));
             let first = began + every.mul_f64(f64::from(n) / f64::from(clients));
             let end = began + args.duration.get();
-            let (client, work) = (client.another(), Arc::clone(&work));
+            let (client, work) = (client.in_session(Session::new()), Arc::clone(&work));
             tokio::spawn(async move { drive(&client, &work, n, first, every, end).await })
         })
         .collect();
@@ -66,13 +67,18 @@ pub async fn run(args: BenchArgs, context: &Context) -> anyhow::Result<()> {
 }
 
 async fn client(args: &BenchArgs, context: &Context) -> anyhow::Result<Client> {
+    let certificate = context.loaded.config.tls.cert.as_deref();
+    // What fails has failed: sending it again would hide that in the latency.
     if let Some(url) = &args.url {
-        let certificate = context.loaded.config.tls.cert.as_deref();
         // The root key of this folder is not for a host that somebody typed.
-        return Client::new(url, access::key_given().as_deref(), certificate);
+        let key = access::key_given();
+        return client::connect_with(url, key.as_deref(), certificate, Retry::never());
     }
     match access::open_existing(context).await? {
-        Access::Server(server) => Ok(server.client),
+        Access::Server(server) => {
+            let key = access::key(&server.dir);
+            client::connect_with(&server.url, key.as_deref(), certificate, Retry::never())
+        }
         Access::Store(open) => {
             open.close().await?;
             fail("no server holds the data directory")

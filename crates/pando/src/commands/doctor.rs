@@ -4,7 +4,7 @@ mod machine;
 
 use super::Context;
 use crate::access;
-use crate::client::Client;
+use crate::client;
 use crate::config::EngineKind;
 use crate::data_dir::DataDir;
 use crate::failure::fail;
@@ -134,8 +134,8 @@ async fn integrity(context: &Context, dir: &DataDir) -> Option<Finding> {
             let url = held.server?.url;
             let certificate = context.loaded.config.tls.cert.as_deref();
             let key = access::key(dir);
-            let client = Client::new(&url, key.as_deref(), certificate).ok()?;
-            match client.call(Method::POST, "/admin/v1/verify", None).await {
+            let client = client::connect(&url, key.as_deref(), certificate).ok()?;
+            match client::call(&client, Method::POST, "/admin/v1/verify", None).await {
                 Ok(answer) => problems_of(&answer),
                 Err(error) => vec![format!("the server could not be asked: {error:#}")],
             }

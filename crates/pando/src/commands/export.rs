@@ -3,8 +3,6 @@
 use super::Context;
 use crate::access::{self, Access};
 use crate::cli::ExportArgs;
-use crate::client::Client;
-use crate::client::encoded;
 use crate::failure::fail;
 use crate::import::{Format, JsonValues, Record, Split, format_of};
 use crate::report::grouped;
@@ -12,6 +10,7 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::Method;
+use pando_client::{Client, encoded};
 use pando_store::Store;
 use pando_store::request::{Query, Shape, TableRead};
 use pando_store::session::Session;
@@ -146,17 +145,10 @@ impl Pages<'_> {
                     Format::Csv => "text/csv",
                     Format::Json | Format::Ndjson => "application/json",
                 };
-                let headers = [("accept", accept)];
-                let answer = client
-                    .send(Method::GET, &path, &headers, Bytes::new())
-                    .await?;
-                if !answer.status.is_success() {
-                    return Err(answer.failure());
-                }
-                let header = |name| answer.headers.get(name).and_then(|v| v.to_str().ok());
+                let answer = client.request(Method::GET, &path).accept(accept).await?;
                 Ok(Page {
-                    rows: header("content-range").map_or(0, rows_of_range),
-                    cursor: header("pando-cursor").map(str::to_owned),
+                    rows: answer.header("content-range").map_or(0, rows_of_range),
+                    cursor: answer.header("pando-cursor").map(str::to_owned),
                     body: answer.body,
                 })
             }

@@ -3,6 +3,7 @@
 use super::Context;
 use crate::access::{self, Access};
 use crate::cli::{Cli, GenerateCommand};
+use crate::client;
 use crate::config::reference;
 use crate::failure::fail;
 use crate::report::Report;
@@ -33,7 +34,7 @@ pub async fn openapi(context: &Context) -> anyhow::Result<()> {
     let document = match access::open(context).await? {
         Access::Server(server) => {
             let path = "/openapi.json";
-            server.client.call(Method::GET, path, None).await?
+            client::call(&server.client, Method::GET, path, None).await?
         }
         Access::Store(open) => {
             let document = pando_web::describe(&open.store().schema());

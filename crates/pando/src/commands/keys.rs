@@ -3,10 +3,11 @@
 use super::Context;
 use crate::access::{self, Access};
 use crate::cli::KeysCommand;
-use crate::client::encoded;
+use crate::client;
 use crate::failure::fail;
 use crate::report::columns;
 use http::Method;
+use pando_client::encoded;
 use pando_store::Store;
 use pando_store::keys::{KeyInfo, Scopes};
 use serde_json::{Value, json};
@@ -49,7 +50,7 @@ pub async fn run(command: KeysCommand, context: &Context) -> anyhow::Result<()> 
                     None,
                 ),
             };
-            server.client.call(method, &path, body.as_ref()).await?
+            client::call(&server.client, method, &path, body.as_ref()).await?
         }
     };
     context

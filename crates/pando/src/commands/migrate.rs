@@ -3,6 +3,7 @@
 use super::Context;
 use crate::access::{self, Access};
 use crate::cli::MigrateArgs;
+use crate::client;
 use crate::config::Config;
 use crate::failure::fail;
 use crate::report::columns;
@@ -55,7 +56,7 @@ pub async fn run(args: MigrateArgs, context: &Context) -> anyhow::Result<()> {
                 .collect();
             let body = json!({ "check": args.check, "files": sent });
             let path = "/admin/v1/migrate";
-            let answer = server.client.call(Method::POST, path, Some(&body)).await?;
+            let answer = client::call(&server.client, Method::POST, path, Some(&body)).await?;
             serde_json::from_value(answer)?
         }
     };

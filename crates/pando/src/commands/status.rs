@@ -2,6 +2,7 @@
 
 use super::Context;
 use crate::access::{self, Access};
+use crate::client;
 use crate::report::{columns, grouped};
 use http::Method;
 use pando_store::Store;
@@ -11,10 +12,8 @@ use serde_json::{Value, json};
 pub async fn run(context: &Context) -> anyhow::Result<()> {
     let mut status = match access::open_existing(context).await? {
         Access::Server(server) => {
-            let mut status = server
-                .client
-                .call(Method::GET, "/admin/v1/status", None)
-                .await?;
+            let path = "/admin/v1/status";
+            let mut status = client::call(&server.client, Method::GET, path, None).await?;
             status["url"] = server.url.into();
             status
         }

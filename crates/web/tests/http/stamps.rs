@@ -42,7 +42,9 @@ async fn of_several_stamps_each_counts() {
     token.positions[0].1.p = u64::MAX;
     let lost = world.store.seal_token(&token);
     let headers = |values: &[&str]| -> Vec<(&'static str, String)> {
-        let values = values.iter().map(|value| ("pando-stamp", (*value).to_owned()));
+        let values = values
+            .iter()
+            .map(|value| ("pando-stamp", (*value).to_owned()));
         values.collect()
     };
     for (sent, is_lost) in [

@@ -1,10 +1,10 @@
 //! What a bench sends: rows by key, pages, or new rows.
 
 use crate::cli::{BenchArgs, Workload};
-use crate::client::{Client, encoded};
+use crate::client;
 use crate::failure::fail;
-use bytes::Bytes;
 use http::Method;
+use pando_client::{Client, encoded};
 use serde_json::Value;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -43,7 +43,7 @@ impl Work {
                 let key = primary_key(&args.table, client).await?;
                 let columns: Vec<String> = key.iter().map(|name| encoded(name)).collect();
                 let path = format!("/rest/v1/{table}?select={}&limit={KEYS}", columns.join(","));
-                let rows = client.call(Method::GET, &path, None).await?;
+                let rows = client::call(client, Method::GET, &path, None).await?;
                 let rows = rows.as_array().cloned().unwrap_or_default();
                 if rows.is_empty() {
                     return fail(format!("the table {} is empty", args.table)).err();
@@ -64,32 +64,28 @@ impl Work {
 
     /// Sends one request; an error answer is an error.
     pub async fn send(&self, client: &Client, number: u32, turn: u64) -> anyhow::Result<()> {
-        let answer = match self {
+        let call = match self {
             Work::Get(paths) => {
                 let at = (turn as usize)
                     .wrapping_mul(31)
                     .wrapping_add(number as usize);
                 let path = &paths[at % paths.len()];
-                client.send(Method::GET, path, &[], Bytes::new()).await?
+                client.request(Method::GET, path)
             }
             Work::Post { path, row } => {
                 let body = filled(row, (turn << 16) | u64::from(number))?;
-                let headers = [("content-type", "application/json")];
-                client
-                    .send(Method::POST, path, &headers, body.into())
-                    .await?
+                let call = client.request(Method::POST, path);
+                call.body("application/json", body)
             }
         };
-        match answer.status.is_success() {
-            true => Ok(()),
-            false => Err(answer.failure()),
-        }
+        call.await?;
+        Ok(())
     }
 }
 
 /// The table's primary key, as the OpenAPI document marks it.
 async fn primary_key(table: &str, client: &Client) -> anyhow::Result<Vec<String>> {
-    let document = client.call(Method::GET, "/openapi.json", None).await?;
+    let document = client::call(client, Method::GET, "/openapi.json", None).await?;
     let properties = &document["components"]["schemas"][table]["properties"];
     let key: Vec<String> = properties
         .as_object()

@@ -11,21 +11,18 @@ use super::super::chunk::{Fault, RawChunk, Records};
 use super::super::identity::Identity;
 use super::super::plan::{self, Mapping};
 use super::{NotStored, Sink, Tally, no_such_table};
-use crate::client::{Answer, Client, encoded};
 use crate::data_dir::DataDir;
 use crate::failure::fail;
-use bytes::Bytes;
+use http::header::HeaderName;
 use http::{Method, StatusCode};
+use pando_client::{Client, Error, encoded};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-/// How often a chunk is sent, waiting twice as long each time.
-const ATTEMPTS: u32 = 6;
-const FIRST_WAIT: Duration = Duration::from_millis(200);
+const PREFER: HeaderName = HeaderName::from_static("prefer");
 
 /// Stores rows in a server.
 pub struct Remote {
@@ -103,23 +100,21 @@ impl Remote {
     pub async fn look(&mut self) -> anyhow::Result<()> {
         // CSV begins with the names of the columns, rows or not.
         let path = format!("/rest/v1/{}?limit=0", encoded(&self.table));
-        let headers = [("accept", "text/csv")];
-        let answer = self
-            .client
-            .send(Method::GET, &path, &headers, Bytes::new())
-            .await?;
-        match answer.status {
-            StatusCode::NOT_FOUND => return Err(no_such_table(&self.table)),
-            status if status.is_success() => {
+        let asked = self.client.request(Method::GET, &path).accept("text/csv");
+        match asked.await {
+            Ok(answer) => {
                 let mut csv = csv::Reader::from_reader(&*answer.body);
                 let names = csv.headers()?.iter().map(str::to_owned);
                 self.columns = Some(names.collect());
+                Ok(())
             }
-            // A key that may write and not read: the server tells, row by row.
-            StatusCode::FORBIDDEN => {}
-            _ => return Err(answer.failure()),
+            Err(error) => match error.status() {
+                Some(StatusCode::NOT_FOUND) => Err(no_such_table(&self.table)),
+                // A key that may write and not read: the server tells, row by row.
+                Some(StatusCode::FORBIDDEN) => Ok(()),
+                _ => Err(error.into()),
+            },
         }
-        Ok(())
     }
 
     fn keep(&self, tally: Tally, finished: bool) -> anyhow::Result<()> {
@@ -151,57 +146,32 @@ impl Remote {
         );
         // Rows, range and run name a chunk: the same one is never stored twice.
         let key = format!("import-{}-{}-{}", self.run, tally.records, items.len());
-        let answer = self
-            .send(&path, &key, (content_type, body.into()))
-            .await
-            .map_err(NotStored::Failed)?;
-        match answer.status {
-            status if status.is_success() => Ok(()),
-            StatusCode::BAD_REQUEST | StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY => {
-                let error = answer.error();
-                let reason = match error.details.as_str() {
-                    Some(details) => format!("{}: {details}", error.message),
-                    None => error.message,
-                };
-                Err(NotStored::Refused(Fault::new(&error.code, reason)))
-            }
-            StatusCode::PAYLOAD_TOO_LARGE => Err(NotStored::Failed(
-                fail("a chunk is larger than the server takes")
-                    .hint("give a smaller --chunk")
-                    .into(),
-            )),
-            _ => Err(NotStored::Failed(answer.failure())),
-        }
+        let sent = self
+            .client
+            .request(Method::POST, &path)
+            .header(PREFER, "return=minimal, missing=default")
+            .body(content_type, body)
+            .idempotency_key(key);
+        sent.await.map(drop).map_err(not_stored)
     }
+}
 
-    async fn send(
-        &self,
-        path: &str,
-        key: &str,
-        (content_type, body): (&str, Bytes),
-    ) -> anyhow::Result<Answer> {
-        let headers = [
-            ("content-type", content_type),
-            ("prefer", "return=minimal, missing=default"),
-            ("idempotency-key", key),
-        ];
-        let mut wait = FIRST_WAIT;
-        for _ in 1..ATTEMPTS {
-            match self
-                .client
-                .send(Method::POST, path, &headers, body.clone())
-                .await
-            {
-                Ok(answer) if answer.status != StatusCode::SERVICE_UNAVAILABLE => {
-                    return Ok(answer);
-                }
-                Ok(_) => {}
-                Err(error) => tracing::debug!(%error, "a chunk is sent again"),
-            }
-            tokio::time::sleep(wait).await;
-            wait *= 2;
+/// What an error says of a chunk: that its rows break a rule, or that it cannot be stored now.
+fn not_stored(error: Error) -> NotStored {
+    match error.status() {
+        Some(StatusCode::BAD_REQUEST | StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY) => {
+            let reason = match error.details().as_str() {
+                Some(details) => format!("{}: {details}", error.message()),
+                None => error.message().to_owned(),
+            };
+            NotStored::Refused(Fault::new(error.code(), reason))
         }
-        self.client.send(Method::POST, path, &headers, body).await
+        Some(StatusCode::PAYLOAD_TOO_LARGE) => NotStored::Failed(
+            fail("a chunk is larger than the server takes")
+                .hint("give a smaller --chunk")
+                .into(),
+        ),
+        _ => NotStored::Failed(error.into()),
     }
 }
 
@@ -354,7 +324,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     fn sink(dir: &DataDir, url: &str, identity: &Identity, resume: bool) -> Remote {
-        let client = Client::new(url, None, None).unwrap();
+        let client = Client::new(url).unwrap();
         let mapping = Mapping::default();
         Remote::new(client, "t", mapping, dir.clone(), identity.clone(), resume).unwrap()
     }
