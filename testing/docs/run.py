@@ -125,8 +125,8 @@ def check(path: pathlib.Path, pando: pathlib.Path) -> list[str]:
         (pathlib.Path(folder) / "bin").mkdir()
         (pathlib.Path(folder) / "bin" / "pando").symlink_to(pando)
         (pathlib.Path(folder) / "node_modules").symlink_to(NODE_MODULES)
-        path = f"{folder}/bin:{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"
-        environment = dict(os.environ, PATH=path, COLUMNS="100", LANG="C.UTF-8")
+        programs = f"{folder}/bin:{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"
+        environment = dict(os.environ, PATH=programs, COLUMNS="100", LANG="C.UTF-8")
         environment["PANDO__LISTEN"] = f"127.0.0.1:{port}"
         shell = Shell(folder, environment)
         try:

@@ -1,3 +1,5 @@
+//! Chunks on their way to a server.
+
 use super::super::super::source::Sources;
 use super::*;
 use tokio::io::AsyncReadExt;
