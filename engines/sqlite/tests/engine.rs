@@ -74,8 +74,8 @@ fn tables() -> (Arc<Table>, Arc<Table>) {
     );
     house.indexes = vec![Index {
         name: "house_floors_idx".into(),
-        ..Index::default()
         columns: vec![(2, false)],
+        ..Index::default()
     }];
     house.foreign_keys = vec![ForeignKey {
         name: "house_city_fkey".into(),

@@ -112,6 +112,12 @@ fn hop(step: StepBody) -> Result<Hop, ApiError> {
 
 /// Reads conditions; anything else of a table's query is refused.
 fn conditions_of(what: &str, text: &str) -> Result<Vec<Condition>, ApiError> {
+    // A query string passes over what is no pair; here it would be a condition less.
+    let stray = |pair: &&str| !pair.is_empty() && !pair.contains('=');
+    if let Some(stray) = text.split('&').find(stray) {
+        let message = format!("{what}: {stray:?} is no condition");
+        return Err(malformed(message).hint("Write member=operator.value: age=gte.18."));
+    }
     let parsed =
         query::parse(text).map_err(|refusal| malformed(format!("{what}: {}", refusal.message)))?;
     let query = parsed.query;
