@@ -87,6 +87,47 @@ fn what_does_not_fit_together_is_refused() {
 }
 
 #[test]
+fn families_of_wide_tables_are_declared_under_their_names() {
+    let right = "[wide.weather.families.obs]\nttl = \"30d\"\nversions = 3\n";
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("pando.toml"), right).expect("a file");
+    let show = ["config", "show", "--origin", "--json"];
+    let output = pando(folder.path(), &show, &[]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let shown: Vec<Value> = serde_json::from_slice(&output.stdout).expect("JSON");
+    let ttl = shown
+        .iter()
+        .find(|setting| setting["path"] == "wide.weather.families.obs.ttl")
+        .expect("the setting");
+    assert_eq!(ttl["value"], "30d");
+    assert_eq!(ttl["origin"], "pando.toml:2:1");
+    for (file, words) in [
+        (
+            "[wide.weather.families.obs]\nversion = 3\n",
+            "pando.toml:2:1: unknown key `wide.weather.families.obs.version`",
+        ),
+        (
+            "[wide.weather.families.obs]\nversions = 0\n",
+            "pando.toml:2:1 (wide.weather.families.obs.versions): must be 1 at least",
+        ),
+        (
+            "[wide.weather.families.obs]\nttl = 30\n",
+            "pando.toml:2:1 (wide.weather.families.obs.ttl): invalid type",
+        ),
+        (
+            "[wide.weather.families.\"a:b\"]\nversions = 2\n",
+            "(wide.weather.families.a:b): a family's name",
+        ),
+        (
+            "[wide.weather]\nttl = \"1d\"\n",
+            "pando.toml:2:1: unknown key `wide.weather.ttl`",
+        ),
+    ] {
+        refused(file, &[], &[words]);
+    }
+}
+
+#[test]
 fn a_variable_that_is_no_setting_is_refused_without_its_value() {
     let variable = [("PANDO__STORE__ENGIN", "hunter2")];
     refused(
