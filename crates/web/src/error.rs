@@ -3,9 +3,7 @@
 use crate::answer::Answer;
 use crate::reply::{self, Reply};
 use crate::status;
-use http::header::{
-    ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
-};
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{Method, StatusCode};
 use pando_model::error::{EngineError, Refusal};
 use pando_store::error::StoreError;
@@ -45,7 +43,10 @@ struct Body<'a> {
 enum Details<'a> {
     Json(&'a RawValue),
     Text(Option<&'a str>),
-    Op { op: usize, details: Option<&'a str> },
+    Op {
+        op: usize,
+        details: Option<&'a str>,
+    },
 }
 
 impl ApiError {
