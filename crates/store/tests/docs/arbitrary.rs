@@ -70,7 +70,8 @@ proptest! {
             let found: serde_json::Value = serde_json::from_str(&text).unwrap();
             if let Some(k) = found.get("k") {
                 let ids = world.ids(&filtered(compare("k", Comparison::Eq, &k.to_string()))).await;
-                assert_eq!(ids, ["x"], "{text}");
+                // The world is shared: another test may hold a document that is equal here.
+                assert!(ids.iter().any(|id| id == "x"), "{text}");
             }
             for op in [Comparison::Eq, Comparison::Lt, Comparison::Ge] {
                 blames_the_request(world.list(&filtered(compare("k", op, &operand))).await);
