@@ -194,8 +194,7 @@ pub enum Step {
 /// Gives the steps that come next, from the outcomes so far of the list or group that it
 /// stands in. A refusal rolls the write back. It must not block, and gives the same for the
 /// same outcomes: an engine whose transaction failed as a whole may ask it again.
-pub type Decide =
-    Arc<dyn Fn(&[Outcome]) -> std::result::Result<Vec<Step>, Refusal> + Send + Sync>;
+pub type Decide = Arc<dyn Fn(&[Outcome]) -> std::result::Result<Vec<Step>, Refusal> + Send + Sync>;
 
 impl Step {
     /// A step that decides.

@@ -62,7 +62,11 @@ impl Answer {
     }
 
     /// An answer with a body of some type.
-    pub(crate) fn with_body(status: StatusCode, kind: HeaderValue, body: impl Into<Bytes>) -> Answer {
+    pub(crate) fn with_body(
+        status: StatusCode,
+        kind: HeaderValue,
+        body: impl Into<Bytes>,
+    ) -> Answer {
         let mut answer = Answer::new(status);
         answer.put(CONTENT_TYPE, kind);
         answer.body = body.into();

@@ -27,7 +27,11 @@ pub(crate) fn etag(version: i64) -> String {
 pub(crate) fn instead(precondition: &Precondition, version: i64) -> Option<Answer> {
     let found = Some(version);
     let matches = |versions: &Versions| versions.match_version(found);
-    if precondition.if_match.as_ref().is_some_and(|all| !matches(all)) {
+    if precondition
+        .if_match
+        .as_ref()
+        .is_some_and(|all| !matches(all))
+    {
         let error = ApiError::new(
             StatusCode::PRECONDITION_FAILED,
             "precondition_failed",

@@ -3,7 +3,9 @@
 use crate::answer::Answer;
 use crate::reply::{self, Reply};
 use crate::status;
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{
+    ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use http::{Method, StatusCode};
 use pando_model::error::{EngineError, Refusal};
 use pando_store::error::StoreError;
@@ -43,10 +45,7 @@ struct Body<'a> {
 enum Details<'a> {
     Json(&'a RawValue),
     Text(Option<&'a str>),
-    Op {
-        op: usize,
-        details: Option<&'a str>,
-    },
+    Op { op: usize, details: Option<&'a str> },
 }
 
 impl ApiError {
@@ -127,6 +126,18 @@ impl ApiError {
         ApiError::new(StatusCode::UNAUTHORIZED, code, message)
             .hint("Send a key: `Authorization: Bearer KEY` or `apikey: KEY`.")
             .header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+    }
+
+    /// A question of a model's that cannot be asked. Its conditions are those of tables, where
+    /// PostgREST answers 404 for an operator that a type does not have; here it is a 400.
+    pub(crate) fn of_question(refusal: Refusal) -> ApiError {
+        let has_no_operator = refusal.code == "42883";
+        let error = ApiError::from(refusal);
+        if has_no_operator {
+            error.status(StatusCode::BAD_REQUEST)
+        } else {
+            error
+        }
     }
 
     /// Its status.

@@ -51,7 +51,11 @@ impl Params {
 
     /// A parameter that is a time span: `500ms`, `60s`, `5m`, `2h`, `30d`.
     pub(crate) fn span(&self, name: &str) -> Result<Option<Duration>, ApiError> {
-        self.parsed(name, "a span of time, such as 500ms, 60s, 5m, 2h or 30d", span)
+        self.parsed(
+            name,
+            "a span of time, such as 500ms, 60s, 5m, 2h or 30d",
+            span,
+        )
     }
 
     /// A parameter that is `true` or `false`.

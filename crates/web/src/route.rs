@@ -162,10 +162,7 @@ impl<'a> Route<'a> {
 
     /// Whether it reads and writes data, so that its answers carry stamps.
     pub(crate) fn is_data(&self) -> bool {
-        matches!(
-            self,
-            Route::Table(_) | Route::Model(_) | Route::Transaction
-        )
+        matches!(self, Route::Table(_) | Route::Model(_) | Route::Transaction)
     }
 
     /// Whether it answers while the server is starting, draining or full, and without a key.

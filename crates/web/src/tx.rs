@@ -107,7 +107,9 @@ async fn plan(
         operations.push(planned.map_err(|error| error.at_op(place))?);
     }
     let told = Arc::clone(at);
-    let whole = Operation::all(operations, move |place| told.store(place, Ordering::Relaxed));
+    let whole = Operation::all(operations, move |place| {
+        told.store(place, Ordering::Relaxed)
+    });
     if request.within == Some(Within::Slot) && whole.reach() == Reach::Many {
         let message = "these operations do not stay within one slot";
         let error = ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "not_within_slot", message);

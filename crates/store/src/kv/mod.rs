@@ -101,7 +101,10 @@ impl Key {
 
     fn reach(&self) -> Reach {
         let key = Value::Text(self.key.clone());
-        Reach::Slot(Slot::of_key(&canonical::bytes_of(&[(&ColumnType::Text, &key)])))
+        Reach::Slot(Slot::of_key(&canonical::bytes_of(&[(
+            &ColumnType::Text,
+            &key,
+        )])))
     }
 
     fn filter(&self) -> Filter {
@@ -225,12 +228,16 @@ impl Store {
                 expires_at_us: given.or(kept),
             }))])
         });
-        Ok(Operation::writing(key.reach(), vec![read, decide], move |outcomes| {
-            let (value, before) = count(&outcomes, by, now_us)?;
-            let created = before.is_none();
-            let stored = Stored { created, version };
-            Ok(Counted { value, stored })
-        }))
+        Ok(Operation::writing(
+            key.reach(),
+            vec![read, decide],
+            move |outcomes| {
+                let (value, before) = count(&outcomes, by, now_us)?;
+                let created = before.is_none();
+                let stored = Stored { created, version };
+                Ok(Counted { value, stored })
+            },
+        ))
     }
 
     /// A version that nothing had before.
@@ -274,7 +281,9 @@ fn count(
     let Some(found) = current(outcomes, now_us) else {
         return Ok((by, None));
     };
-    let value = outcomes.first().and_then(|read| rows_of(read).first()?.first());
+    let value = outcomes
+        .first()
+        .and_then(|read| rows_of(read).first()?.first());
     let number = match value {
         Some(Value::Bytes(bytes)) => std::str::from_utf8(bytes).ok(),
         _ => None,

@@ -111,8 +111,7 @@ impl Store {
             Some(text) => Some(self.open_cursor(text).ok_or_else(refusals::bad_cursor)?),
             None => None,
         };
-        let (tree, plan) =
-            ReadPlan::new(&directory, self.config(), &request, cursor.as_deref())?;
+        let (tree, plan) = ReadPlan::new(&directory, self.config(), &request, cursor.as_deref())?;
         let count = request.count.is_some();
         let seal = self.cursor_sealer();
         let operation = Operation::reading(
@@ -122,7 +121,10 @@ impl Store {
                 count,
             }],
             move |mut outcomes| {
-                let rows = outcomes.pop().and_then(|read| read.rows).unwrap_or_default();
+                let rows = outcomes
+                    .pop()
+                    .and_then(|read| read.rows)
+                    .unwrap_or_default();
                 plan.answer(&request, &rows, &seal)
             },
         );

@@ -25,9 +25,10 @@ pub(super) fn plan(
     let (query, search) = asked(parts)?;
     let store = web.store();
     let listed = match search {
-        Some(words) => store.docs_search(collection, &words, &query)?,
-        None => store.docs_list(collection, &query)?,
-    };
+        Some(words) => store.docs_search(collection, &words, &query),
+        None => store.docs_list(collection, &query),
+    }
+    .map_err(ApiError::of_question)?;
     let next = NextLink::of(parts);
     Ok(listed.map(move |list| answer(&accept, &next, list)))
 }

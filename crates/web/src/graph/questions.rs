@@ -92,7 +92,10 @@ pub(super) fn traverse(
         limit: sent.limit,
         max_visited: sent.max_visited,
     };
-    let traversed = web.store().graph_traverse(graph, &traversal)?;
+    let traversed = web
+        .store()
+        .graph_traverse(graph, &traversal)
+        .map_err(ApiError::of_question)?;
     Ok(traversed.map(move |traversed| Ok(traversed_answer(wanted, &traversed))))
 }
 

@@ -86,7 +86,9 @@ async fn plan_item(web: &Web, space: &str, item: Item) -> Result<Operation<Value
     let none = Precondition::default();
     let store = web.store();
     Ok(match item.op {
-        Op::Get => store.kv_get(&key).map(move |entry| Ok(get_item(&key, entry))),
+        Op::Get => store
+            .kv_get(&key)
+            .map(move |entry| Ok(get_item(&key, entry))),
         Op::Put => {
             let (value, kind) = value_of(&item)?;
             let kind = item.content_type.unwrap_or_else(|| kind.to_owned());

@@ -83,7 +83,14 @@ pub(crate) async fn a_decision_sees_the_outcomes_so_far_and_its_steps_come_next(
         .collect();
     assert_eq!(
         kinds,
-        [(true, 0), (false, 1), (true, 0), (false, 1), (true, 0), (false, 1)],
+        [
+            (true, 0),
+            (false, 1),
+            (true, 0),
+            (false, 1),
+            (true, 0),
+            (false, 1)
+        ],
         "a decision leaves no outcome of its own"
     );
     assert_eq!(rows_of(&outcomes[4]), rows![[12]]);
