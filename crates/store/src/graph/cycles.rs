@@ -86,7 +86,7 @@ impl Search {
                 break;
             }
             let Some(read) = told.next() else {
-                return Ok(Next::Ask(self.follow.read(&self.graph, &rim, left)));
+                return Ok(Next::ask(self.follow.read(&self.graph, &rim, left)));
             };
             let found = self.follow.found(read, left);
             left -= found.edges.len();

@@ -21,9 +21,16 @@ use std::sync::Arc;
 /// What a question says to the outcomes so far.
 pub(super) enum Next<T> {
     /// Read this first.
-    Ask(Tree),
+    Ask(Step),
     /// This is the answer.
     Done(T),
+}
+
+impl<T> Next<T> {
+    /// Reads a tree first.
+    pub(super) fn ask(tree: Tree) -> Next<T> {
+        Next::Ask(Step::read(tree))
+    }
 }
 
 type Advance<T> = Arc<dyn Fn(&[Outcome]) -> Result<Next<T>> + Send + Sync>;
@@ -45,7 +52,7 @@ pub(super) fn exploring<T: 'static>(
 fn going_on<T: 'static>(advance: Advance<T>) -> Step {
     Step::decide(move |outcomes| {
         Ok(match advance(outcomes)? {
-            Next::Ask(read) => vec![Step::read(read), going_on(Arc::clone(&advance))],
+            Next::Ask(read) => vec![read, going_on(Arc::clone(&advance))],
             Next::Done(_) => Vec::new(),
         })
     })

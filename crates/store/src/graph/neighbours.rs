@@ -125,7 +125,7 @@ fn recommend(
     let mut told = outcomes.iter();
     let near = follow(&asked.kind, asked.direction);
     let Some(read) = told.next() else {
-        return Ok(Next::Ask(near.read(graph, &[&asked.node], budget)));
+        return Ok(Next::ask(near.read(graph, &[&asked.node], budget)));
     };
     let first = near.found(read, budget);
     let neighbours: Vec<&str> = first.edges.iter().map(|(_, to)| *to).collect();
@@ -138,7 +138,7 @@ fn recommend(
     }
     let onward = follow(&asked.kind, asked.onward.unwrap_or(asked.direction));
     let Some(read) = told.next() else {
-        return Ok(Next::Ask(onward.read(graph, &neighbours, left)));
+        return Ok(Next::ask(onward.read(graph, &neighbours, left)));
     };
     let second = onward.found(read, left);
     let mut known: HashSet<&str> = neighbours.iter().copied().collect();
@@ -162,7 +162,7 @@ fn recommend(
     };
     if !ids.is_empty() {
         let Some(read) = told.next() else {
-            return Ok(Next::Ask(nodes(graph, &ids)));
+            return Ok(Next::ask(nodes(graph, &ids)));
         };
         let scores: HashMap<&str, u64> = ranked.into_iter().collect();
         let scored = nodes_found(read, &ids).into_iter().map(|node| {
@@ -185,7 +185,7 @@ fn common(
     let compared = distinct(asked.nodes.iter().map(String::as_str));
     let follow = follow(&asked.kind, asked.direction);
     let Some(read) = told.next() else {
-        return Ok(Next::Ask(follow.read(graph, &compared, budget)));
+        return Ok(Next::ask(follow.read(graph, &compared, budget)));
     };
     let found = follow.found(read, budget);
     // A node has each neighbour once: one that is met as often as there are nodes is had by all.
@@ -206,7 +206,7 @@ fn common(
     ids.truncate(most.items);
     if !ids.is_empty() {
         let Some(read) = told.next() else {
-            return Ok(Next::Ask(nodes(graph, &ids)));
+            return Ok(Next::ask(nodes(graph, &ids)));
         };
         common.nodes = nodes_found(read, &ids);
     }

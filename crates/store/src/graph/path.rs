@@ -127,7 +127,7 @@ impl Search {
                 equals(GRAPH, text(&self.graph)),
                 one_of(node::ID, &ends),
             ]);
-            return Ok(Next::Ask(tree(select(&NODE, &[node::ID], these))));
+            return Ok(Next::ask(tree(select(&NODE, &[node::ID], these))));
         };
         if rows_of(read)
             .iter()
@@ -162,7 +162,7 @@ impl Search {
                 ..Follow::default()
             };
             let Some(read) = told.next() else {
-                return Ok(Next::Ask(follow.read(&self.graph, &near.rim, left)));
+                return Ok(Next::ask(follow.read(&self.graph, &near.rim, left)));
             };
             let found = follow.found(read, left);
             left -= found.edges.len();

@@ -140,7 +140,7 @@ impl Walk {
             let mut asked = reached.clone();
             if hop.is_selective() && !asked.is_empty() {
                 let Some(read) = told.next() else {
-                    return Ok(Next::Ask(degrees(&self.graph, &asked, hop)));
+                    return Ok(Next::ask(degrees(&self.graph, &asked, hop)));
                 };
                 let cost = affordable(hop, &mut asked, &degrees_found(read), left);
                 bounded |= cost.is_none();
@@ -154,7 +154,7 @@ impl Walk {
             }
             let most = if hop.is_selective() { usize::MAX } else { left };
             let Some(read) = told.next() else {
-                return Ok(Next::Ask(hop.read(
+                return Ok(Next::ask(hop.read(
                     &self.graph,
                     &asked,
                     most.min(self.budget),
@@ -187,7 +187,7 @@ impl Walk {
                 reached.truncate(self.most.items);
                 if !reached.is_empty() {
                     let Some(read) = told.next() else {
-                        return Ok(Next::Ask(nodes(&self.graph, &reached)));
+                        return Ok(Next::ask(nodes(&self.graph, &reached)));
                     };
                     answer.nodes = nodes_found(read, &reached);
                 }
