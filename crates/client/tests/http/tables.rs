@@ -103,7 +103,7 @@ async fn names_that_look_like_grammar_are_names() {
             .rows()
             .await
             .expect("it is read");
-        assert_eq!(rows, [row.clone()]);
+        assert_eq!(rows, std::slice::from_ref(&row));
     }
     let by = column("a b.c,(d)").descending().nulls_last();
     let name = pando_client::quoted("a b.c,(d)");
