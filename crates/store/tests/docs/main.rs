@@ -20,6 +20,7 @@ use pando_model::engine::Engine;
 use std::sync::Arc;
 
 /// The engine under the store.
+#[derive(Clone)]
 pub struct Shard {
     pub engine: Arc<dyn Engine>,
 }

@@ -76,10 +76,7 @@ impl World {
         World {
             store,
             clock: Arc::clone(&self.clock),
-            shard: Shard {
-                engine: Arc::clone(&self.shard.engine),
-                ..shard(&self.clock)
-            },
+            shard: self.shard.clone(),
         }
     }
 

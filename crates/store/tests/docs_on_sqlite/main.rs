@@ -25,9 +25,10 @@ use pando_model::engine::Engine;
 use std::sync::Arc;
 
 /// The engine under the store, and the folder of its file.
+#[derive(Clone)]
 pub struct Shard {
     pub engine: Arc<dyn Engine>,
-    _folder: tempfile::TempDir,
+    _folder: Arc<tempfile::TempDir>,
 }
 
 pub fn shard(_clock: &Arc<impl Clock>) -> Shard {
@@ -35,6 +36,6 @@ pub fn shard(_clock: &Arc<impl Clock>) -> Shard {
     let config = SqliteConfig::new(folder.path().join("pando.db"));
     Shard {
         engine: SqliteEngine::open(config).unwrap(),
-        _folder: folder,
+        _folder: Arc::new(folder),
     }
 }

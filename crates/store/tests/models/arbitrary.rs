@@ -92,10 +92,10 @@ fn any_operation_is_answered_or_refused() {
                             .is_err()
                     );
                 }
-                if let Ok(key) = Key::new(&a, &b) {
-                    if let Ok(incr) = store.kv_incr(&key, at, None, Precondition::default()).await {
-                        assert!(is_sound(bench.run(incr).await));
-                    }
+                if let Ok(key) = Key::new(&a, &b)
+                    && let Ok(incr) = store.kv_incr(&key, at, None, Precondition::default()).await
+                {
+                    assert!(is_sound(bench.run(incr).await));
                 }
                 let range = KeyRange {
                     prefix: c,
