@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::type_complexity)]
 
 mod docs;
+mod batch;
 mod encryption;
 mod graph;
 mod limits;
