@@ -333,9 +333,9 @@ fn check_wrong_usage(folder: &Path) {
     write(folder, "a.csv", "id,nam\n1,x\n");
     for (args, status, words) in [
         (
-            vec!["import", "docs/x", "a.csv"],
+            vec!["import", "maps/x", "a.csv"],
             2,
-            "not available in this version",
+            "write tables/NAME",
         ),
         (vec!["import", "tables/t", "nowhere.csv"], 1, "nowhere.csv"),
         (

@@ -129,7 +129,8 @@ impl Graph {
 
     fn exported(&self, record: &Fields<'_>) -> Result<Operations, Fault> {
         let kind = record.text("kind")?;
-        let body = record.given("body");
+        // A body may be null.
+        let body = record.get("body");
         if record.given("from").is_some() {
             let ends = (&*record.text("from")?, &*kind, &*record.text("to")?);
             return Ok(self.edge(ends, record.given(AT), body));
