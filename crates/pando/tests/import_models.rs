@@ -53,11 +53,16 @@ fn a_value_is_what_a_batch_has_or_else_the_whole_record() {
     check(
         "a.ndjson",
         concat!(
-            r#"{"key":"text","text":"안녕"}"#, "\n",
-            r#"{"key":"empty","text":""}"#, "\n",
-            r#"{"key":"bytes","value":"AP8=","content_type":"image/png"}"#, "\n",
-            r#"{"key":"late","text":"x","expires_at":"2999-01-01T00:00:00Z"}"#, "\n",
-            r#"{"key":7,"n":1.10,"deep":{"a":[1, 2]}}"#, "\n",
+            r#"{"key":"text","text":"안녕"}"#,
+            "\n",
+            r#"{"key":"empty","text":""}"#,
+            "\n",
+            r#"{"key":"bytes","value":"AP8=","content_type":"image/png"}"#,
+            "\n",
+            r#"{"key":"late","text":"x","expires_at":"2999-01-01T00:00:00Z"}"#,
+            "\n",
+            r#"{"key":7,"n":1.10,"deep":{"a":[1, 2]}}"#,
+            "\n",
         ),
         &["kv/s"],
         &[
@@ -114,10 +119,18 @@ fn what_a_request_is_refused_for_is_told_by_its_line() {
         assert!(error.contains("value is not base64"), "{error}");
         assert_eq!(exported(folder, "kv/s").len(), 7, "whole chunks only");
 
-        let resume = [&import[..], &["--resume", "--on-error", "skip", "--rejects", "r"]].concat();
+        let resume = [
+            &import[..],
+            &["--resume", "--on-error", "skip", "--rejects", "r"],
+        ]
+        .concat();
         let told = done(folder, &resume);
         assert_eq!(told["resumed_at"], 7, "{told}");
-        assert_eq!((&told["rows"], &told["rejected"]), (&json!(47), &json!(3)), "{told}");
+        assert_eq!(
+            (&told["rows"], &told["rejected"]),
+            (&json!(47), &json!(3)),
+            "{told}"
+        );
         let rejects = fs::read_to_string(folder.join("r")).expect("rejects");
         let rejects: Vec<Value> = rejects
             .lines()
@@ -128,7 +141,10 @@ fn what_a_request_is_refused_for_is_told_by_its_line() {
             .map(|reject| (reject["line"].as_u64(), reject["column"].as_str()))
             .collect();
         told.sort_unstable();
-        assert_eq!(told, [(Some(10), None), (Some(20), Some("key")), (Some(30), None)]);
+        assert_eq!(
+            told,
+            [(Some(10), None), (Some(20), Some("key")), (Some(30), None)]
+        );
         assert!(rejects.iter().all(|reject| reject["file"] == "a.ndjson"));
         assert_eq!(exported(folder, "kv/s").len(), 47);
         let again = done(folder, &resume);
@@ -180,13 +196,22 @@ fn what_does_not_fit_into_one_request_is_sent_in_several() {
         let line = |n: usize, size: usize| {
             format!("{{\"key\":\"k{n}\",\"text\":\"{}\"}}\n", "x".repeat(size))
         };
-        let file: String = (0..40).map(|n| line(n, if n == 13 { 5_000 } else { 500 })).collect();
+        let file: String = (0..40)
+            .map(|n| line(n, if n == 13 { 5_000 } else { 500 }))
+            .collect();
         write(folder, "a.ndjson", file);
         let error = refused(folder, &["import", "kv/s", "a.ndjson"], 1);
-        assert!(error.contains("a.ndjson:14: the record is larger"), "{error}");
+        assert!(
+            error.contains("a.ndjson:14: the record is larger"),
+            "{error}"
+        );
         let args = ["import", "kv/s", "a.ndjson", "--on-error", "skip"];
         let told = done(folder, &args);
-        assert_eq!((&told["rows"], &told["rejected"]), (&json!(39), &json!(1)), "{told}");
+        assert_eq!(
+            (&told["rows"], &told["rejected"]),
+            (&json!(39), &json!(1)),
+            "{told}"
+        );
         assert_eq!(exported(folder, "kv/s").len(), 39);
     }
 }
@@ -227,11 +252,26 @@ fn fields_become_cells_and_what_is_null_none() {
         let folder = folder.path();
         write(folder, "a.csv", WEATHER);
         let args = [
-            "import", "wide/w", "a.csv", "--partition", "origin", "--row", "hour", "--column",
-            "obs:temp=temp", "--column", "wind:dir=dir", "--null", "NA",
+            "import",
+            "wide/w",
+            "a.csv",
+            "--partition",
+            "origin",
+            "--row",
+            "hour",
+            "--column",
+            "obs:temp=temp",
+            "--column",
+            "wind:dir=dir",
+            "--null",
+            "NA",
         ];
         let told = done(folder, &args);
-        assert_eq!((&told["rows"], &told["rejected"]), (&json!(3), &json!(0)), "{told}");
+        assert_eq!(
+            (&told["rows"], &told["rejected"]),
+            (&json!(3), &json!(0)),
+            "{told}"
+        );
         let mut found: Vec<Value> = exported(folder, "wide/w")
             .iter()
             .map(|line| serde_json::from_str(line).expect("JSON"))
@@ -242,11 +282,13 @@ fn fields_become_cells_and_what_is_null_none() {
                 *versions = versions[0]["value"].clone();
             }
         }
-        let row = |partition: &str, row: &str, cells: Value| {
-            json!({ "partition": partition, "row": row, "versions": cells })
-        };
+        let row = |partition: &str, row: &str, cells: Value| json!({ "partition": partition, "row": row, "versions": cells });
         let expected = [
-            row("JFK", "2013-01-01T05", json!({ "obs:temp": 39.02, "wind:dir": 260 })),
+            row(
+                "JFK",
+                "2013-01-01T05",
+                json!({ "obs:temp": 39.02, "wind:dir": 260 }),
+            ),
             row("JFK", "2013-01-01T06", json!({ "wind:dir": "N" })),
             row("LGA", "2013-01-01T05", json!({ "obs:temp": 40 })),
         ];
@@ -261,10 +303,22 @@ fn nodes_and_edges_keep_their_other_fields_and_an_edge_needs_both_its_nodes() {
         let folder = tempfile::tempdir().expect("a folder");
         let _server = served.then(|| Server::start(folder.path()));
         let folder = folder.path();
-        write(folder, "nodes.csv", "faa,sort,name\nJFK,airport,Kennedy\nHNL,airport,\n");
+        write(
+            folder,
+            "nodes.csv",
+            "faa,sort,name\nJFK,airport,Kennedy\nHNL,airport,\n",
+        );
         let told = done(
             folder,
-            &["import", "graph/g", "nodes.csv", "--key", "faa", "--kind", "@sort"],
+            &[
+                "import",
+                "graph/g",
+                "nodes.csv",
+                "--key",
+                "faa",
+                "--kind",
+                "@sort",
+            ],
         );
         assert_eq!(told["rows"], 2, "{told}");
         write(
@@ -272,23 +326,53 @@ fn nodes_and_edges_keep_their_other_fields_and_an_edge_needs_both_its_nodes() {
             "edges.csv",
             "a,b,at,miles\nJFK,HNL,2013-01-01T00:00:00Z,4983\nJFK,XXX,,1\nHNL,JFK,2013-01-02T00:00:00Z,\n",
         );
-        let edges = ["import", "graph/g", "edges.csv", "--from", "a", "--to", "b", "--kind", "flies"];
+        let edges = [
+            "import",
+            "graph/g",
+            "edges.csv",
+            "--from",
+            "a",
+            "--to",
+            "b",
+            "--kind",
+            "flies",
+        ];
         let error = refused(folder, &edges, 1);
         assert!(error.contains("edges.csv:3: "), "{error}");
-        assert_eq!(exported(folder, "graph/g").len(), 2, "none of the chunk is stored");
+        assert_eq!(
+            exported(folder, "graph/g").len(),
+            2,
+            "none of the chunk is stored"
+        );
         let told = done(folder, &[&edges[..], &["--on-error", "skip"]].concat());
-        assert_eq!((&told["rows"], &told["rejected"]), (&json!(2), &json!(1)), "{told}");
+        assert_eq!(
+            (&told["rows"], &told["rejected"]),
+            (&json!(2), &json!(1)),
+            "{told}"
+        );
         let node = |id: &str, body: Value| json!({ "id": id, "kind": "airport", "body": body });
-        let edge = |from: &str, to: &str, at: &str, body: Value| {
-            json!({ "from": from, "kind": "flies", "to": to, "at": at, "body": body })
-        };
+        let edge = |from: &str, to: &str, at: &str, body: Value| json!({ "from": from, "kind": "flies", "to": to, "at": at, "body": body });
         let expected = [
             node("JFK", json!({ "name": "Kennedy" })),
             node("HNL", json!({ "name": null })),
-            edge("JFK", "HNL", "2013-01-01T00:00:00Z", json!({ "miles": 4983 })),
-            edge("HNL", "JFK", "2013-01-02T00:00:00Z", json!({ "miles": null })),
+            edge(
+                "JFK",
+                "HNL",
+                "2013-01-01T00:00:00Z",
+                json!({ "miles": 4983 }),
+            ),
+            edge(
+                "HNL",
+                "JFK",
+                "2013-01-02T00:00:00Z",
+                json!({ "miles": null }),
+            ),
         ];
-        assert_eq!(exported(folder, "graph/g"), lines(&expected), "served: {served}");
+        assert_eq!(
+            exported(folder, "graph/g"),
+            lines(&expected),
+            "served: {served}"
+        );
     }
 }
 
@@ -302,7 +386,9 @@ fn fill(folder: &Path) -> [&'static str; 4] {
     write(folder, "kv.ndjson", values);
     let mut documents = String::new();
     for n in 0..2_100 {
-        documents.push_str(&format!("{{\"_id\":\"d {n}\",\"n\":{n}.10,\"a\":[null,\"\\n\"]}}\n"));
+        documents.push_str(&format!(
+            "{{\"_id\":\"d {n}\",\"n\":{n}.10,\"a\":[null,\"\\n\"]}}\n"
+        ));
     }
     write(folder, "docs.ndjson", documents);
     let mut cells = String::new();
@@ -318,7 +404,9 @@ fn fill(folder: &Path) -> [&'static str; 4] {
     write(folder, "wide.ndjson", cells);
     let mut graph = String::new();
     for n in 0..1_200 {
-        graph.push_str(&format!("{{\"id\":\"n{n}\",\"kind\":\"k\",\"body\":{{\"n\":{n}}}}}\n"));
+        graph.push_str(&format!(
+            "{{\"id\":\"n{n}\",\"kind\":\"k\",\"body\":{{\"n\":{n}}}}}\n"
+        ));
     }
     for n in 1..1_200 {
         graph.push_str(&format!(
@@ -352,12 +440,17 @@ fn what_is_exported_can_be_imported_again_and_a_backup_has_all_of_it() {
         let told = done(folder, &["export", target, "--out", &out]);
         assert_eq!(told["rows"], count, "{told}");
         let elsewhere = ["--data-dir", "elsewhere"];
-        done(folder, &[&["import", target, &out], &elsewhere[..]].concat());
+        done(
+            folder,
+            &[&["import", target, &out], &elsewhere[..]].concat(),
+        );
         for dir in ["elsewhere", "restored"] {
             let output = run(folder, &["export", target, "--data-dir", dir]);
             let found = text(&output.stdout);
             let normal = |line: &str| {
-                serde_json::from_str::<Value>(line).expect("JSON").to_string()
+                serde_json::from_str::<Value>(line)
+                    .expect("JSON")
+                    .to_string()
             };
             let found: BTreeSet<String> = found.lines().map(normal).collect();
             assert!(found == before, "{target} in {dir}: {} lines", found.len());
@@ -372,19 +465,57 @@ fn wrong_usage_is_told_before_anything_is_done() {
     write(folder, "a.csv", "id,x\n1,2\n");
     for (args, status, words) in [
         (&["import", "maps/x", "a.csv"][..], 2, "write tables/NAME"),
-        (&["import", "kv/s", "a.csv", "--row", "x"], 2, "--row does not go with kv/"),
-        (&["import", "tables/t", "a.csv", "--key", "id"], 2, "--key does not go with tables/"),
-        (&["import", "kv/s", "a.csv"], 1, "there is no header `key`"),
-        (&["import", "kv/s", "a.csv", "--key", "idd"], 1, "the headers are: id, x"),
-        (&["import", "wide/w", "a.csv", "--partition", "id"], 2, "--column FAMILY"),
         (
-            &["import", "wide/w", "a.csv", "--partition", "id", "--row", "x", "--column", "x=x"],
+            &["import", "kv/s", "a.csv", "--row", "x"],
+            2,
+            "--row does not go with kv/",
+        ),
+        (
+            &["import", "tables/t", "a.csv", "--key", "id"],
+            2,
+            "--key does not go with tables/",
+        ),
+        (&["import", "kv/s", "a.csv"], 1, "there is no header `key`"),
+        (
+            &["import", "kv/s", "a.csv", "--key", "idd"],
+            1,
+            "the headers are: id, x",
+        ),
+        (
+            &["import", "wide/w", "a.csv", "--partition", "id"],
+            2,
+            "--column FAMILY",
+        ),
+        (
+            &[
+                "import",
+                "wide/w",
+                "a.csv",
+                "--partition",
+                "id",
+                "--row",
+                "x",
+                "--column",
+                "x=x",
+            ],
             2,
             "write FAMILY:QUALIFIER=FIELD",
         ),
-        (&["import", "graph/g", "a.csv", "--key", "id"], 2, "nodes have a kind"),
-        (&["import", "graph/g", "a.csv", "--from", "id", "--kind", "k"], 2, "edges: --from"),
-        (&["export", "kv/s", "--out", "a2.csv"], 2, "only tables are written as CSV"),
+        (
+            &["import", "graph/g", "a.csv", "--key", "id"],
+            2,
+            "nodes have a kind",
+        ),
+        (
+            &["import", "graph/g", "a.csv", "--from", "id", "--kind", "k"],
+            2,
+            "edges: --from",
+        ),
+        (
+            &["export", "kv/s", "--out", "a2.csv"],
+            2,
+            "only tables are written as CSV",
+        ),
     ] {
         let error = refused(folder, args, status);
         assert!(error.contains(words), "{args:?}: {error}");

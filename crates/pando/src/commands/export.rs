@@ -1,9 +1,11 @@
 //! `pando export`: a table, collection, space or graph page by page, in constant memory, in
 //! a form that `pando import` reads back.
 
+mod graph;
 mod kv;
 mod output;
 mod pages;
+mod wide;
 mod writer;
 
 use super::Context;
@@ -42,9 +44,7 @@ pub async fn run(args: ExportArgs, context: &Context) -> anyhow::Result<()> {
             open.close().await?;
             rows?
         }
-        Access::Server(server) => {
-            export(&args, format, &Surface::Server(server.client)).await?
-        }
+        Access::Server(server) => export(&args, format, &Surface::Server(server.client)).await?,
     };
     let Some(out) = &args.out else { return Ok(()) };
     let target = args.target.to_string();
@@ -98,10 +98,13 @@ fn format(args: &ExportArgs) -> anyhow::Result<Format> {
     };
     let format = format_of_out(out)?;
     if format == Format::Csv && args.target.model != Model::Tables {
-        return fail(format!("only tables are written as CSV, and not {}", args.target))
-            .hint("end the file in .ndjson or .json, or one of them and .gz")
-            .usage()
-            .err();
+        return fail(format!(
+            "only tables are written as CSV, and not {}",
+            args.target
+        ))
+        .hint("end the file in .ndjson or .json, or one of them and .gz")
+        .usage()
+        .err();
     }
     Ok(format)
 }

@@ -80,7 +80,9 @@ impl<'a> Fields<'a> {
 
     /// Whether all fields are among these.
     pub fn are_among(&self, names: &[&str]) -> bool {
-        self.members.iter().all(|(name, _)| names.contains(&&**name))
+        self.members
+            .iter()
+            .all(|(name, _)| names.contains(&&**name))
     }
 
     /// The fields but for some, as a JSON object; `None` where none is left.
@@ -201,7 +203,9 @@ mod tests {
         let members = object(text).unwrap().into_iter();
         let fields = Fields {
             from_csv: false,
-            members: members.map(|(name, value)| (name, value.get().into())).collect(),
+            members: members
+                .map(|(name, value)| (name, value.get().into()))
+                .collect(),
         };
         assert_eq!(fields.get("a"), Some("2.0"));
         assert_eq!(

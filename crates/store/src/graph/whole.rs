@@ -68,7 +68,7 @@ impl Store {
             let behind = self.open_list_cursor("graph nodes", graph, cursor)?;
             conditions.push(compare(node::ID, Comparison::Gt, Value::Text(behind)));
         }
-        let size = self.page_size(limit);
+        let size = self.whole_size(limit);
         let mut page = select(&NODE, &NODE_COLUMNS, Filter::And(conditions));
         page.limit = Some(size.wanted());
         let seal = self.list_cursors("graph nodes", graph);
@@ -103,7 +103,7 @@ impl Store {
             edge::BODY,
             edge::VERSION,
         ];
-        let size = self.page_size(limit);
+        let size = self.whole_size(limit);
         let mut page = select(&EDGE, &columns, Filter::And(conditions));
         page.limit = Some(size.wanted());
         let seal = self.list_cursors("graph edges", graph);
@@ -116,7 +116,7 @@ impl Store {
         }))
     }
 
-    fn page_size(&self, limit: Option<u64>) -> Size {
+    fn whole_size(&self, limit: Option<u64>) -> Size {
         let max_rows = self.config().max_rows;
         Size {
             most: limit.unwrap_or(max_rows).min(max_rows),
@@ -144,8 +144,14 @@ fn behind(graph: &str, place: &str) -> Result<Filter> {
 }
 
 fn whole_edge(row: &Row) -> Option<Edge> {
-    let [from, kind, to, Value::Timestamp(at), Value::Jsonb(body), Value::Int(version)] =
-        row.as_slice()
+    let [
+        from,
+        kind,
+        to,
+        Value::Timestamp(at),
+        Value::Jsonb(body),
+        Value::Int(version),
+    ] = row.as_slice()
     else {
         return None;
     };

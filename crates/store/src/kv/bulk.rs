@@ -105,7 +105,7 @@ fn alive_keys(outcomes: &[Outcome], now_us: i64) -> HashSet<&str> {
 
 /// New rows where nothing is: an engine stores those faster than rows that may be merged.
 fn insert(rows: Vec<Row>) -> Step {
-    Step::Change(Change::Insert(Insert {
+    Step::from(Change::Insert(Insert {
         table: Arc::clone(&KV),
         rows,
         conflict: None,

@@ -83,7 +83,10 @@ fn go_on(table: String, left: u64) -> Step {
     Step::decide(move |outcomes| {
         Ok(match outcomes.last().and_then(found) {
             Some(last) if left > 0 => {
-                vec![first_behind(&table, Some(last)), go_on(table.clone(), left - 1)]
+                vec![
+                    first_behind(&table, Some(last)),
+                    go_on(table.clone(), left - 1),
+                ]
             }
             _ => Vec::new(),
         })

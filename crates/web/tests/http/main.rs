@@ -3,8 +3,8 @@
 // Clippy's own exemption covers test functions, not what they call; cases are tables.
 #![allow(clippy::expect_used, clippy::panic, clippy::type_complexity)]
 
-mod docs;
 mod batch;
+mod docs;
 mod encryption;
 mod graph;
 mod limits;

@@ -103,7 +103,10 @@ impl<'a> Values<'a> {
 
 /// A value as text where it is text, whatever its type says; a person can read it then.
 fn exported(got: Got) -> Exported {
-    let bytes = got.value.as_ref().and_then(|value| STANDARD.decode(value).ok());
+    let bytes = got
+        .value
+        .as_ref()
+        .and_then(|value| STANDARD.decode(value).ok());
     let decoded = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
     let (text, value) = match decoded {
         Some(text) => (Some(text), None),

@@ -1,6 +1,8 @@
 //! The pages of what is exported.
 
+use super::graph::Graph;
 use super::kv::Values;
+use super::wide::Rows;
 use crate::cli::{Model, Target};
 use crate::import::Format;
 use crate::surface::{Asked, Reply, Surface};
@@ -15,6 +17,10 @@ pub(super) enum Pages<'a> {
     Plain(List<'a>),
     /// Key-values.
     Kv(Values<'a>),
+    /// Rows of a wide-column table.
+    Wide(Rows<'a>),
+    /// Nodes and edges.
+    Graph(Graph<'a>),
 }
 
 /// A list that is answered in pages.
@@ -44,9 +50,9 @@ impl<'a> Pages<'a> {
                 Pages::Plain(list)
             }
             Model::Kv => Pages::Kv(Values::new(surface, &format!("/kv/v1/{name}"))),
-            Model::Docs | Model::Wide | Model::Graph => {
-                Pages::Plain(List::new(surface, format!("/docs/v1/{name}")))
-            }
+            Model::Docs => Pages::Plain(List::new(surface, format!("/docs/v1/{name}"))),
+            Model::Wide => Pages::Wide(Rows::new(surface, format!("/wide/v1/{name}"))),
+            Model::Graph => Pages::Graph(Graph::new(surface, &format!("/graph/v1/{name}"))),
         }
     }
 
@@ -55,6 +61,8 @@ impl<'a> Pages<'a> {
         match self {
             Pages::Plain(list) => Ok(list.next().await?.map(|answer| answer.body)),
             Pages::Kv(values) => values.next().await,
+            Pages::Wide(rows) => rows.next().await,
+            Pages::Graph(graph) => graph.next().await,
         }
     }
 }

@@ -1,10 +1,10 @@
 //! The rows of a wide-column table: partition by partition, every version of every cell.
 
 use super::pages::List;
-use crate::client::encoded;
 use crate::surface::Surface;
 use anyhow::Context;
 use bytes::Bytes;
+use pando_client::encoded;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, VecDeque};

@@ -12,10 +12,7 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn new(format: Format) -> Writer {
-        Writer {
-            format,
-            any: false,
-        }
+        Writer { format, any: false }
     }
 
     /// Writes a page: CSV with its header, or JSON values in an array or one after the other.

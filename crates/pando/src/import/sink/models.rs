@@ -29,12 +29,7 @@ pub struct Models {
 
 impl Models {
     /// A sink for one import.
-    pub fn new(
-        surface: Surface,
-        recipe: Box<dyn Recipe>,
-        mapping: Mapping,
-        run: Run,
-    ) -> Models {
+    pub fn new(surface: Surface, recipe: Box<dyn Recipe>, mapping: Mapping, run: Run) -> Models {
         Models {
             surface,
             recipe,
@@ -75,7 +70,10 @@ impl Models {
 /// Why a request was not carried out, and for which of its items.
 fn refused(error: NotDone, items: &[Operations]) -> NotStored {
     let (op, details) = match &error.details {
-        Value::Object(about) => (about.get("op").and_then(Value::as_u64), about.get("details")),
+        Value::Object(about) => (
+            about.get("op").and_then(Value::as_u64),
+            about.get("details"),
+        ),
         details => (None, Some(details)),
     };
     let about_records = matches!(
