@@ -76,8 +76,8 @@ reference: ## write docs/reference anew
 	target/debug/pando generate config > docs/reference/pando.toml
 	target/debug/pando generate config-schema > docs/reference/pando.schema.json
 
-demo: build ## 336,776 flights, imported, and five queries with their answers
-	.ci/install python
+demo: build ## 336,776 flights and more in five data models, and queries with their answers
+	.ci/install demo
 	$(VENV)/bin/python examples/flights/demo.py
 
 bench: build ## figures, each a ratio measured in one run; ten minutes

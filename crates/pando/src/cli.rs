@@ -7,7 +7,7 @@ mod admin;
 mod transfer;
 
 pub use admin::{BenchArgs, ConfigCommand, GenerateCommand, KeysCommand, Workload};
-pub use transfer::{ExportArgs, ImportArgs, OnError};
+pub use transfer::{ExportArgs, ImportArgs, Model, OnError, Target};
 
 use crate::config::Sources;
 use clap::{Args, Parser, Subcommand};
@@ -26,6 +26,7 @@ use std::path::PathBuf;
   pando serve                                    a backend on http://127.0.0.1:8080
   pando migrate                                  apply ./migrations/*.sql
   pando import tables/flights flights.csv.zip --null NA
+  pando export kv/settings --out settings.ndjson
   pando status                                   one screen of the deployment"
 )]
 pub struct Cli {
@@ -65,18 +66,26 @@ pub enum Command {
   pando migrate
   pando migrate --dir db/migrations --check")]
     Migrate(MigrateArgs),
-    /// Load files into a table
+    /// Load files into a table, collection, space or graph
     #[command(before_help = "Examples:
   pando import tables/flights flights.csv.zip --null NA
   pando import tables/events part-1.ndjson.gz part-2.ndjson.gz --resume
   pando import tables/weather weather.csv --on-error skip --rejects rejects.ndjson
-  pando import tables/people people.csv --map name='Full name'")]
+  pando import tables/people people.csv --map name='Full name'
+  pando import docs/countries countries.json --key cca3
+  pando import kv/settings settings.csv --key name --map text=value
+  pando import wide/weather weather.csv --partition origin --row time_hour \\
+    --column obs:temp=temp --column wind:speed=wind_speed --null NA
+  pando import graph/air airports.csv --key faa --kind airport
+  pando import graph/air routes.csv --from origin --to dest --kind flies")]
     Import(ImportArgs),
-    /// Write a table to a file
+    /// Write a table, collection, space or graph to a file, as import reads it
     #[command(before_help = "Examples:
   pando export tables/flights --out flights.csv
   pando export tables/flights --out flights.ndjson.gz
-  pando export tables/airlines > airlines.ndjson")]
+  pando export tables/airlines > airlines.ndjson
+  pando export docs/countries --out countries.json
+  pando export graph/air --out air.ndjson.gz")]
     Export(ExportArgs),
     /// Make, list and revoke keys
     #[command(

@@ -1,8 +1,8 @@
-//! Import: files into a table, in constant memory, chunk by chunk.
+//! Import: files into a table or another model, in constant memory, chunk by chunk.
 //!
 //! ```text
 //! reader thread ──▶ workers (parse) ──▶ writer
-//! source, split      plan, row            sink: the store itself, or a server over HTTP
+//! source, split      plan, row, recipe    sink: the store itself, or a server over HTTP
 //! ```
 //!
 //! A chunk commits whole, with the import's progress in the same transaction, so
@@ -11,10 +11,12 @@
 //! out; its chunk is never half done.
 
 mod chunk;
+mod fields;
 mod identity;
 mod pipeline;
 mod plan;
 mod progress;
+mod recipe;
 mod rejects;
 mod row;
 mod run;

@@ -18,6 +18,7 @@ mod parts;
 mod report;
 mod roles;
 mod signals;
+mod surface;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -264,9 +264,21 @@ impl Store {
         let version = operation
             .planned_for
             .unwrap_or_else(|| self.schema().version);
-        let mut left: VecDeque<Step> = operation.steps.iter().cloned().collect();
-        let mut outcomes = Vec::new();
         let mut high = None;
+        let steps = operation.steps.clone();
+        let outcomes = self.read_each(version, steps, &mut high).await?;
+        let high = high.unwrap_or_else(|| self.engine().progress().high);
+        Ok((outcomes, high))
+    }
+
+    async fn read_each(
+        &self,
+        version: u64,
+        steps: Vec<Step>,
+        high: &mut Option<Position>,
+    ) -> Result<Vec<Outcome>> {
+        let mut left = VecDeque::from(steps);
+        let mut outcomes = Vec::new();
         while let Some(step) = left.pop_front() {
             match step {
                 Step::Read { tree, count } => {
@@ -276,7 +288,7 @@ impl Store {
                         count,
                     };
                     let answer = self.engine().read(read).await?;
-                    high = high.max(Some(answer.high));
+                    *high = (*high).max(Some(answer.high));
                     outcomes.push(Outcome {
                         rows: Some(answer.rows),
                         ..Outcome::default()
@@ -287,7 +299,15 @@ impl Store {
                         left.push_front(next);
                     }
                 }
-                Step::Change(_) | Step::Group(_) => {
+                Step::Group(steps) => {
+                    // Boxed: a group may hold groups.
+                    let group = Box::pin(self.read_each(version, steps, &mut *high)).await?;
+                    outcomes.push(Outcome {
+                        group,
+                        ..Outcome::default()
+                    });
+                }
+                Step::Change(_) => {
                     return Err(StoreError::Engine(EngineError::internal(
                         "answer a read",
                         "it is made of more than reads",
@@ -295,8 +315,7 @@ impl Store {
                 }
             }
         }
-        let high = high.unwrap_or_else(|| self.engine().progress().high);
-        Ok((outcomes, high))
+        Ok(outcomes)
     }
 }
 

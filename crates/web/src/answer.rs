@@ -7,6 +7,7 @@
 
 use crate::error::ApiError;
 use crate::reply::{self, Reply};
+use crate::rest::grammar::prefer::Prefer;
 use bytes::Bytes;
 pub(crate) use http::header::VARY;
 use http::header::{
@@ -14,6 +15,7 @@ use http::header::{
 };
 use http::{Response, StatusCode};
 use http_body_util::Full;
+use pando_store::request::Returning;
 
 /// The headers that an answer can have.
 static NAMES: [HeaderName; 10] = [
@@ -39,6 +41,13 @@ pub(crate) const TRUNCATED: HeaderName = HeaderName::from_static("pando-truncate
 pub(crate) const EXPIRES_AT: HeaderName = HeaderName::from_static("pando-expires-at");
 /// `Pando-Cursor`.
 pub(crate) const CURSOR: HeaderName = HeaderName::from_static("pando-cursor");
+
+/// Whether a request wants no more than to know that it was done (`Prefer: return=minimal`):
+/// what thousands of operations answered need not be sent, nor kept in a receipt.
+pub(crate) fn prefers_minimal(headers: &HeaderMap) -> Result<bool, ApiError> {
+    let prefer = Prefer::read(headers)?;
+    Ok(prefer.returning == Some(Returning::Minimal))
+}
 
 /// An answer to a request on data.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,6 +89,14 @@ impl Answer {
             // Only maps with keys that are no strings cannot be written; there are none here.
             Err(_) => Answer::new(StatusCode::INTERNAL_SERVER_ERROR),
         }
+    }
+
+    /// An answer to a write that says no more than that it was done, as
+    /// `Prefer: return=minimal` asks for.
+    pub(crate) fn minimal() -> Answer {
+        let mut answer = Answer::new(StatusCode::NO_CONTENT);
+        answer.put(PREFERENCE_APPLIED, "return=minimal");
+        answer
     }
 
     /// Adds a header; a text that cannot be one is left out.

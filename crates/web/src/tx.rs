@@ -6,7 +6,7 @@
 
 mod body;
 
-use crate::answer::Answer;
+use crate::answer::{self, Answer};
 use crate::deadline::Deadline;
 use crate::error::ApiError;
 use crate::gate::{self, Caller};
@@ -60,7 +60,8 @@ where
         .for_body(intake::taken(body, web.limits().max_body))
         .await?;
     let request = Request::read(&body)?;
-    let done = deadline.for_write(carry_out(web, &request, parts, &body, caller));
+    let minimal = answer::prefers_minimal(&parts.headers)?;
+    let done = deadline.for_write(carry_out(web, &request, minimal, parts, &body, caller));
     match done.await {
         Ok(done) => Ok(operate::reply_to(web, done, &parts.headers)),
         Err(error) => Err(operate::with_key(error, &parts.headers)),
@@ -70,6 +71,7 @@ where
 async fn carry_out(
     web: &Web,
     request: &Request,
+    minimal: bool,
     parts: &Parts,
     body: &[u8],
     caller: &Caller,
@@ -78,7 +80,7 @@ async fn carry_out(
     let mut tries = 1;
     loop {
         at.store(NONE, Ordering::Relaxed);
-        let whole = plan(web, request, caller, &at).await?;
+        let whole = plan(web, request, minimal, caller, &at).await?;
         match operate::carry_out(web, whole, parts, body, caller).await {
             Ok(done) => return Ok(done),
             Err(error) if error.code() == "retry" && tries < PLANS_MAX => {
@@ -98,6 +100,7 @@ async fn carry_out(
 async fn plan(
     web: &Web,
     request: &Request,
+    minimal: bool,
     caller: &Caller,
     at: &Arc<AtomicUsize>,
 ) -> Result<Operation<Answer>, ApiError> {
@@ -116,7 +119,12 @@ async fn plan(
         return Err(error.hint("Leave out \"within\", or use keys that share a shard key."));
     }
     Ok(whole
-        .map(|answers: Vec<Answer>| Ok(body::write(&answers)))
+        .map(move |answers: Vec<Answer>| {
+            Ok(match minimal {
+                true => Answer::minimal(),
+                false => body::write(&answers),
+            })
+        })
         .as_write())
 }
 

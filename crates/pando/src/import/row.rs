@@ -1,6 +1,7 @@
 //! Typed rows: fields of a record into values of a table's columns.
 
 use super::chunk::{Fault, RawChunk, Records};
+use super::fields::object;
 use super::plan::{self, Mapping};
 use crate::failure::fail;
 use pando_model::constraint::complete_row;
@@ -9,10 +10,6 @@ use pando_model::expr::{Expr, Moment};
 use pando_model::plan::Row;
 use pando_model::schema::{Column, ColumnIx, Identity, Table};
 use pando_model::value::Value;
-use serde::de::{MapAccess, Visitor};
-use serde_json::value::RawValue;
-use std::borrow::Cow;
-use std::fmt;
 use std::sync::Arc;
 
 /// Makes rows of a table.
@@ -136,13 +133,8 @@ impl RowMaker {
     }
 
     fn read_object(&self, text: &str, row: &mut [Option<Value>]) -> Result<(), Fault> {
-        let mut reader = serde_json::Deserializer::from_str(text);
-        let fields = serde::Deserializer::deserialize_map(&mut reader, Fields)
-            .and_then(|fields| reader.end().map(|()| fields))
-            .map_err(|error| {
-                Fault::new("22P02", format!("the record is no JSON object: {error}"))
-            })?;
-        for (key, raw) in fields {
+        // Of equal keys the last counts.
+        for (key, raw) in object(text)? {
             let name = self.mapping.column_of(&key);
             let Some(ix) = self.table.column_ix(name) else {
                 return Err(Fault::new("42703", format!("the key `{key}` is no column")));
@@ -201,23 +193,4 @@ fn not_givable(column: &Column) -> Option<String> {
             column.name
         )
     })
-}
-
-/// The fields of an object, each value as it is written; of equal keys the last counts.
-struct Fields;
-
-impl<'de> Visitor<'de> for Fields {
-    type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut fields = Vec::new();
-        while let Some(entry) = map.next_entry()? {
-            fields.push(entry);
-        }
-        Ok(fields)
-    }
 }

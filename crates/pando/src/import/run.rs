@@ -4,16 +4,19 @@ use super::identity::Identity;
 use super::pipeline::{self, Cut};
 use super::plan::Mapping;
 use super::progress::Progress;
+use super::recipe;
 use super::rejects::Rejects;
 use super::row::RowMaker;
-use super::sink::{Local, Remote, Sink, Tally, no_such_table};
+use super::sink::{Local, Models, Remote, Run, Sink, Tally, no_such_table};
 use super::source::Sources;
 use super::store_chunk::Storing;
 use crate::access::{self, Access};
-use crate::cli::ImportArgs;
+use crate::cli::{ImportArgs, Model};
 use crate::commands::Context;
+use crate::data_dir::DataDir;
 use crate::parts::Purpose;
 use crate::report::grouped;
+use crate::surface::Surface;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -34,36 +37,85 @@ struct Imported {
 pub async fn run(args: ImportArgs, context: &Context) -> anyhow::Result<()> {
     let sources = Sources::open(&args.files)?;
     let mapping = Mapping::new(&args.nulls, &args.maps)?;
-    let target = format!("tables/{}", args.target.table);
+    match args.target.model {
+        Model::Tables => into_table(args, context, &sources, mapping).await,
+        Model::Docs | Model::Kv | Model::Wide | Model::Graph => {
+            into_model(args, context, &sources, mapping).await
+        }
+    }
+}
+
+async fn into_table(
+    args: ImportArgs,
+    context: &Context,
+    sources: &Sources,
+    mapping: Mapping,
+) -> anyhow::Result<()> {
+    recipe::refuse_stray(&args)?;
+    let target = args.target.to_string();
     let mut settings = mapping.settings();
     let access = access::open_for(context, Purpose::Import).await?;
     if matches!(access, Access::Server(_)) {
         // A server is sent whole chunks under one key each: they must be cut alike again.
         settings.push(format!("chunk={}", args.chunk));
     }
-    let identity = Identity::of(&target, &sources, &settings)?;
+    let identity = Identity::of(&target, sources, &settings)?;
     match access {
         Access::Store(open) => {
             let store = Arc::clone(open.store());
-            let table = store.schema().table(&args.target.table).cloned();
-            let table = table.ok_or_else(|| no_such_table(&args.target.table))?;
+            let table = store.schema().table(&args.target.name).cloned();
+            let table = table.ok_or_else(|| no_such_table(&args.target.name))?;
             let maker = RowMaker::new(table, mapping, store.clock().now_us())?;
             let sink = Local::new(store, maker, identity.clone(), target);
-            let done = import(args, context, &sources, &identity, sink).await;
+            let done = import(args, context, sources, &identity, sink).await;
             open.close().await?;
             done
         }
         Access::Server(server) => {
             let mut sink = Remote::new(
                 server.client,
-                &args.target.table,
+                &args.target.name,
                 mapping,
                 server.dir,
                 identity.clone(),
                 args.resume,
             )?;
             sink.look().await?;
-            import(args, context, &sources, &identity, sink).await
+            import(args, context, sources, &identity, sink).await
+        }
+    }
+}
+
+async fn into_model(
+    mut args: ImportArgs,
+    context: &Context,
+    sources: &Sources,
+    mapping: Mapping,
+) -> anyhow::Result<()> {
+    let recipe = recipe::of(&args)?;
+    // A chunk is one request.
+    let rows_max = u32::try_from(recipe.operations_max()).unwrap_or(u32::MAX);
+    args.chunk = args.chunk.min(rows_max);
+    let mut settings = mapping.settings();
+    settings.extend(recipe::settings(&args));
+    settings.push(format!("chunk={}", args.chunk));
+    let identity = Identity::of(&args.target.to_string(), sources, &settings)?;
+    let config = &context.loaded.config;
+    let sink = |surface: Surface| {
+        let dir = DataDir::new(&config.data_dir);
+        let run = Run::begin(dir, identity.clone(), args.resume)?;
+        anyhow::Ok(Models::new(surface, recipe, mapping, run))
+    };
+    match access::open_for(context, Purpose::Import).await? {
+        Access::Store(open) => {
+            let sink = sink(Surface::here(open.store(), config))?;
+            let done = import(args, context, sources, &identity, sink).await;
+            open.close().await?;
+            done
+        }
+        Access::Server(server) => {
+            let sink = sink(Surface::Server(server.client))?;
+            import(args, context, sources, &identity, sink).await
         }
     }
 }
@@ -76,7 +128,7 @@ async fn import<S: Sink>(
     sink: S,
 ) -> anyhow::Result<()> {
     let report = context.report;
-    let target = format!("tables/{}", args.target.table);
+    let target = args.target.to_string();
     let before = match (args.resume, sink.fetch_progress(identity).await?) {
         (true, Some((tally, true))) => {
             report.remark("this import was finished before; nothing is left to do");
@@ -152,7 +204,7 @@ fn tell(
     stored: u64,
 ) -> anyhow::Result<()> {
     let imported = Imported {
-        target: format!("tables/{}", args.target.table),
+        target: args.target.to_string(),
         files: args
             .files
             .iter()

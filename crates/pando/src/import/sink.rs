@@ -1,9 +1,14 @@
-//! Where an import stores: the store of this process, or a server over HTTP.
+//! Where an import stores: the store of this process, or a server over HTTP; models besides
+//! tables by requests, wherever those go.
 
+mod kept;
 mod local;
+mod models;
 mod remote;
 
+pub use kept::Run;
 pub use local::Local;
+pub use models::Models;
 pub use remote::Remote;
 
 use super::chunk::{Fault, RawChunk};
@@ -32,9 +37,22 @@ pub fn no_such_table(name: &str) -> anyhow::Error {
 #[derive(Debug)]
 pub enum NotStored {
     /// At least one of them breaks a rule; none is stored.
-    Refused(Fault),
+    Refused {
+        /// Which of the items it is, where that was told.
+        at: Option<usize>,
+        /// Which rule.
+        fault: Fault,
+    },
+    /// They are more than can be stored at once; none is. The fault is for an item that is too
+    /// large by itself.
+    TooLarge(Fault),
     /// It cannot go on.
     Failed(anyhow::Error),
+}
+
+/// An item that no request can hold.
+fn too_large() -> Fault {
+    Fault::new("too_large", "the record is larger than a request may be")
 }
 
 /// Stores rows.

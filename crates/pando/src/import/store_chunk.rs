@@ -21,60 +21,67 @@ pub struct Storing<'a, S> {
 }
 
 impl<S: Sink> Storing<'_, S> {
-    /// Stores a chunk. With `stop`, a row that cannot be stored leaves its whole chunk out.
+    /// Stores a chunk: whole; or, where a row cannot be stored or it is too large for that, in
+    /// spans, shorter ones after a span that was refused, longer ones again where all goes
+    /// well. Each span commits with the progress that it reaches. With `stop`, a row that
+    /// cannot be stored leaves all of its span out.
     pub async fn store(&mut self, chunk: Prepared<S::Item>) -> anyhow::Result<()> {
         let Prepared { raw, items, faults } = chunk;
-        if let (OnError::Stop, Some((at, fault))) = (self.on_error, faults.first()) {
-            return self.stop(&raw, *at, fault);
-        }
-        let after = Tally {
-            records: raw.first + raw.len() as u64,
-            written: self.tally.written + items.len() as u64,
-            rejected: self.tally.rejected + faults.len() as u64,
-        };
-        let items = items.into_iter().map(|(_, item)| item).collect();
-        match self.sink.commit(items, after).await {
-            Ok(()) => self.passed(&raw, &faults, after),
-            Err(NotStored::Failed(error)) => Err(error),
-            Err(NotStored::Refused(fault)) => match self.on_error {
-                OnError::Stop => self.find(raw, fault).await,
-                OnError::Skip => self.sift(raw).await,
-            },
-        }
-    }
-
-    /// Leaves out the rows that are refused, and stores the others by halves: each half
-    /// commits with the progress that it reaches.
-    async fn sift(&mut self, raw: RawChunk) -> anyhow::Result<()> {
-        let len = raw.len();
-        // A stack of ranges rather than recursion: futures of unknown depth would be boxed.
-        let mut left = Vec::from([Range { start: 0, end: len }]);
-        while let Some(range) = left.pop() {
-            let (part, faults) = self.part(&raw, &range)?;
+        let (mut from, mut span) = (0, raw.len());
+        let mut ready = Some((items, faults));
+        // The next row that is known to be refused.
+        let mut known: Option<(usize, Fault)> = None;
+        while from < raw.len() {
+            if let Some((at, fault)) = known.take_if(|(at, _)| *at == from) {
+                self.leave_out(&raw, at, fault)?;
+                from += 1;
+                continue;
+            }
+            let to = match &known {
+                Some((at, _)) => *at,
+                None => raw.len().min(from + span),
+            };
+            let unchecked = ready.is_some();
+            let (items, faults) = match ready.take() {
+                Some(ready) => ready,
+                None => self.part(&raw, &(from..to))?,
+            };
+            if let (OnError::Stop, Some((at, fault))) = (self.on_error, faults.first()) {
+                return self.stop(&raw, *at, fault);
+            }
             let after = Tally {
-                records: raw.first + range.end as u64,
-                written: self.tally.written + part.len() as u64,
+                records: raw.first + to as u64,
+                written: self.tally.written + items.len() as u64,
                 rejected: self.tally.rejected + faults.len() as u64,
             };
-            let single = part.len() == 1;
-            match self.sink.commit(part, after).await {
-                Ok(()) => self.passed(&raw, &faults, after)?,
-                Err(NotStored::Failed(error)) => return Err(error),
-                Err(NotStored::Refused(fault)) if range.len() == 1 || single => {
-                    let mut faults = faults;
-                    faults.push((self.single(&raw, &range)?, fault));
-                    let after = Tally {
-                        written: self.tally.written,
-                        rejected: after.rejected + 1,
-                        ..after
-                    };
+            let (places, items): (Vec<usize>, Vec<S::Item>) = items.into_iter().unzip();
+            let (at, fault) = match self.sink.commit(items, after).await {
+                Ok(()) => {
                     self.passed(&raw, &faults, after)?;
+                    (from, span) = (to, span.saturating_mul(2));
+                    continue;
                 }
-                Err(NotStored::Refused(_)) => {
-                    let middle = range.start + range.len() / 2;
-                    left.push(middle..range.end);
-                    left.push(range.start..middle);
+                Err(NotStored::Failed(error)) => return Err(error),
+                Err(NotStored::Refused { at: Some(n), fault }) => (places.get(n).copied(), fault),
+                // Each row by itself may tell at once which of them it is.
+                Err(NotStored::Refused { .. }) if unchecked && self.on_error == OnError::Skip => {
+                    continue;
                 }
+                Err(NotStored::Refused { at: None, fault }) if self.on_error == OnError::Stop => {
+                    return self.find(raw.part(from..to), fault).await;
+                }
+                Err(NotStored::Refused { at: None, fault } | NotStored::TooLarge(fault)) => {
+                    (single(&places), fault)
+                }
+            };
+            match at {
+                Some(at) if self.on_error == OnError::Stop => return self.stop(&raw, at, &fault),
+                Some(at) => {
+                    span = (at - from).max(1);
+                    known = Some((at, fault));
+                }
+                None if to - from == 1 => return fail(fault.reason).err(),
+                None => span = (to - from) / 2,
             }
         }
         Ok(())
@@ -90,9 +97,12 @@ impl<S: Sink> Storing<'_, S> {
             if let Some((at, fault)) = faults.first() {
                 return self.stop(&raw, *at, fault);
             }
+            let part = part.into_iter().map(|(_, item)| item).collect();
             match self.sink.rehearse(part).await {
                 Some(Ok(())) => good = middle,
-                Some(Err(NotStored::Refused(fault))) => (bad, reason) = (middle, fault),
+                Some(Err(NotStored::Refused { fault, .. } | NotStored::TooLarge(fault))) => {
+                    (bad, reason) = (middle, fault);
+                }
                 Some(Err(NotStored::Failed(error))) => return Err(error),
                 None => {
                     let last = raw.lines.last().copied().unwrap_or(0);
@@ -116,7 +126,7 @@ impl<S: Sink> Storing<'_, S> {
         &self,
         raw: &RawChunk,
         range: &Range<usize>,
-    ) -> anyhow::Result<(Vec<S::Item>, Vec<(usize, Fault)>)> {
+    ) -> anyhow::Result<(Vec<(usize, S::Item)>, Vec<(usize, Fault)>)> {
         let prepared = prepare(self.sink, raw.part(range.clone()))?;
         let mut faults: Vec<(usize, Fault)> = prepared.faults;
         for (at, _) in &mut faults {
@@ -126,21 +136,21 @@ impl<S: Sink> Storing<'_, S> {
         for (at, item) in prepared.items {
             match self.sink.check(&item) {
                 Some(fault) => faults.push((range.start + at, fault)),
-                None => part.push(item),
+                None => part.push((range.start + at, item)),
             }
         }
         faults.sort_by_key(|(at, _)| *at);
         Ok((part, faults))
     }
 
-    /// The place of the only row of a range that is right by itself.
-    fn single(&self, raw: &RawChunk, range: &Range<usize>) -> anyhow::Result<usize> {
-        let prepared = prepare(self.sink, raw.part(range.clone()))?;
-        let right = prepared
-            .items
-            .iter()
-            .find(|(_, item)| self.sink.check(item).is_none());
-        Ok(right.map_or(range.start, |(at, _)| range.start + at))
+    /// Leaves a row out that was refused.
+    fn leave_out(&mut self, raw: &RawChunk, at: usize, fault: Fault) -> anyhow::Result<()> {
+        let after = Tally {
+            records: raw.first + at as u64 + 1,
+            rejected: self.tally.rejected + 1,
+            ..self.tally
+        };
+        self.passed(raw, &[(at, fault)], after)
     }
 
     /// Everything up to here was dealt with.
@@ -167,5 +177,13 @@ impl<S: Sink> Storing<'_, S> {
                 self.tally.written
             ))
             .err()
+    }
+}
+
+/// The only one of some places.
+fn single(places: &[usize]) -> Option<usize> {
+    match places {
+        [only] => Some(*only),
+        _ => None,
     }
 }

@@ -20,6 +20,7 @@ mod path;
 mod relation;
 mod traverse;
 mod verify;
+mod whole;
 
 pub use cycles::{Cycles, CyclesQuestion};
 pub use edge::{DetachedEdges, Edge, EdgeKey};
@@ -29,6 +30,7 @@ pub use node::{Node, NodePatch};
 pub use path::{PathAnswer, PathQuestion};
 pub(crate) use relation::{DEGREE, EDGE, NODE};
 pub use traverse::{Hop, Traversal, Traversed, Wanted};
+pub use whole::Page;
 
 use crate::kv::check_name;
 use crate::refused;

@@ -5,9 +5,11 @@
 //! Pando's: no two values under a key ever have the same, one that was deleted between
 //! included.
 
+mod bulk;
 mod list;
 mod relation;
 
+pub use bulk::NewEntry;
 pub use list::{KeyInfo, KeyList, KeyRange};
 pub(crate) use relation::{EXPIRES_AT, KV};
 
@@ -300,10 +302,15 @@ fn count(
 }
 
 fn put(row: Row) -> Step {
+    put_rows(vec![row])
+}
+
+/// Rows that take the place of what is under their keys.
+fn put_rows(rows: Vec<Row>) -> Step {
     let merged = [VALUE, CONTENT_TYPE, SIZE, VERSION, EXPIRES_AT];
     Step::from(Change::Insert(Insert {
         table: Arc::clone(&KV),
-        rows: vec![row],
+        rows,
         conflict: Some(Conflict {
             target: KV.primary_key.columns.clone(),
             merge: Some(merged.to_vec()),

@@ -11,12 +11,14 @@
 //! How columns are found without reading their neighbours is told in `relation.rs`.
 
 mod name;
+mod partitions;
 mod read;
 mod relation;
 mod slice;
 mod write;
 
 pub use name::{ColumnName, KEY_BYTES_MAX, Partition, RowKey, SELECTED_MAX, Selector};
+pub use partitions::PartitionList;
 pub use read::{CELLS_MAX, Cell, ReadColumn, Wanted, WideRow};
 pub(crate) use relation::{CELL, EXPIRES_AT};
 pub use slice::{RowList, RowRange};

@@ -177,6 +177,20 @@ impl NodeJson<'_> {
     }
 }
 
+/// A list of nodes as it is answered.
+#[derive(Serialize)]
+pub(super) struct NodesJson<'a> {
+    nodes: Vec<NodeJson<'a>>,
+}
+
+impl NodesJson<'_> {
+    pub(super) fn of(nodes: &[Node]) -> NodesJson<'_> {
+        NodesJson {
+            nodes: nodes.iter().map(NodeJson::of).collect(),
+        }
+    }
+}
+
 /// An edge as it is answered.
 #[derive(Serialize)]
 pub(super) struct EdgeJson<'a> {

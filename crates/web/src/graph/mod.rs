@@ -13,7 +13,7 @@ use crate::operate::{Asked, NextLink};
 use crate::params::{Params, malformed};
 use crate::route::Place;
 use crate::web::Web;
-use body::{EdgeBody, EdgesJson, NodeBody, NodePatchBody};
+use body::{EdgeBody, EdgesJson, NodeBody, NodePatchBody, NodesJson};
 use http::header::{CONTENT_TYPE, ETAG, HeaderValue, LINK};
 use http::request::Parts;
 use http::{Method, StatusCode};
@@ -28,6 +28,7 @@ const MERGE_PATCH: &str = "application/merge-patch+json";
 /// What can be done at a place.
 pub(crate) fn allowed(place: &Place<'_>) -> &'static str {
     match segments(place).as_slice() {
+        ["nodes" | "edges"] => "OPTIONS,GET,HEAD",
         ["nodes", _] => "OPTIONS,GET,HEAD,PUT,PATCH,DELETE",
         ["nodes", _, "edges", _] => "OPTIONS,GET,HEAD,DELETE",
         ["nodes", _, "edges", _, "count"] => "OPTIONS,GET,HEAD,PUT,DELETE",
@@ -57,6 +58,8 @@ pub(crate) async fn plan(
     };
     let parts = asked.parts;
     match (method, rest.as_slice()) {
+        (&Method::GET, ["nodes"]) => all_nodes(web, graph, parts),
+        (&Method::GET, ["edges"]) => all_edges(web, graph, parts),
         (&Method::GET, ["nodes", id]) => get_node(web, &NodeKey::new(graph, id)?, parts),
         (&Method::PUT, ["nodes", id]) => put_node(web, &NodeKey::new(graph, id)?, asked).await,
         (&Method::PATCH, ["nodes", id]) => patch_node(web, &NodeKey::new(graph, id)?, asked).await,
@@ -87,6 +90,40 @@ pub(crate) async fn plan(
         (method, _) if allowed(place) != "OPTIONS" => Err(ApiError::method(method, allowed(place))),
         _ => Err(ApiError::no_such_path()),
     }
+}
+
+fn all_nodes(web: &Web, graph: &str, parts: &Parts) -> Result<Operation<Answer>, ApiError> {
+    let params = Params::read(&parts.uri, &["limit", "cursor"])?;
+    let (limit, cursor) = (params.number("limit")?, params.text("cursor"));
+    let next = NextLink::of(parts);
+    let listed = web.store().graph_list_nodes(graph, limit, cursor)?;
+    Ok(listed.map(move |page| {
+        let answer = Answer::json(StatusCode::OK, &NodesJson::of(&page.items));
+        Ok(paged(answer, &next, page.truncated, page.cursor))
+    }))
+}
+
+fn all_edges(web: &Web, graph: &str, parts: &Parts) -> Result<Operation<Answer>, ApiError> {
+    let params = Params::read(&parts.uri, &["limit", "cursor"])?;
+    let (limit, cursor) = (params.number("limit")?, params.text("cursor"));
+    let next = NextLink::of(parts);
+    let listed = web.store().graph_list_all_edges(graph, limit, cursor)?;
+    Ok(listed.map(move |page| {
+        let answer = Answer::json(StatusCode::OK, &EdgesJson::of(&page.items));
+        Ok(paged(answer, &next, page.truncated, page.cursor))
+    }))
+}
+
+/// A page's answer, with what tells of the next one.
+fn paged(mut answer: Answer, next: &NextLink, truncated: bool, cursor: Option<String>) -> Answer {
+    if truncated {
+        answer.put(TRUNCATED, HeaderValue::from_static("true"));
+    }
+    if let Some(cursor) = cursor {
+        answer.put(LINK, next.behind(&cursor));
+        answer.put(CURSOR, cursor);
+    }
+    answer
 }
 
 fn get_node(web: &Web, key: &NodeKey, parts: &Parts) -> Result<Operation<Answer>, ApiError> {
@@ -216,15 +253,8 @@ fn list_edges(
     let next = NextLink::of(parts);
     let listed = web.store().graph_list_edges(node, kind, &range)?;
     Ok(listed.map(move |list| {
-        let mut answer = Answer::json(StatusCode::OK, &EdgesJson::of(&list.edges));
-        if list.truncated {
-            answer.put(TRUNCATED, HeaderValue::from_static("true"));
-        }
-        if let Some(cursor) = list.cursor {
-            answer.put(LINK, next.behind(&cursor));
-            answer.put(CURSOR, cursor);
-        }
-        Ok(answer)
+        let answer = Answer::json(StatusCode::OK, &EdgesJson::of(&list.edges));
+        Ok(paged(answer, &next, list.truncated, list.cursor))
     }))
 }
 

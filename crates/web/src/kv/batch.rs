@@ -1,7 +1,7 @@
 //! Several keys of a space at once: all or none.
 
 use super::{get_item, incr_item, put_item};
-use crate::answer::Answer;
+use crate::answer::{self, Answer};
 use crate::error::ApiError;
 use crate::gate;
 use crate::operate::Asked;
@@ -11,12 +11,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::StatusCode;
+use pando_model::datetime;
 use pando_store::keys::{Surface, Verb};
-use pando_store::kv::Key;
+use pando_store::kv::{Key, NewEntry};
 use pando_store::operation::Operation;
 use pando_store::precondition::Precondition;
 use serde::Deserialize;
 use serde_json::Value;
+use std::collections::HashSet;
+use std::time::Duration;
 
 /// Operations of one batch at most.
 const OPS_MAX: usize = 10_000;
@@ -33,6 +36,7 @@ struct Item {
     text: Option<String>,
     content_type: Option<String>,
     ttl: Option<String>,
+    expires_at: Option<String>,
     by: Option<i64>,
 }
 
@@ -65,24 +69,69 @@ pub(super) async fn plan(
     {
         gate::require(key, Surface::Kv, Verb::Read, Some(space))?;
     }
+    let minimal = answer::prefers_minimal(&asked.parts.headers)?;
+    let whole = match is_bulk(&items) {
+        true => plan_bulk(web, space, items, minimal).await?,
+        false => plan_each(web, space, items).await?,
+    };
+    Ok(whole.map(move |results: Vec<Value>| {
+        Ok(match minimal {
+            true => Answer::minimal(),
+            false => Answer::json(StatusCode::OK, &results),
+        })
+    }))
+}
+
+/// Whether all of it can be one change: values under distinct keys, whatever is there.
+fn is_bulk(items: &[Item]) -> bool {
+    let mut keys = HashSet::with_capacity(items.len());
+    let mut distinct = |item: &Item| item.op == Op::Put && keys.insert(item.key.clone());
+    items.len() > 1 && items.iter().all(&mut distinct)
+}
+
+async fn plan_bulk(
+    web: &Web,
+    space: &str,
+    items: Vec<Item>,
+    minimal: bool,
+) -> Result<Operation<Vec<Value>>, ApiError> {
+    let mut entries = Vec::with_capacity(items.len());
+    let mut keys = Vec::with_capacity(items.len());
+    for (place, item) in items.into_iter().enumerate() {
+        let read = |item: Item| {
+            let key = Key::new(space, &item.key)?;
+            refuse_stray(&item)?;
+            new_entry(web, key, item)
+        };
+        let entry = read(item).map_err(|error: ApiError| error.at_op(place))?;
+        if !minimal {
+            keys.push(entry.key.clone());
+        }
+        entries.push(entry);
+    }
+    let stored = web.store().kv_put_all(space, entries).await?;
+    Ok(stored.map(move |stored| {
+        let each = keys.iter().zip(stored);
+        Ok(each.map(|(key, stored)| put_item(key, stored)).collect())
+    }))
+}
+
+async fn plan_each(
+    web: &Web,
+    space: &str,
+    items: Vec<Item>,
+) -> Result<Operation<Vec<Value>>, ApiError> {
     let mut operations = Vec::with_capacity(items.len());
     for (place, item) in items.into_iter().enumerate() {
         let planned = plan_item(web, space, item).await;
         operations.push(planned.map_err(|error| error.at_op(place))?);
     }
-    let whole = Operation::all(operations, |_| {});
-    Ok(whole.map(|results: Vec<Value>| Ok(Answer::json(StatusCode::OK, &results))))
+    Ok(Operation::all(operations, |_| {}))
 }
 
 async fn plan_item(web: &Web, space: &str, item: Item) -> Result<Operation<Value>, ApiError> {
     let key = Key::new(space, &item.key)?;
     refuse_stray(&item)?;
-    let ttl = match &item.ttl {
-        Some(text) => Some(params::span(text).ok_or_else(|| {
-            malformed(format!("ttl {text:?} is not a span of time, such as 60s"))
-        })?),
-        None => None,
-    };
     let none = Precondition::default();
     let store = web.store();
     Ok(match item.op {
@@ -90,19 +139,57 @@ async fn plan_item(web: &Web, space: &str, item: Item) -> Result<Operation<Value
             .kv_get(&key)
             .map(move |entry| Ok(get_item(&key, entry))),
         Op::Put => {
-            let (value, kind) = value_of(&item)?;
-            let kind = item.content_type.unwrap_or_else(|| kind.to_owned());
-            super::check_content_type(&kind)?;
-            let stored = store.kv_put(&key, value, kind, ttl, none).await?;
-            stored.map(move |stored| Ok(put_item(&key, stored)))
+            let entry = new_entry(web, key.clone(), item)?;
+            let stored = store.kv_put_all(space, vec![entry]).await?;
+            stored.map(move |stored| {
+                let first = stored.first();
+                Ok(first.map_or(Value::Null, |stored| put_item(&key, *stored)))
+            })
         }
         Op::Delete => store
             .kv_delete(&key, none)
             .map(move |there| Ok(serde_json::json!({ "key": key.key(), "deleted": there }))),
         Op::Incr => {
+            let ttl = ttl_of(&item)?;
             let counted = store.kv_incr(&key, item.by.unwrap_or(1), ttl, none).await?;
             counted.map(move |counted| Ok(incr_item(&key, counted)))
         }
+    })
+}
+
+/// What a put stores.
+fn new_entry(web: &Web, key: Key, item: Item) -> Result<NewEntry, ApiError> {
+    let expires_at_us = match (&item.expires_at, ttl_of(&item)?) {
+        (Some(_), Some(_)) => {
+            return Err(malformed("a put has ttl or expires_at, and not both"));
+        }
+        (Some(text), None) => Some(instant_of(text)?),
+        (None, ttl) => web.store().expires_at(ttl)?,
+    };
+    let (value, kind) = value_of(item.value, item.text)?;
+    let content_type = item.content_type.unwrap_or_else(|| kind.to_owned());
+    super::check_content_type(&content_type)?;
+    Ok(NewEntry {
+        key,
+        value,
+        content_type,
+        expires_at_us,
+    })
+}
+
+fn ttl_of(item: &Item) -> Result<Option<Duration>, ApiError> {
+    let read = |text: &String| {
+        params::span(text)
+            .ok_or_else(|| malformed(format!("ttl {text:?} is not a span of time, such as 60s")))
+    };
+    item.ttl.as_ref().map(read).transpose()
+}
+
+fn instant_of(text: &str) -> Result<i64, ApiError> {
+    datetime::parse_timestamptz(text).map_err(|_| {
+        malformed(format!(
+            "expires_at {text:?} is not a time as RFC 3339 has it"
+        ))
     })
 }
 
@@ -115,6 +202,7 @@ fn refuse_stray(item: &Item) -> Result<(), ApiError> {
         (item.text.is_some(), is_put, "text"),
         (item.content_type.is_some(), is_put, "content_type"),
         (item.ttl.is_some(), takes_ttl, "ttl"),
+        (item.expires_at.is_some(), is_put, "expires_at"),
         (item.by.is_some(), item.op == Op::Incr, "by"),
     ] {
         if given && !fits {
@@ -125,15 +213,18 @@ fn refuse_stray(item: &Item) -> Result<(), ApiError> {
 }
 
 /// The bytes of a put, and what they are if nothing is said.
-fn value_of(item: &Item) -> Result<(Bytes, &'static str), ApiError> {
-    match (&item.value, &item.text) {
+fn value_of(
+    value: Option<String>,
+    text: Option<String>,
+) -> Result<(Bytes, &'static str), ApiError> {
+    match (value, text) {
         (Some(value), None) => {
             let bytes = STANDARD
                 .decode(value)
                 .map_err(|error| malformed(format!("value is not base64: {error}")))?;
             Ok((bytes.into(), super::OCTETS))
         }
-        (None, Some(text)) => Ok((Bytes::from(text.clone()), TEXT)),
+        (None, Some(text)) => Ok((text.into(), TEXT)),
         _ => Err(malformed(
             "a put has either value, in base64, or text, and not both",
         )),

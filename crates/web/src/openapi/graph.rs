@@ -17,6 +17,14 @@ const TO: (&str, &str) = ("to", "The id of the node that the edge enters");
 pub(super) fn paths() -> Map<String, Value> {
     let at = |path: &str| format!("/graph/v1/{{graph}}{path}");
     object([
+        (
+            at("/nodes"),
+            whole("list_nodes", "List all nodes by their ids"),
+        ),
+        (
+            at("/edges"),
+            whole("list_all_edges", "List all edges by their ends and kinds"),
+        ),
         (at("/nodes/{id}"), node()),
         (at("/nodes/{id}/edges/{kind}"), edges()),
         (at("/nodes/{id}/edges/{kind}/count"), count()),
@@ -62,6 +70,12 @@ pub(super) fn paths() -> Map<String, Value> {
             ),
         ),
     ])
+}
+
+fn whole(id: &str, summary: &str) -> Value {
+    let mut list = operation(id, summary, &["200"]);
+    list["parameters"] = queries(&["limit", "cursor"]);
+    json!({ "parameters": places(&[GRAPH]), "get": list })
 }
 
 fn node() -> Value {

@@ -130,14 +130,15 @@ fn batch() -> Value {
         }
         item
     };
+    let instant = json!({ "type": "string", "format": "date-time" });
     let mut value = item(
         "put",
-        json!({ "value": { "type": "string", "contentEncoding": "base64" }, "content_type": text, "ttl": span() }),
+        json!({ "value": { "type": "string", "contentEncoding": "base64" }, "content_type": text, "ttl": span(), "expires_at": instant }),
     );
     value["required"] = json!(["op", "key", "value"]);
     let mut plain = item(
         "put",
-        json!({ "text": text, "content_type": text, "ttl": span() }),
+        json!({ "text": text, "content_type": text, "ttl": span(), "expires_at": instant }),
     );
     plain["required"] = json!(["op", "key", "text"]);
     let whole = json!({ "type": "integer", "format": "int64" });
@@ -152,6 +153,11 @@ fn batch() -> Value {
             "200",
             "What each did",
             Some(json!({ "type": "array", "items": { "type": "object" } })),
+        )
+        .answer(
+            "204",
+            "Done, and no more was asked (`Prefer: return=minimal`)",
+            None,
         )
         .describe()
 }

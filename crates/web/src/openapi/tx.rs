@@ -43,6 +43,11 @@ pub(super) fn paths() -> Map<String, Value> {
             "What each was answered",
             Some(json!({ "type": "array", "items": answered })),
         )
+        .answer(
+            "204",
+            "Done, and no more was asked (`Prefer: return=minimal`)",
+            None,
+        )
         .describe();
     // A failure has the status of the operation that failed.
     for status in ["300", "406", "412", "415", "416"] {

@@ -16,6 +16,13 @@ pub(super) fn paths() -> Map<String, Value> {
     let row = in_path("row", KEY_BYTES_MAX, "A row, percent-encoded");
     super::object([
         (
+            "/wide/v1/{table}".to_owned(),
+            json!({
+                "parameters": [table],
+                "get": partitions("wide_partitions"), "head": partitions("wide_partitions_head"),
+            }),
+        ),
+        (
             "/wide/v1/{table}/batch".to_owned(),
             json!({ "parameters": [table], "post": batch() }),
         ),
@@ -35,6 +42,18 @@ pub(super) fn paths() -> Map<String, Value> {
             }),
         ),
     ])
+}
+
+fn partitions(id: &str) -> Value {
+    let partitions = json!({
+        "type": "object",
+        "required": ["partitions"],
+        "properties": { "partitions": { "type": "array", "items": { "type": "string" } } },
+    });
+    let operation = Operation::new(id, TAG, "List partitions in the order of their bytes").read();
+    paged(operation)
+        .answer("200", "The partitions", Some(partitions))
+        .describe()
 }
 
 fn row() -> Value {

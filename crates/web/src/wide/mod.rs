@@ -17,10 +17,12 @@ use http::{Method, StatusCode};
 use pando_store::operation::Operation;
 use pando_store::precondition::{Precondition, Versions};
 use pando_store::wide::{Partition, Put, RowKey, RowRange, Selector, Wanted};
+use serde_json::json;
 
 /// What can be done at a place.
 pub(crate) fn allowed(place: &Place<'_>) -> &'static str {
     match place.rest.as_slice() {
+        [] => "OPTIONS,GET,HEAD",
         [word] if word == "batch" => "OPTIONS,GET,HEAD,POST",
         [_] => "OPTIONS,GET,HEAD",
         [_, _] => "OPTIONS,GET,HEAD,PUT,DELETE",
@@ -37,6 +39,7 @@ pub(crate) async fn plan(
     let table = &*place.name;
     let rest: Vec<&str> = place.rest.iter().map(|segment| &**segment).collect();
     match (&asked.parts.method, rest.as_slice()) {
+        (&Method::GET | &Method::HEAD, []) => partitions(web, table, asked.parts),
         (&Method::POST, ["batch"]) => batch::plan(web, table, &asked),
         (&Method::GET | &Method::HEAD, [partition]) => {
             slice(web, &Partition::new(table, partition)?, asked.parts)
@@ -48,9 +51,28 @@ pub(crate) async fn plan(
         (&Method::DELETE, [partition, row]) => {
             delete(web, &RowKey::new(table, partition, row)?, asked.parts)
         }
-        (method, [_] | [_, _]) => Err(ApiError::method(method, allowed(place))),
+        (method, [] | [_] | [_, _]) => Err(ApiError::method(method, allowed(place))),
         _ => Err(ApiError::no_such_path()),
     }
+}
+
+fn partitions(web: &Web, table: &str, parts: &Parts) -> Result<Operation<Answer>, ApiError> {
+    let params = Params::read(&parts.uri, &["limit", "cursor"])?;
+    let next = NextLink::of(parts);
+    let (limit, cursor) = (params.number("limit")?, params.text("cursor"));
+    let list = web.store().wide_partitions(table, limit, cursor)?;
+    Ok(list.map(move |list| {
+        let body = json!({ "partitions": list.partitions });
+        let mut answer = Answer::json(StatusCode::OK, &body);
+        if list.truncated {
+            answer.put(TRUNCATED, HeaderValue::from_static("true"));
+        }
+        if let Some(cursor) = list.cursor {
+            answer.put(LINK, next.behind(&cursor));
+            answer.put(CURSOR, cursor);
+        }
+        Ok(answer)
+    }))
 }
 
 fn slice(web: &Web, partition: &Partition, parts: &Parts) -> Result<Operation<Answer>, ApiError> {

@@ -3,6 +3,7 @@
 // Clippy's own exemption covers test functions, not what they call; cases are tables.
 #![allow(clippy::expect_used, clippy::panic, clippy::type_complexity)]
 
+mod batch;
 mod docs;
 mod encryption;
 mod graph;

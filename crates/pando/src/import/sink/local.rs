@@ -80,7 +80,10 @@ impl Local {
         };
         match self.store.engine().write(write).await {
             Ok(_) => Ok(()),
-            Err(EngineError::Refused(refusal)) => Err(NotStored::Refused(fault_of(&refusal))),
+            Err(EngineError::Refused(refusal)) => Err(NotStored::Refused {
+                at: None,
+                fault: fault_of(&refusal),
+            }),
             Err(error) => Err(NotStored::Failed(StoreError::from(error).into())),
         }
     }
@@ -127,7 +130,7 @@ impl Sink for Local {
         };
         let undo: Finish = Box::new(|_| Err(Refusal::new(REHEARSED, "rehearsed")));
         Some(match self.write(vec![insert], undo).await {
-            Err(NotStored::Refused(fault)) if fault.code == REHEARSED => Ok(()),
+            Err(NotStored::Refused { fault, .. }) if fault.code == REHEARSED => Ok(()),
             other => other,
         })
     }
@@ -153,7 +156,9 @@ impl Sink for Local {
         );
         match done.await {
             Ok(()) => Ok(()),
-            Err(NotStored::Refused(fault)) => Err(anyhow::anyhow!(fault.reason)),
+            Err(NotStored::Refused { fault, .. } | NotStored::TooLarge(fault)) => {
+                Err(anyhow::anyhow!(fault.reason))
+            }
             Err(NotStored::Failed(error)) => Err(error),
         }
     }

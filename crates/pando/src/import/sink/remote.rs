@@ -10,17 +10,15 @@
 use super::super::chunk::{Fault, RawChunk, Records};
 use super::super::identity::Identity;
 use super::super::plan::{self, Mapping};
-use super::{NotStored, Sink, Tally, no_such_table};
+use super::kept::Run;
+use super::{NotStored, Sink, Tally, no_such_table, too_large};
 use crate::data_dir::DataDir;
-use crate::failure::fail;
 use http::header::HeaderName;
 use http::{Method, StatusCode};
 use pando_client::{Client, Error, encoded};
-use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 
@@ -31,12 +29,7 @@ pub struct Remote {
     mapping: Mapping,
     /// The table's columns, where the key may see them.
     columns: Option<Vec<String>>,
-    dir: DataDir,
-    identity: Identity,
-    /// Names this run: the same file imported again later is another import.
-    run: String,
-    /// Whether the run is written down.
-    is_kept: AtomicBool,
+    run: Run,
 }
 
 /// A row as it is sent, and the columns it names.
@@ -53,17 +46,6 @@ enum Form {
     Csv,
 }
 
-/// What is kept of an import that a server stores.
-#[derive(Serialize, Deserialize)]
-struct Kept {
-    run: String,
-    fingerprint: Vec<u8>,
-    records: u64,
-    written: u64,
-    rejected: u64,
-    finished: bool,
-}
-
 impl Remote {
     /// A sink for one import; with `resume` it goes on under the run that was broken off.
     pub fn new(
@@ -74,25 +56,13 @@ impl Remote {
         identity: Identity,
         resume: bool,
     ) -> anyhow::Result<Remote> {
-        let kept: Option<Kept> = dir.read_json("imports", &identity.id);
-        let (run, is_kept) = match kept {
-            Some(kept) if resume && kept.fingerprint == identity.fingerprint => (kept.run, true),
-            _ => {
-                let random = getrandom::u64().map_err(|error| anyhow::anyhow!("{error}"))?;
-                (format!("{random:016x}"), false)
-            }
-        };
-        let sink = Remote {
+        Ok(Remote {
             client,
             table: table.to_owned(),
             mapping,
             columns: None,
-            dir,
-            identity,
-            run,
-            is_kept: AtomicBool::new(is_kept),
-        };
-        Ok(sink)
+            run: Run::begin(dir, identity, resume)?,
+        })
     }
 
     /// Looks at the table before anything is read: one that is not there is refused, and
@@ -117,18 +87,6 @@ impl Remote {
         }
     }
 
-    fn keep(&self, tally: Tally, finished: bool) -> anyhow::Result<()> {
-        let kept = Kept {
-            run: self.run.clone(),
-            fingerprint: self.identity.fingerprint.clone(),
-            records: tally.records,
-            written: tally.written,
-            rejected: tally.rejected,
-            finished,
-        };
-        self.dir.write_json("imports", &self.identity.id, &kept)
-    }
-
     async fn post(&self, items: &[Sent], tally: Tally) -> Result<(), NotStored> {
         let columns: BTreeSet<&str> = items
             .iter()
@@ -144,8 +102,7 @@ impl Remote {
                 .collect::<Vec<_>>()
                 .join(",")
         );
-        // Rows, range and run name a chunk: the same one is never stored twice.
-        let key = format!("import-{}-{}-{}", self.run, tally.records, items.len());
+        let key = self.run.key(tally, items.len());
         let sent = self
             .client
             .request(Method::POST, &path)
@@ -164,13 +121,12 @@ fn not_stored(error: Error) -> NotStored {
                 Some(details) => format!("{}: {details}", error.message()),
                 None => error.message().to_owned(),
             };
-            NotStored::Refused(Fault::new(error.code(), reason))
+            NotStored::Refused {
+                at: None,
+                fault: Fault::new(error.code(), reason),
+            }
         }
-        Some(StatusCode::PAYLOAD_TOO_LARGE) => NotStored::Failed(
-            fail("a chunk is larger than the server takes")
-                .hint("give a smaller --chunk")
-                .into(),
-        ),
+        Some(StatusCode::PAYLOAD_TOO_LARGE) => NotStored::TooLarge(too_large()),
         _ => NotStored::Failed(error.into()),
     }
 }
@@ -235,17 +191,11 @@ impl Sink for Remote {
     }
 
     async fn commit(&self, items: Vec<Sent>, tally: Tally) -> Result<(), NotStored> {
-        // Before the first chunk is sent: should its answer not reach this process, the run
-        // that goes on sends it under the same key, and it is stored once.
-        if !self.is_kept.load(Ordering::Relaxed) {
-            self.keep(Tally::default(), false)
-                .map_err(NotStored::Failed)?;
-            self.is_kept.store(true, Ordering::Relaxed);
-        }
+        self.run.announce().map_err(NotStored::Failed)?;
         if !items.is_empty() {
             self.post(&items, tally).await?;
         }
-        self.keep(tally, false).map_err(NotStored::Failed)
+        self.run.keep(tally, false).map_err(NotStored::Failed)
     }
 
     async fn rehearse(&self, _items: Vec<Sent>) -> Option<Result<(), NotStored>> {
@@ -253,21 +203,11 @@ impl Sink for Remote {
     }
 
     async fn fetch_progress(&self, identity: &Identity) -> anyhow::Result<Option<(Tally, bool)>> {
-        let kept: Option<Kept> = self.dir.read_json("imports", &identity.id);
-        Ok(kept
-            .filter(|kept| kept.fingerprint == identity.fingerprint)
-            .map(|kept| {
-                let tally = Tally {
-                    records: kept.records,
-                    written: kept.written,
-                    rejected: kept.rejected,
-                };
-                (tally, kept.finished)
-            }))
+        Ok(self.run.fetch(identity))
     }
 
     async fn finish(&self, tally: Tally) -> anyhow::Result<()> {
-        self.keep(tally, true)
+        self.run.keep(tally, true)
     }
 }
 
