@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 /// How often the store does what is due.
 const MAINTAIN_EVERY: Duration = Duration::from_secs(60);
@@ -64,14 +65,8 @@ pub async fn run(args: ServeArgs, context: Context) -> anyhow::Result<()> {
     ));
     // Written before the first connection is taken, so that whoever finds the server ready
     // finds its address too; who comes sooner waits in the listener's queue.
-    let addresses = listeners
-        .iter()
-        .map(TcpListener::local_addr)
-        .collect::<std::io::Result<Vec<SocketAddr>>>()?;
-    lock.announce(&url_of(&config, &addresses))?;
-    let declared = parts::documents(&config).map_err(fail)?;
-    store.declare_search(&declared).await?;
-    let tending = tokio::spawn(parts::tend_documents(Arc::clone(&store), declared));
+    lock.announce(&url_of(&config, &addresses_of(&listeners)?))?;
+    let mut upkeep = Upkeep::start(&store, &config).await?;
     let shutdown = watch::Sender::new(false);
     let mut told = shutdown.subscribe();
     let inputs = web::Inputs {
@@ -86,7 +81,7 @@ pub async fn run(args: ServeArgs, context: Context) -> anyhow::Result<()> {
     })?;
     control.attach(Arc::clone(running.web()));
     announce(&config, &dir, &running.addresses, report)?;
-    let sweeping = tokio::spawn(sweep(Arc::clone(&store), config.store.sweep_interval.get()));
+    upkeep.sweep(&store, &config);
     let mut asked = control.stopping();
     let mut due = tokio::time::interval(MAINTAIN_EVERY);
     let why = loop {
@@ -108,14 +103,42 @@ pub async fn run(args: ServeArgs, context: Context) -> anyhow::Result<()> {
     });
     shutdown.send_replace(true);
     let drained = running.wait().await;
-    // What it was at goes on to its end, and the rest at the next start.
-    tending.abort();
-    // A batch that was begun goes on to its end; the store waits for it.
-    sweeping.abort();
+    upkeep.stop();
     store.close().await?;
     drop(lock);
     tracing::info!(cut_off = drained.cut_off, "stopped");
     Ok(())
+}
+
+/// What is done beside the requests. A write that was begun goes on to its end; the store
+/// waits for it, and the next start does the rest.
+#[derive(Default)]
+struct Upkeep(Vec<JoinHandle<()>>);
+
+impl Upkeep {
+    /// Declares what documents are searched by, and has their indexes built.
+    async fn start(store: &Arc<Store>, config: &Config) -> anyhow::Result<Upkeep> {
+        let declared = parts::documents(config).map_err(fail)?;
+        store.declare_search(&declared).await?;
+        let tending = parts::tend_documents(Arc::clone(store), declared);
+        Ok(Upkeep(vec![tokio::spawn(tending)]))
+    }
+
+    /// Has what has run out swept away.
+    fn sweep(&mut self, store: &Arc<Store>, config: &Config) {
+        let sweeping = sweep(Arc::clone(store), config.store.sweep_interval.get());
+        self.0.push(tokio::spawn(sweeping));
+    }
+
+    fn stop(self) {
+        for task in self.0 {
+            task.abort();
+        }
+    }
+}
+
+fn addresses_of(listeners: &[TcpListener]) -> std::io::Result<Vec<SocketAddr>> {
+    listeners.iter().map(TcpListener::local_addr).collect()
 }
 
 fn take(dir: &DataDir) -> anyhow::Result<Lock> {

@@ -4,6 +4,8 @@
 //! one document, which is then read as a whole, so that a value's fault is
 //! reported at the place it came from whatever the layer.
 
+mod environment;
+
 use super::keys::{self, Form, NoSuchKey};
 use super::{Config, ConfigError, Problem, checks};
 use serde_json::{Map, Value};
@@ -14,8 +16,6 @@ use toml::de::{DeTable, DeValue};
 
 /// The file that is read when none is named and this one exists.
 pub const DEFAULT_FILE: &str = "pando.toml";
-/// What names of environment variables that are settings begin with.
-const ENV_PREFIX: &str = "PANDO__";
 
 /// Where settings may come from.
 #[derive(Clone, Debug, Default)]
@@ -81,7 +81,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
             }),
         }
     }
-    settings_of_env(&sources.env, &mut settings, &mut problems);
+    environment::settings_of(&sources.env, &mut settings, &mut problems);
     settings.extend(sources.flags.iter().map(|(flag, path, value)| Setting {
         path: path.split('.').map(str::to_owned).collect(),
         value: value.clone(),
@@ -244,58 +244,6 @@ fn walk(
             }),
         }
         path.pop();
-    }
-}
-
-fn settings_of_env(
-    env: &[(String, String)],
-    settings: &mut Vec<Setting>,
-    problems: &mut Vec<Problem>,
-) {
-    for (name, text) in env {
-        let Some(rest) = name.strip_prefix(ENV_PREFIX) else {
-            continue;
-        };
-        let path: Vec<String> = rest.split("__").map(str::to_lowercase).collect();
-        let names: Vec<&str> = path.iter().map(String::as_str).collect();
-        match keys::form(&names) {
-            Ok(Form::Table) => problems.push(Problem {
-                place: name.clone(),
-                message: "is the name of a table of settings".to_owned(),
-                hint: Some(format!("add the setting: {name}__KEY")),
-            }),
-            Ok(form) => settings.push(Setting {
-                value: value_of_text(form, text),
-                path,
-                origin: Origin::Env(name.clone()),
-            }),
-            Err(error) => problems.push(no_such_key(name.clone(), &names, error)),
-        }
-    }
-}
-
-/// Reads bare text as the form wants it; what does not fit stays text, and is
-/// refused with its place when the document is read.
-fn value_of_text(form: Form, text: &str) -> Value {
-    let list = |text: &str| {
-        text.split(',')
-            .map(str::trim)
-            .filter(|item| !item.is_empty())
-            .map(Value::from)
-            .collect()
-    };
-    match form {
-        Form::Integer => text
-            .trim()
-            .parse::<i64>()
-            .map_or_else(|_| text.into(), Value::from),
-        Form::Boolean => text
-            .trim()
-            .parse::<bool>()
-            .map_or_else(|_| text.into(), Value::from),
-        Form::List => list(text),
-        Form::TextOrList if text.contains(',') => list(text),
-        Form::Text | Form::TextOrList | Form::Table => text.into(),
     }
 }
 

@@ -71,24 +71,13 @@ impl Store {
         };
         let steps = match behind {
             None => vec![Step::read(tree(within(Vec::new())))],
-            // First what is left of the same moment, then what is older: each is a range of
-            // the index, however many edges a moment has.
             Some((at_us, other)) => {
                 let same = within(vec![
                     equals(edge::AT, Value::Timestamp(at_us)),
                     compare(edge::OTHER, Comparison::Gt, Value::Text(other)),
                 ]);
                 let older = within(vec![at(Comparison::Lt, at_us)]);
-                let go_on = Step::decide(move |outcomes| {
-                    let found: u64 = outcomes.iter().map(|read| rows_of(read).len() as u64).sum();
-                    if found >= wanted {
-                        return Ok(Vec::new());
-                    }
-                    let mut older = older.clone();
-                    older.limit = Some(wanted - found);
-                    Ok(vec![Step::read(tree(older))])
-                });
-                vec![Step::read(tree(same)), go_on]
+                one_then_the_other(same, older, wanted)
             }
         };
         let seal = self.list_cursors("graph", &name);
@@ -119,6 +108,21 @@ impl Store {
             })
         }))
     }
+}
+
+/// First what is left of the same moment, then what is older: each is a range of the index,
+/// however many edges a moment has.
+fn one_then_the_other(same: Select, older: Select, wanted: u64) -> Vec<Step> {
+    let go_on = Step::decide(move |outcomes| {
+        let found: u64 = outcomes.iter().map(|read| rows_of(read).len() as u64).sum();
+        if found >= wanted {
+            return Ok(Vec::new());
+        }
+        let mut older = older.clone();
+        older.limit = Some(wanted - found);
+        Ok(vec![Step::read(tree(older))])
+    });
+    vec![Step::read(tree(same)), go_on]
 }
 
 /// A node's edges of one kind and direction that pass, the newest first; their rows are

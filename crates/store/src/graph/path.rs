@@ -3,14 +3,14 @@
 
 use super::explore::{Follow, Next, exploring};
 use super::relation::{GRAPH, node};
-use super::{Direction, NODE, Result, check_id, check_kind, one_of, str_of, text};
+use super::{Direction, NODE, Result, check_id, check_kind, one_of, text};
 use crate::kv::check_name;
 use crate::operation::Operation;
 use crate::refused;
 use crate::relation::{equals, rows_of, select, tree};
 use crate::store::Store;
 use pando_model::engine::Outcome;
-use pando_model::plan::Filter;
+use pando_model::plan::{Filter, Tree};
 use std::collections::HashMap;
 
 /// Hops of a path, or of a cycle, at most.
@@ -114,27 +114,31 @@ impl<'o> Side<'o> {
 }
 
 impl Search {
+    /// The one or two nodes that the path is to join.
+    fn ends(&self) -> Vec<&str> {
+        let mut ends = vec![self.from.as_str(), self.to.as_str()];
+        ends.dedup();
+        ends
+    }
+
+    fn look_for_ends(&self) -> Tree {
+        let these = Filter::And(vec![
+            equals(GRAPH, text(&self.graph)),
+            one_of(node::ID, &self.ends()),
+        ]);
+        tree(select(&NODE, &[node::ID], these))
+    }
+
     fn advance<'o>(&'o self, outcomes: &'o [Outcome]) -> Result<Next<PathAnswer>> {
         let none = |bounded| {
             let path = None;
             Ok(Next::Done(PathAnswer { path, bounded }))
         };
         let mut told = outcomes.iter();
-        let mut ends = vec![self.from.as_str(), self.to.as_str()];
-        ends.dedup();
         let Some(read) = told.next() else {
-            let these = Filter::And(vec![
-                equals(GRAPH, text(&self.graph)),
-                one_of(node::ID, &ends),
-            ]);
-            return Ok(Next::ask(tree(select(&NODE, &[node::ID], these))));
+            return Ok(Next::ask(self.look_for_ends()));
         };
-        if rows_of(read)
-            .iter()
-            .filter_map(|row| str_of(row.first()?))
-            .count()
-            < ends.len()
-        {
+        if rows_of(read).len() < self.ends().len() {
             return none(false);
         }
         if self.from == self.to {

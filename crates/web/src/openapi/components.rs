@@ -39,15 +39,16 @@ pub(super) fn schemas() -> Map<String, Value> {
 
 /// Parameters, by name.
 pub(super) fn parameters() -> Map<String, Value> {
+    let mut all = query_parameters();
+    all.extend(header_parameters());
+    all
+}
+
+fn query_parameters() -> Map<String, Value> {
     let query = |name: &str, schema: Value, description: &str| {
         let parameter =
             json!({ "name": name, "in": "query", "schema": schema, "description": description });
         (name.to_owned(), parameter)
-    };
-    let header = |key: &str, name: &str, schema: Value, description: &str| {
-        let parameter =
-            json!({ "name": name, "in": "header", "schema": schema, "description": description });
-        (key.to_owned(), parameter)
     };
     let text = || json!({ "type": "string" });
     let rows = || json!({ "type": "integer", "minimum": 0 });
@@ -89,6 +90,17 @@ pub(super) fn parameters() -> Map<String, Value> {
             json!({ "type": "string", "minLength": 1 }),
             "The columns that tell an existing row",
         ),
+    ])
+}
+
+fn header_parameters() -> Map<String, Value> {
+    let header = |key: &str, name: &str, schema: Value, description: &str| {
+        let parameter =
+            json!({ "name": name, "in": "header", "schema": schema, "description": description });
+        (key.to_owned(), parameter)
+    };
+    let text = || json!({ "type": "string" });
+    object([
         header(
             "Range",
             "Range",

@@ -371,7 +371,7 @@ async fn what_cannot_be_read_is_refused_by_name() {
         ("GET", "/recommend?node=a", "", 400),
         ("GET", "/traverse", "", 405),
         ("POST", "/nodes/a", "", 405),
-        ("GET", "/nodes", "", 404),
+        ("GET", "/nodes?nope=1", "", 400),
         ("GET", "", "", 404),
         ("GET", "/nodes/a/edges", "", 404),
     ] {

@@ -245,7 +245,7 @@ async fn bad_requests_of_wide_rows_are_refused() {
         ("POST", "/p/r", "", 405),
         ("DELETE", "/p", "", 405),
         ("GET", "/p/r/x", "", 404),
-        ("GET", "", "", 404),
+        ("GET", "?nope=1", "", 400),
     ] {
         let answer = world
             .ask(method, &format!("/wide/v1/t{uri}"), &[], body)
