@@ -89,6 +89,11 @@ where
         body: body.clone(),
     };
     let operation = plan(web, place, asked).await?;
+    if parts.method == Method::POST {
+        // Where a question is asked by POST its key is not needed, and no less a key for that.
+        let (method, uri) = (&parts.method, &parts.uri);
+        idempotency::identify("", method, uri, &parts.headers, &[])?;
+    }
     if operation.writes() {
         return write(web, operation, parts, &body, caller, deadline).await;
     }

@@ -31,7 +31,7 @@ pub(crate) fn allowed(place: &Place<'_>) -> &'static str {
         ["nodes" | "edges"] => "OPTIONS,GET,HEAD",
         ["nodes", _] => "OPTIONS,GET,HEAD,PUT,PATCH,DELETE",
         ["nodes", _, "edges", _] => "OPTIONS,GET,HEAD,DELETE",
-        ["nodes", _, "edges", _, "count"] => "OPTIONS,GET,HEAD,PUT,DELETE",
+        ["nodes", _, "edges", _, "count"] => "OPTIONS,GET,HEAD",
         ["nodes", _, "edges", _, _] => "OPTIONS,GET,HEAD,PUT,DELETE",
         ["traverse"] => "OPTIONS,POST",
         ["path" | "recommend" | "common" | "cycles"] => "OPTIONS,GET,HEAD",

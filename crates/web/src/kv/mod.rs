@@ -29,7 +29,7 @@ const CONTENT_TYPE_BYTES_MAX: usize = 255;
 pub(crate) fn allowed(place: &Place<'_>) -> &'static str {
     match place.rest.as_slice() {
         [] => "OPTIONS,GET,HEAD",
-        [word] if word == "batch" => "OPTIONS,GET,HEAD,PUT,DELETE,POST",
+        [word] if word == "batch" => "OPTIONS,POST",
         [_] => "OPTIONS,GET,HEAD,PUT,DELETE",
         _ => "OPTIONS,POST",
     }
