@@ -2,6 +2,7 @@
 
 use crate::error::ApiError;
 use http::{StatusCode, Uri};
+use serde::{Deserialize, Deserializer};
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -78,6 +79,13 @@ impl Params {
             None => Err(malformed(format!("{name}={text:?} is not {wanted}"))),
         }
     }
+}
+
+/// A field that may be left out; `null` is no value of it.
+pub(crate) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    from: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
 }
 
 /// 400: the request cannot be read.

@@ -16,7 +16,7 @@ use pando_store::keys::{Surface, Verb};
 use pando_store::kv::{Key, NewEntry};
 use pando_store::operation::Operation;
 use pando_store::precondition::Precondition;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::Value;
 use std::collections::HashSet;
 use std::time::Duration;
@@ -32,23 +32,18 @@ const TEXT: &str = "text/plain; charset=utf-8";
 struct Item {
     op: Op,
     key: String,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "params::given")]
     value: Option<String>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "params::given")]
     text: Option<String>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "params::given")]
     content_type: Option<String>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "params::given")]
     ttl: Option<String>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "params::given")]
     expires_at: Option<String>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "params::given")]
     by: Option<i64>,
-}
-
-/// A field that may be left out; `null` is no value of it.
-fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(from).map(Some)
 }
 
 #[derive(Clone, Copy, Deserialize, PartialEq, Eq)]

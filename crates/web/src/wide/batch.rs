@@ -26,10 +26,15 @@ struct Item {
     op: Op,
     partition: String,
     row: String,
+    #[serde(default, deserialize_with = "params::given")]
     cells: Option<body::Cells>,
+    #[serde(default, deserialize_with = "params::given")]
     at: Option<At>,
+    #[serde(default, deserialize_with = "params::given")]
     ttl: Option<String>,
+    #[serde(default, deserialize_with = "params::given")]
     columns: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "params::given")]
     versions: Option<u32>,
 }
 
