@@ -13,7 +13,7 @@ PANDO_SEED ?= 20261126
 SOURCES := $(shell find crates engines -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
 
 .PHONY: help run build test test-rust test-clients test-docs test-crash fmt lint lint-fmt \
-	lint-clippy lint-deps advisories reference demo bench bench-large soak docs clean
+	lint-clippy lint-deps advisories reference demo bench bench-large bench-linkbench soak docs clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -89,6 +89,10 @@ bench: build ## figures, each a ratio measured in one run; ten minutes
 bench-large: build ## a point read at 1e4 and at 1e7 rows
 	$(CARGO) build --release --locked -p pando-bench
 	target/release/pando-bench scale
+
+bench-linkbench: build ## LinkBench's mix on a graph of 1e6 nodes and 5e6 edges
+	$(CARGO) build --release --locked -p pando-bench
+	target/release/pando-bench linkbench
 
 soak: ## all rounds of the power-cut and kill tests
 	PANDO_POWER_ROUNDS=200 $(CARGO) test --locked -p pando-engine-sqlite

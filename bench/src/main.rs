@@ -1,11 +1,12 @@
 //! What speed is measured against, and how.
 //!
 //! Every figure is a ratio taken in one run: subject and peer take turns
-//! (A B A B …), each in a process of its own, with the load generator in this
-//! one; all share the machine's cores. A benchmark is not a test: nothing fails
+//! (A B A B …), each in a process of its own (but for LinkBench, both sides of which are in this
+//! one), with the load generator in this one; all share the machine's cores. A benchmark is not a test: nothing fails
 //! on a slow day.
 
 mod benches;
+mod linkbench;
 mod load;
 mod machine;
 mod peer;
@@ -20,7 +21,9 @@ Examples:
   pando-bench                      all that fit in ten minutes
   pando-bench point-read insert    these
   pando-bench scale                a point read at 1e4 and at 1e7 rows
-Names: idle point-read page insert trailbase import scale";
+  pando-bench linkbench            a graph of 1e6 nodes and 5e6 edges
+Names: idle point-read page models wide-column traverse insert trailbase import import-kv
+       scale linkbench";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -37,9 +40,13 @@ fn main() -> Result<()> {
             "idle",
             "point-read",
             "page",
+            "models",
+            "wide-column",
+            "traverse",
             "insert",
             "trailbase",
             "import",
+            "import-kv",
         ]
     } else {
         arguments.iter().map(String::as_str).collect()
@@ -73,7 +80,12 @@ async fn run(name: &str) -> Result<Vec<report::Report>> {
         "insert" => benches::insert::run().await,
         "trailbase" => benches::trailbase::run().await,
         "import" => benches::import::run().await,
+        "import-kv" => benches::import_kv::run().await,
+        "models" => benches::models::run().await,
+        "traverse" => benches::traverse::run().await,
+        "wide-column" => benches::wide_column::run().await,
         "scale" => benches::scale::run().await,
+        "linkbench" => linkbench::run().await,
         other => bail!("no bench is called {other:?}\n{USAGE}"),
     }
 }

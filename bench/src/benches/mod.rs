@@ -2,11 +2,16 @@
 
 pub mod idle;
 pub mod import;
+pub mod import_kv;
 pub mod insert;
+pub mod models;
 pub mod page;
 pub mod point_read;
 pub mod scale;
 pub mod trailbase;
+pub mod traverse;
+pub mod wide_column;
 
 mod items;
-mod turns;
+mod model_data;
+pub mod turns;

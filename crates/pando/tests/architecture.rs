@@ -20,8 +20,11 @@ const ARROWS: Arrows = &[
     ("pando-engine-memory", &["pando-model"]),
     ("pando-conformance", &["pando-model"]),
     ("pando-powercut", &[]),
-    // It measures the binary from outside.
-    ("pando-bench", &[]),
+    // It measures the binary from outside, and for LinkBench the store from inside.
+    (
+        "pando-bench",
+        &["pando-engine-sqlite", "pando-model", "pando-store"],
+    ),
     (
         "pando",
         &[

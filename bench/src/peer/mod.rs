@@ -1,5 +1,7 @@
 //! The peers: what one would write by hand with axum and rusqlite, nothing more.
 
+mod models;
+
 use anyhow::{Context, Result, bail};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -114,6 +116,7 @@ fn reads(database: Arc<str>) -> Router {
                 },
             ),
         )
+        .merge(models::routes())
         .with_state(database)
 }
 
