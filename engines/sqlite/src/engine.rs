@@ -171,11 +171,14 @@ impl Engine for SqliteEngine {
     }
 }
 
-/// Whether a read is worth trying on its caller's thread.
+/// Whether a read is worth trying on its caller's thread: it is a short page, or what lies
+/// under one key.
 fn is_short(read: &Read) -> bool {
     let select = &read.tree.select;
     select.limit.is_some_and(|limit| limit <= SHORT_ROWS)
-        || crate::sql::fixed_by(&select.filter).is_one_row(&select.table)
+        || crate::sql::fixed_by(&select.filter)
+            .slot(&select.table)
+            .is_some()
 }
 
 /// A read with its marks, refused where its plan was made for another schema.

@@ -76,7 +76,7 @@ impl<'a> Fixed<'a> {
     }
 
     /// The slot of the rows, where it follows from the filter.
-    fn slot(&self, table: &Table) -> Option<Slot> {
+    pub(crate) fn slot(&self, table: &Table) -> Option<Slot> {
         let leads = self.value(table.primary_key.columns[0]).is_some();
         if table.is_catalog() {
             return leads.then_some(Slot::CATALOG);

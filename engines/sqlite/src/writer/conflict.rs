@@ -14,20 +14,26 @@ use std::sync::Arc;
 
 /// The rows that the statement has written: none of them may be merged again.
 #[derive(Debug, Default)]
-pub(super) struct Touched(HashSet<Vec<u8>>);
+pub(super) struct Touched {
+    keys: HashSet<Vec<u8>>,
+    /// Whether the last row was an old one: then the next is likely to be one too.
+    expects_old: bool,
+}
 
 impl Touched {
     fn note(&mut self, table: &Table, row: &Row) {
-        self.0.insert(key_of(table, row));
+        self.keys.insert(key_of(table, row));
     }
 
     fn contains(&self, table: &Table, row: &Row) -> bool {
-        self.0.contains(&key_of(table, row))
+        self.keys.contains(&key_of(table, row))
     }
 }
 
 impl Transaction<'_> {
-    /// The row as stored, and whether it is new; `None` where it was left out.
+    /// The row as stored, and whether it is new; `None` where it was left out. A row is
+    /// inserted, and only where SQLite's keys refuse it is the old one looked for: which of
+    /// the two comes first is a guess, and changes nothing but the time that it takes.
     pub(super) fn insert_or_merge(
         &mut self,
         statement: &mut Statement,
@@ -40,11 +46,25 @@ impl Transaction<'_> {
         // The row as it was proposed has to be sound, whatever becomes of it.
         let mut row = row.clone();
         complete_row(table, &mut row)?;
-        let Some(old) = self.conflicting(table, conflict, &row)? else {
-            let row = self.insert_row(statement, physical, row)?;
-            touched.note(table, &row);
-            return Ok(Some((row, true)));
+        let found = match touched.expects_old {
+            true => self.conflicting(table, conflict, &row)?,
+            false => None,
         };
+        let old = match found {
+            Some(old) => old,
+            None => {
+                let Some(fault) = self.try_insert(statement, physical, &row)? else {
+                    touched.note(table, &row);
+                    touched.expects_old = false;
+                    return Ok(Some((row, true)));
+                };
+                match self.conflicting(table, conflict, &row)? {
+                    Some(old) => old,
+                    None => return Err(self.diagnose(table, &row, None, fault)?),
+                }
+            }
+        };
+        touched.expects_old = true;
         let Some(columns) = &conflict.merge else {
             return Ok(None);
         };

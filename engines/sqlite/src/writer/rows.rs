@@ -25,23 +25,35 @@ impl Transaction<'_> {
         physical: &Arc<Physical>,
         mut row: Row,
     ) -> Step<Row> {
+        complete_row(&physical.table, &mut row)?;
+        match self.try_insert(statement, physical, &row)? {
+            None => Ok(row),
+            Some(fault) => Err(self.diagnose(&physical.table, &row, None, fault)?),
+        }
+    }
+
+    /// Stores a row that is complete, unless one of SQLite's keys is there already: then
+    /// nothing was changed, and this is its fault.
+    pub(super) fn try_insert(
+        &mut self,
+        statement: &mut Statement,
+        physical: &Arc<Physical>,
+        row: &Row,
+    ) -> Step<Option<Fault>> {
         let table = &*physical.table;
-        complete_row(table, &mut row)?;
-        let slot = canonical::slot_of_row(table, &row);
+        let slot = canonical::slot_of_row(table, row);
         self.fence(slot)?;
         let mut params = Vec::with_capacity(row.len() + 1);
         params.push(slot_param(slot));
-        params.extend(cells(table, &row));
+        params.extend(cells(table, row));
         match self.conn.execute(&physical.insert, &params) {
             Ok(_) => {}
-            Err(fault) if fault.is_constraint() => {
-                return Err(self.diagnose(table, &row, None, fault)?);
-            }
+            Err(fault) if fault.is_constraint() => return Ok(Some(fault)),
             Err(fault) => return Err(fault),
         }
-        self.recorder.note(table, FeedKind::Insert, slot, &row);
-        statement.inserted(physical, &row);
-        Ok(row)
+        self.recorder.note(table, FeedKind::Insert, slot, row);
+        statement.inserted(physical, row);
+        Ok(None)
     }
 
     /// Stores `row` in the place of `old`; gives it as it is stored.
@@ -131,7 +143,13 @@ impl Transaction<'_> {
     /// Which key of `row` was there already: the primary key, then the uniques in order of
     /// declaration. `old` is the row that it was to replace. A breach that none of them
     /// explains is the engine's own fault.
-    fn diagnose(&self, table: &Table, row: &Row, old: Option<&Row>, fault: Fault) -> Step<Fault> {
+    pub(super) fn diagnose(
+        &self,
+        table: &Table,
+        row: &Row,
+        old: Option<&Row>,
+        fault: Fault,
+    ) -> Step<Fault> {
         let key = &table.primary_key;
         let keys = std::iter::once((&key.name, &key.columns))
             .chain(table.uniques.iter().map(|one| (&one.name, &one.columns)));
