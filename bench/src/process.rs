@@ -102,21 +102,7 @@ impl Server {
 
     /// CPU time used so far, user and system.
     pub fn cpu(&self) -> Result<Duration> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        let fields: Vec<&str> = stat
-            .rsplit_once(')')
-            .map(|(_, rest)| rest.split_whitespace().collect())
-            .unwrap_or_default();
-        let ticks = |index: usize| {
-            fields
-                .get(index)
-                .and_then(|field| field.parse::<u64>().ok())
-        };
-        let (Some(user), Some(system)) = (ticks(11), ticks(12)) else {
-            bail!("/proc/PID/stat has an unknown form");
-        };
-        // USER_HZ is 100 on every Linux of today.
-        Ok(Duration::from_millis((user + system) * 10))
+        cpu_of(&self.child.id().to_string())
     }
 
     /// Resident memory in MB.
@@ -136,6 +122,25 @@ impl Drop for Server {
         self.child.kill().ok();
         self.child.wait().ok();
     }
+}
+
+/// CPU time that a process has used so far, user and system; `self` is this one.
+pub fn cpu_of(process: &str) -> Result<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+    let fields: Vec<&str> = stat
+        .rsplit_once(')')
+        .map(|(_, rest)| rest.split_whitespace().collect())
+        .unwrap_or_default();
+    let ticks = |index: usize| {
+        fields
+            .get(index)
+            .and_then(|field| field.parse::<u64>().ok())
+    };
+    let (Some(user), Some(system)) = (ticks(11), ticks(12)) else {
+        bail!("/proc/PID/stat has an unknown form");
+    };
+    // USER_HZ is 100 on every Linux of today.
+    Ok(Duration::from_millis((user + system) * 10))
 }
 
 /// Runs Pando's command to its end.

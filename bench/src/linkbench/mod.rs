@@ -7,7 +7,8 @@ mod subject;
 mod workload;
 
 use crate::benches::turns::PAIRS;
-use crate::report::Report;
+use crate::process::cpu_of;
+use crate::report::{Report, Spread};
 use anyhow::Result;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,52 +24,64 @@ pub async fn run() -> Result<Vec<Report>> {
     let directory = tempfile::tempdir()?;
     let graph = Arc::new(Graph::new());
     eprintln!("   {} nodes, {} edges", graph.nodes(), graph.edges());
-    let begun = Instant::now();
-    subject::fill(directory.path(), &graph)?;
-    eprintln!(
-        "   loaded by pando import in {:.0} s",
-        begun.elapsed().as_secs_f64()
-    );
+    subject::fill(directory.path(), &graph).await?;
     let by_hand = directory.path().join("by-hand.db");
     by_hand::fill(&by_hand, &graph)?;
     let subject = Arc::new(subject::Subject::open(directory.path()).await?);
     let mut reports = Vec::new();
     for clients in [1, 16] {
-        let mut pairs = Vec::new();
+        let (mut pairs, mut cpu) = (Vec::new(), Vec::new());
         let mut at = 0;
         for turn in 0..=PAIRS {
             let ours = ours(&subject, &graph, clients, at).await?;
             let theirs = theirs(&by_hand, &graph, clients, at).await?;
             // Each turn draws operations of its own, the same for both.
             at += 1 << 32;
-            eprintln!("   {ours:.0}/s against {theirs:.0}/s");
+            eprintln!("   {:.0}/s against {:.0}/s", ours.rate, theirs.rate);
             // The first turn warms the caches.
             if turn > 0 {
-                pairs.push((ours, theirs));
+                pairs.push((ours.rate, theirs.rate));
+                cpu.push((ours.cpu_us, theirs.cpu_us));
             }
         }
         let mut report = Report::of_pairs(format!("linkbench-{clients}"), "op/s", 0.6, &pairs);
+        let median = |pick: fn(&(f64, f64)) -> f64| {
+            Spread::of(&cpu.iter().map(pick).collect::<Vec<f64>>()).median
+        };
+        report.cpu_us_per_request = Some(median(|pair| pair.0));
+        let of_limit = "CPU µs/op of the limit".to_owned();
+        report.peers.insert(of_limit, median(|pair| pair.1));
         report.versions += "; in one process; each write synced, Pando's in groups";
         reports.push(report);
     }
-    for line in subject.verify().await? {
-        eprintln!("   fault: {line}");
-    }
+    subject.close().await?;
     Ok(reports)
 }
 
-/// Draws operations from `at` on until the turn is over.
+/// Draws operations from `first` on until the turn is over.
 struct Turn {
+    first: u64,
     next: AtomicU64,
     begun: Instant,
+    cpu: Duration,
+}
+
+/// What a turn gave.
+struct Taken {
+    /// Operations a second.
+    rate: f64,
+    /// Of this process, for each operation.
+    cpu_us: f64,
 }
 
 impl Turn {
-    fn new(at: u64) -> Arc<Turn> {
-        Arc::new(Turn {
-            next: AtomicU64::new(at),
+    fn new(first: u64) -> Result<Arc<Turn>> {
+        Ok(Arc::new(Turn {
+            first,
+            next: AtomicU64::new(first),
             begun: Instant::now(),
-        })
+            cpu: cpu_of("self")?,
+        }))
     }
 
     fn draw(&self, graph: &Graph) -> Option<Op> {
@@ -76,9 +89,12 @@ impl Turn {
         (!is_over).then(|| graph.op(self.next.fetch_add(1, Ordering::Relaxed)))
     }
 
-    fn rate(&self, at: u64) -> f64 {
-        let done = self.next.load(Ordering::Relaxed) - at;
-        done as f64 / self.begun.elapsed().as_secs_f64()
+    fn end(&self) -> Result<Taken> {
+        let done = (self.next.load(Ordering::Relaxed) - self.first) as f64;
+        Ok(Taken {
+            rate: done / self.begun.elapsed().as_secs_f64(),
+            cpu_us: (cpu_of("self")? - self.cpu).as_secs_f64() * 1e6 / done,
+        })
     }
 }
 
@@ -87,8 +103,8 @@ async fn ours(
     graph: &Arc<Graph>,
     clients: usize,
     at: u64,
-) -> Result<f64> {
-    let turn = Turn::new(at);
+) -> Result<Taken> {
+    let turn = Turn::new(at)?;
     let tasks: Vec<_> = (0..clients)
         .map(|_| {
             let (subject, graph, turn) = (subject.clone(), graph.clone(), turn.clone());
@@ -103,7 +119,7 @@ async fn ours(
     for task in tasks {
         task.await??;
     }
-    Ok(turn.rate(at))
+    turn.end()
 }
 
 async fn theirs(
@@ -111,8 +127,8 @@ async fn theirs(
     graph: &Arc<Graph>,
     clients: usize,
     at: u64,
-) -> Result<f64> {
-    let turn = Turn::new(at);
+) -> Result<Taken> {
+    let turn = Turn::new(at)?;
     let tasks: Vec<_> = (0..clients)
         .map(|_| {
             let (database, graph, turn) = (database.to_owned(), graph.clone(), turn.clone());
@@ -128,5 +144,5 @@ async fn theirs(
     for task in tasks {
         task.await??;
     }
-    Ok(turn.rate(at))
+    turn.end()
 }
