@@ -142,8 +142,6 @@ const LONG: &[(&str, usize)] = &[
         134,
     ),
     ("engines/sqlite/src/sql/filter.rs filter", 73),
-    ("engines/sqlite/src/sql/plans.rs", 608),
-    ("engines/sqlite/tests/engine.rs", 485),
     ("testing/conformance/src/cases/children.rs cinema", 71),
     ("testing/conformance/src/cases/reshape.rs", 456),
     (

@@ -1,0 +1,83 @@
+//! Groups: what one member does not do to the others.
+
+use crate::world::{World, row};
+use pando_engine_sqlite::Synchronous;
+use pando_model::canonical::slot_of_row;
+use pando_model::engine::Engine;
+use pando_model::error::EngineError;
+use pando_model::plan::Row;
+use pando_powercut::Disk;
+use std::sync::Arc;
+
+/// Members of one group share a transaction; what the refused ones did is rolled back, and
+/// must not come out as events of those behind them.
+#[tokio::test]
+async fn a_refused_member_of_a_group_leaves_no_events() {
+    let world = Arc::new(World::new(Synchronous::Full).await);
+    world.write(vec![world.insert(&[0], false)]).await.unwrap();
+    let cursor = world.engine.follow("test").await.unwrap();
+    let before = world.engine.fetch_statistics().await.unwrap();
+    let members: Vec<_> = (1..=60)
+        .map(|id| {
+            let world = world.clone();
+            // One breaks on its second row, when its first is stored already; one on its only row.
+            let ids = match id % 3 {
+                0 => vec![id],
+                1 => vec![id, 0],
+                _ => vec![0],
+            };
+            tokio::spawn(async move { world.write(vec![world.insert(&ids, false)]).await.is_ok() })
+        })
+        .collect();
+    let mut done = Vec::new();
+    for (member, id) in members.into_iter().zip(1..) {
+        if member.await.unwrap() {
+            done.push(slot_of_row(&world.table, &row(id, 0)));
+        }
+    }
+    let after = world.engine.fetch_statistics().await.unwrap();
+    assert_eq!(done.len(), 20);
+    assert!(
+        after.commits - before.commits < 20,
+        "no group came together"
+    );
+    let page = world.engine.fetch_feed(cursor, 1_000).await.unwrap();
+    let mut told: Vec<_> = page.events.iter().map(|event| event.slot).collect();
+    told.sort_unstable();
+    done.sort_unstable();
+    assert_eq!(told, done);
+}
+
+/// A full disk takes a transaction down as a whole; its members are carried out again one by
+/// one, so that one that does not fit refuses only itself.
+#[tokio::test]
+async fn a_member_that_does_not_fit_on_the_disk_leaves_the_others_alone() {
+    let disk = Disk::install("one-too-large");
+    let world = Arc::new(World::on(Some(&disk), Synchronous::Full).await);
+    disk.limit_bytes(Some(disk.used_bytes() + (400 << 10)));
+    let members: Vec<_> = (1..=16)
+        .map(|number| {
+            let world = world.clone();
+            let ids: Vec<i64> = match number {
+                8 => (1_000..40_000).collect(),
+                id => vec![id],
+            };
+            tokio::spawn(async move { world.write(vec![world.insert(&ids, false)]).await })
+        })
+        .collect();
+    for (member, number) in members.into_iter().zip(1..) {
+        let answer = member.await.unwrap();
+        match number {
+            8 => assert!(
+                matches!(answer, Err(EngineError::Unavailable { .. })),
+                "{answer:?}"
+            ),
+            _ => assert!(answer.is_ok(), "{number}: {answer:?}"),
+        }
+    }
+    let stored: Vec<Row> = (1..=16)
+        .filter(|id| *id != 8)
+        .map(|id| row(id, 0))
+        .collect();
+    assert_eq!(world.rows().await, stored);
+}

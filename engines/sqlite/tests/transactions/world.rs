@@ -1,0 +1,138 @@
+//! An engine with one table, and short words for what is done to it.
+
+use pando_conformance::fixture::schema::table;
+use pando_engine_sqlite::{SqliteConfig, SqliteEngine, Synchronous};
+use pando_model::canonical::slot_of_row;
+use pando_model::column::ColumnType;
+use pando_model::engine::{Engine, Read, Result, SchemaChange, Step, Write, WriteAnswer};
+use pando_model::plan::{
+    Change, Comparison, Conflict, Delete, Filter, Insert, Output, Row, Scalar, Select, Tree, Update,
+};
+use pando_model::schema::{SchemaStep, Table};
+use pando_model::value::Value;
+use pando_powercut::Disk;
+use std::sync::Arc;
+
+/// Numbers by id; each id has a slot of its own.
+pub struct World {
+    folder: tempfile::TempDir,
+    pub engine: Arc<SqliteEngine>,
+    pub table: Arc<Table>,
+}
+
+impl World {
+    pub async fn new(synchronous: Synchronous) -> World {
+        World::on(None, synchronous).await
+    }
+
+    pub async fn on(disk: Option<&Disk>, synchronous: Synchronous) -> World {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = SqliteConfig::new(folder.path().join("pando.db"));
+        config.synchronous = synchronous;
+        config.vfs = disk.map(|disk| disk.name().to_owned());
+        let engine = SqliteEngine::open(config).unwrap();
+        let table = table("t")
+            .column("id", ColumnType::Bigint)
+            .required("number", ColumnType::Bigint)
+            .key(&["id"])
+            .build();
+        let change = SchemaChange {
+            from_version: 0,
+            to_version: 1,
+            steps: vec![SchemaStep::CreateTable(table.clone())],
+            record: vec![],
+        };
+        engine.apply(change).await.unwrap();
+        World {
+            folder,
+            engine,
+            table,
+        }
+    }
+
+    pub async fn write(&self, changes: Vec<Change>) -> Result<WriteAnswer> {
+        let write = Write {
+            schema_version: 1,
+            steps: changes.into_iter().map(Step::from).collect(),
+            receipt: None,
+            finish: Box::new(|_| Ok(Vec::new())),
+        };
+        self.engine.write(write).await
+    }
+
+    pub fn insert(&self, ids: &[i64], merge: bool) -> Change {
+        Change::Insert(Insert {
+            table: self.table.clone(),
+            rows: ids.iter().map(|id| row(*id, 0)).collect(),
+            conflict: merge.then(|| Conflict {
+                target: vec![0],
+                merge: Some(vec![1]),
+            }),
+            returning: None,
+        })
+    }
+
+    pub fn update(&self, id: i64, column: usize, value: i64) -> Change {
+        Change::Update(Update {
+            table: self.table.clone(),
+            filter: is(id),
+            set: vec![(column, Value::Int(value))],
+            max_affected: None,
+            returning: None,
+        })
+    }
+
+    pub fn delete(&self, id: i64) -> Change {
+        Change::Delete(Delete {
+            table: self.table.clone(),
+            filter: is(id),
+            max_affected: None,
+            returning: None,
+        })
+    }
+
+    pub fn read(&self, filter: Filter, count: bool) -> Read {
+        let outputs = [0, 1].map(|ix| Output::Scalar(Scalar::Column(ix)));
+        Read {
+            schema_version: 1,
+            tree: Tree {
+                select: Select {
+                    table: self.table.clone(),
+                    output: outputs.to_vec(),
+                    filter,
+                    order: vec![],
+                    limit: None,
+                    offset: 0,
+                },
+                children: vec![],
+            },
+            count,
+        }
+    }
+
+    pub async fn rows(&self) -> Vec<Row> {
+        let read = self.read(Filter::Const(true), false);
+        self.engine.read(read).await.unwrap().rows.rows
+    }
+
+    /// Changes the fence of a row's slot behind the engine's back, as a mover would.
+    pub fn set_fence(&self, id: i64, set: &str) -> u32 {
+        let slot = slot_of_row(&self.table, &row(id, 0)).number();
+        let db = rusqlite::Connection::open(self.folder.path().join("pando.db")).unwrap();
+        let sql = format!("UPDATE _pando_fence SET {set} WHERE slot = ?");
+        assert_eq!(db.execute(&sql, [slot]).unwrap(), 1);
+        slot
+    }
+}
+
+pub fn row(id: i64, number: i64) -> Row {
+    vec![Value::Int(id), Value::Int(number)]
+}
+
+pub fn is(id: i64) -> Filter {
+    Filter::Compare {
+        left: Scalar::Column(0),
+        op: Comparison::Eq,
+        right: Value::Int(id),
+    }
+}
