@@ -141,7 +141,6 @@ const LONG: &[(&str, usize)] = &[
         "crates/web/tests/http/writes.rs writes_are_answered_as_postgrest_answers_them",
         134,
     ),
-    ("engines/sqlite/src/sql/filter.rs filter", 73),
     ("testing/conformance/src/cases/children.rs cinema", 71),
     ("testing/conformance/src/cases/reshape.rs", 456),
     (
