@@ -40,6 +40,8 @@ pub(crate) struct Transaction<'w> {
     pub(super) recorder: Recorder,
     data_version: i64,
     shard: ShardRow,
+    /// The position that it began behind.
+    began: u64,
     /// The position of the last write in it that changed something.
     p: u64,
     fences: HashMap<Slot, Fence>,
@@ -89,6 +91,7 @@ impl<'w> Transaction<'w> {
             recorder: Recorder::new(shard.followed),
             data_version,
             shard,
+            began: p,
             p,
             fences,
         })
@@ -216,9 +219,11 @@ impl<'w> Transaction<'w> {
         }
     }
 
-    /// Writes the shard's row, if anything was changed; answers the last position.
+    /// Writes the shard's row, if anything was changed; gives the last position. What changed
+    /// nothing writes nothing, even behind positions that a failed commit has left unused: on
+    /// a full disk it is answered all the same.
     pub(crate) fn seal(&self) -> Step<u64> {
-        if self.p > self.shard.at.p {
+        if self.p > self.began {
             self.conn.execute(
                 "UPDATE _pando_shard SET position = ?",
                 &[Param::Int(self.p as i64)],

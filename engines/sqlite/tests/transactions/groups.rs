@@ -3,7 +3,7 @@
 use crate::world::{World, row};
 use pando_engine_sqlite::Synchronous;
 use pando_model::canonical::slot_of_row;
-use pando_model::engine::Engine;
+use pando_model::engine::{Engine, WriteAnswer};
 use pando_model::error::EngineError;
 use pando_model::plan::Row;
 use pando_powercut::Disk;
@@ -80,4 +80,52 @@ async fn a_member_that_does_not_fit_on_the_disk_leaves_the_others_alone() {
         .map(|id| row(id, 0))
         .collect();
     assert_eq!(world.rows().await, stored);
+}
+
+/// A commit that failed leaves its position unused; what changes nothing need not write that
+/// down, and is answered on a full disk.
+#[tokio::test]
+async fn a_full_disk_answers_what_changes_nothing() {
+    let disk = Disk::install("full");
+    let world = World::on(Some(&disk), Synchronous::Full).await;
+    let first = world
+        .write_under(Some("key"), vec![world.insert(&[0], false)])
+        .await
+        .unwrap();
+    disk.limit_bytes(Some(disk.used_bytes()));
+    // What room the log still has is filled first.
+    let mut last = 0;
+    let refused = loop {
+        match world.write(vec![world.insert(&[last + 1], false)]).await {
+            Ok(_) => last += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(
+        matches!(refused, EngineError::Unavailable { .. }),
+        "{refused:?}"
+    );
+    let again = world
+        .write_under(Some("key"), vec![world.insert(&[0], false)])
+        .await;
+    assert!(
+        matches!(&again, Ok(WriteAnswer::Replayed { answer, .. }) if answer == b"done"),
+        "{again:?}"
+    );
+    let nothing = world.write(vec![world.delete(-1)]).await;
+    assert!(
+        matches!(nothing, Ok(WriteAnswer::Done { .. })),
+        "{nothing:?}"
+    );
+    disk.limit_bytes(None);
+    let behind = world.engine.progress().high;
+    let next = world
+        .write(vec![world.insert(&[last + 1], false)])
+        .await
+        .unwrap();
+    let at = |answer: &WriteAnswer| match answer {
+        WriteAnswer::Done { at, .. } | WriteAnswer::Replayed { at, .. } => *at,
+    };
+    assert!(at(&next) > behind && behind > at(&first));
+    assert_eq!(world.rows().await.len() as i64, last + 2);
 }

@@ -4,11 +4,12 @@ use pando_conformance::fixture::schema::table;
 use pando_engine_sqlite::{SqliteConfig, SqliteEngine, Synchronous};
 use pando_model::canonical::slot_of_row;
 use pando_model::column::ColumnType;
-use pando_model::engine::{Engine, Read, Result, SchemaChange, Step, Write, WriteAnswer};
+use pando_model::engine::{Engine, Read, Receipt, Result, SchemaChange, Step, Write, WriteAnswer};
 use pando_model::plan::{
     Change, Comparison, Conflict, Delete, Filter, Insert, Output, Row, Scalar, Select, Tree, Update,
 };
 use pando_model::schema::{SchemaStep, Table};
+use pando_model::slot::Slot;
 use pando_model::value::Value;
 use pando_powercut::Disk;
 use std::sync::Arc;
@@ -51,11 +52,27 @@ impl World {
     }
 
     pub async fn write(&self, changes: Vec<Change>) -> Result<WriteAnswer> {
+        self.write_under(None, changes).await
+    }
+
+    /// Writes under an idempotency key that never runs out.
+    pub async fn write_under(
+        &self,
+        key: Option<&str>,
+        changes: Vec<Change>,
+    ) -> Result<WriteAnswer> {
         let write = Write {
             schema_version: 1,
             steps: changes.into_iter().map(Step::from).collect(),
-            receipt: None,
-            finish: Box::new(|_| Ok(Vec::new())),
+            receipt: key.map(|key| Receipt {
+                slot: Slot::of_key(key.as_bytes()),
+                scope: [1; 16],
+                key: key.to_owned(),
+                request: [2; 32],
+                now_us: 0,
+                expires_at_us: i64::MAX,
+            }),
+            finish: Box::new(|_| Ok(b"done".to_vec())),
         };
         self.engine.write(write).await
     }
