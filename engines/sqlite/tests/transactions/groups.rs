@@ -8,6 +8,7 @@ use pando_model::error::EngineError;
 use pando_model::plan::Row;
 use pando_powercut::Disk;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 /// Members of one group share a transaction; what the refused ones did is rolled back, and
 /// must not come out as events of those behind them.
@@ -128,4 +129,59 @@ async fn a_full_disk_answers_what_changes_nothing() {
     };
     assert!(at(&next) > behind && behind > at(&first));
     assert_eq!(world.rows().await.len() as i64, last + 2);
+}
+
+/// Writes that come together are one transaction; one that panics takes it down, and no
+/// other write with it.
+#[tokio::test]
+async fn a_member_that_panics_fails_alone_and_the_others_are_carried_out() {
+    let world = Arc::new(World::new(Synchronous::Full).await);
+    let cursor = world.engine.follow("test").await.unwrap();
+    let before = world.engine.fetch_statistics().await.unwrap();
+    // Holds the writer until all others wait, so that they come together.
+    let (open, gate) = std::sync::mpsc::channel();
+    let held = Arc::new(AtomicBool::new(false));
+    let first = {
+        let held = held.clone();
+        world.spawn(0, move || {
+            held.store(true, SeqCst);
+            gate.recv().unwrap();
+        })
+    };
+    while !held.load(SeqCst) {
+        tokio::task::yield_now().await;
+    }
+    let members: Vec<_> = (1..=9)
+        .map(|id| {
+            world.spawn(id, move || {
+                assert_ne!(id, 5, "as the test wants it");
+            })
+        })
+        .collect();
+    while world.engine.fetch_statistics().await.unwrap().queued < 9 {
+        tokio::task::yield_now().await;
+    }
+    open.send(()).unwrap();
+    assert!(first.await.unwrap().is_ok());
+    for (member, id) in members.into_iter().zip(1..) {
+        let answer = member.await.unwrap();
+        if id == 5 {
+            assert!(
+                matches!(answer, Err(EngineError::Internal { .. })),
+                "{answer:?}"
+            );
+        } else {
+            assert!(answer.is_ok(), "{id}: {answer:?}");
+        }
+    }
+    let after = world.engine.fetch_statistics().await.unwrap();
+    assert_eq!(after.writes - before.writes, 9);
+    // The first; the four that shared the defect's transaction, by themselves; those behind.
+    assert_eq!(after.commits - before.commits, 1 + 4 + 1);
+    let stored: Vec<Row> = (0..=9).filter(|id| *id != 5).map(|id| row(id, 0)).collect();
+    assert_eq!(world.rows().await, stored);
+    let page = world.engine.fetch_feed(cursor, 100).await.unwrap();
+    assert_eq!(page.events.len(), stored.len());
+    // The writer goes on.
+    world.write(vec![world.insert(&[5], false)]).await.unwrap();
 }

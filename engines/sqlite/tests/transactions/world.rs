@@ -13,6 +13,7 @@ use pando_model::slot::Slot;
 use pando_model::value::Value;
 use pando_powercut::Disk;
 use std::sync::Arc;
+use tokio::task::JoinHandle;
 
 /// Numbers by id; each id has a slot of its own.
 pub struct World {
@@ -75,6 +76,25 @@ impl World {
             finish: Box::new(|_| Ok(b"done".to_vec())),
         };
         self.engine.write(write).await
+    }
+
+    /// Inserts a row, and does something before its answer is made.
+    pub fn spawn(
+        self: &Arc<Self>,
+        id: i64,
+        meanwhile: impl Fn() + Send + 'static,
+    ) -> JoinHandle<Result<WriteAnswer>> {
+        let world = self.clone();
+        let write = Write {
+            schema_version: 1,
+            steps: vec![world.insert(&[id], false).into()],
+            receipt: None,
+            finish: Box::new(move |_| {
+                meanwhile();
+                Ok(Vec::new())
+            }),
+        };
+        tokio::spawn(async move { world.engine.write(write).await })
     }
 
     pub fn insert(&self, ids: &[i64], merge: bool) -> Change {
