@@ -62,8 +62,8 @@ impl SqliteEngine {
             .run(move |writer| {
                 writer.transact(|transaction| {
                     let value = work(&transaction)?;
-                    let p = transaction.seal()?;
-                    Ok((value, p, transaction.schema_version()))
+                    let sealed = transaction.seal()?;
+                    Ok((value, sealed, transaction.schema_version()))
                 })
             })
             .await
@@ -153,7 +153,6 @@ impl Engine for SqliteEngine {
     }
 
     async fn fetch_statistics(&self) -> Result<Statistics> {
-        let feed_depth = self.readers.run(feed::read_depth).await?;
         let counters = self.writer.counters();
         Ok(Statistics {
             size_bytes: size_of_files(&self.config.path),
@@ -161,7 +160,7 @@ impl Engine for SqliteEngine {
             writes: counters.writes.load(Relaxed),
             queued: counters.queued.load(Relaxed),
             last_commit: Duration::from_nanos(counters.last_commit_ns.load(Relaxed)),
-            feed_depth,
+            feed_depth: u64::try_from(counters.feed_depth.load(Relaxed)).unwrap_or(0),
         })
     }
 

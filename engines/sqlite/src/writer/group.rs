@@ -7,7 +7,7 @@
 //! what does not is told so. A panic in what a member decides or concludes does so too; that
 //! member has failed, and is not carried out again.
 
-use super::transaction::{Kept, Transaction, rollback};
+use super::transaction::{Kept, Sealed, Transaction, rollback};
 use super::{Pending, Writer, receipt};
 use crate::fault::{Fault, Step};
 use crate::layout::Layout;
@@ -87,7 +87,7 @@ impl Writer {
         group: &mut Vec<Pending>,
         more: &mut dyn Iterator<Item = Pending>,
     ) -> End {
-        let (answers, p, kept) = match self.fill(group, more) {
+        let (answers, sealed, kept) = match self.fill(group, more) {
             Ok(filled) => filled,
             Err(Stop::Fault(fault)) => {
                 if let Some(conn) = &self.conn {
@@ -102,12 +102,14 @@ impl Writer {
             }
         };
         let schema_version = self.marks.schema_low();
-        match self.commit(p, schema_version) {
+        match self.commit(sealed, schema_version) {
             Ok(()) => {
                 self.kept = Some(kept);
                 End::Committed(answers)
             }
-            Err(fault) if super::recovery::is_in_doubt(&fault) => End::InDoubt(answers, p, fault),
+            Err(fault) if super::recovery::is_in_doubt(&fault) => {
+                End::InDoubt(answers, sealed.p, fault)
+            }
             Err(fault) => {
                 if let Some(conn) = &self.conn {
                     rollback(conn);
@@ -123,7 +125,7 @@ impl Writer {
         &mut self,
         group: &mut Vec<Pending>,
         more: &mut dyn Iterator<Item = Pending>,
-    ) -> std::result::Result<(Vec<Result<WriteAnswer>>, u64, Kept), Stop> {
+    ) -> std::result::Result<(Vec<Result<WriteAnswer>>, Sealed, Kept), Stop> {
         group.extend(more.next());
         let alone = group.len() == 1;
         let kept = self.kept.take();
@@ -167,8 +169,8 @@ impl Writer {
                 group.extend(more.next());
             }
         }
-        let p = transaction.seal()?;
-        Ok((answers, p, transaction.keep()))
+        let sealed = transaction.seal()?;
+        Ok((answers, sealed, transaction.keep()))
     }
 }
 

@@ -53,3 +53,35 @@ async fn what_a_read_shows_lies_between_its_marks_while_writes_go_on() {
     let written = writing.await.unwrap();
     assert!(written > 20, "only {written} writes: nothing was raced");
 }
+
+/// The depth of the feed is kept, not counted at each look: it must be what a count gives.
+#[tokio::test]
+async fn the_depth_of_the_feed_is_what_lies_in_it() {
+    let world = World::new(Synchronous::Full).await;
+    world.check_depth(0).await;
+    let start = world.engine.follow("slow").await.unwrap();
+    world.engine.follow("fast").await.unwrap();
+    world
+        .write(vec![world.insert(&[1, 2], false)])
+        .await
+        .unwrap();
+    world.write(vec![world.update(1, 1, 7)]).await.unwrap();
+    world.check_depth(3).await;
+    let refused = world.write(vec![world.delete(2), world.insert(&[1], false)]);
+    refused.await.unwrap_err();
+    world.write(vec![world.delete(-1)]).await.unwrap();
+    world.check_depth(3).await;
+    let events = world.engine.fetch_feed(start, 10).await.unwrap().events;
+    let second = events[1].cursor;
+    world.engine.acknowledge_feed("fast", second).await.unwrap();
+    world.check_depth(3).await;
+    world.engine.acknowledge_feed("slow", second).await.unwrap();
+    world.check_depth(1).await;
+    let world = world.reopened().await;
+    world.check_depth(1).await;
+    world.write(vec![world.delete(1)]).await.unwrap();
+    world.check_depth(2).await;
+    world.engine.unfollow("fast").await.unwrap();
+    world.engine.unfollow("slow").await.unwrap();
+    world.check_depth(0).await;
+}

@@ -147,6 +147,25 @@ impl World {
         }
     }
 
+    /// The same file, opened anew.
+    pub async fn reopened(self) -> World {
+        self.engine.close().await.unwrap();
+        let config = SqliteConfig::new(self.folder.path().join("pando.db"));
+        World {
+            engine: SqliteEngine::open(config).unwrap(),
+            ..self
+        }
+    }
+
+    /// So many events lie in the feed, and as many are told of.
+    pub async fn check_depth(&self, expected: u64) {
+        let db = rusqlite::Connection::open(self.folder.path().join("pando.db")).unwrap();
+        let count = "SELECT count(*) FROM _pando_feed";
+        let lies: i64 = db.query_row(count, [], |row| row.get(0)).unwrap();
+        let told = self.engine.fetch_statistics().await.unwrap().feed_depth;
+        assert_eq!((told, lies.unsigned_abs()), (expected, expected));
+    }
+
     pub async fn rows(&self) -> Vec<Row> {
         let read = self.read(Filter::Const(true), false);
         self.engine.read(read).await.unwrap().rows.rows
