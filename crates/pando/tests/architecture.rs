@@ -141,14 +141,6 @@ const LONG: &[(&str, usize)] = &[
         "crates/web/tests/http/writes.rs writes_are_answered_as_postgrest_answers_them",
         134,
     ),
-    ("testing/conformance/src/cases/children.rs cinema", 71),
-    ("testing/conformance/src/cases/reshape.rs", 456),
-    (
-        "testing/conformance/src/cases/reshape.rs an_index_on_paths_of_some_rows_changes_no_answer",
-        77,
-    ),
-    ("testing/conformance/src/cases/values.rs ascending", 164),
-    ("testing/conformance/src/differential/world.rs tables", 91),
     ("testing/powercut/src/disk.rs", 403),
 ];
 

@@ -7,6 +7,7 @@ mod conflicts;
 mod contents;
 mod feed;
 mod filters;
+mod indexes;
 mod lifecycle;
 mod order;
 mod receipts;
@@ -184,12 +185,14 @@ cases! {
         columns_are_dropped_and_renamed,
         a_table_is_renamed_with_its_rows,
         a_new_constraint_is_refused_while_rows_break_it,
-        a_unique_index_is_refused_while_rows_break_it,
-        an_index_changes_no_answer,
         the_record_is_written_in_the_same_transaction,
         a_failing_step_undoes_all_steps,
         the_schema_outlives_the_engine,
+    },
+    indexes::{
+        a_unique_index_is_refused_while_rows_break_it,
         an_index_on_paths_of_some_rows_changes_no_answer,
+        an_index_changes_no_answer,
     },
     feed::{
         nothing_is_recorded_while_nobody_follows,
