@@ -141,7 +141,6 @@ const LONG: &[(&str, usize)] = &[
         "crates/web/tests/http/writes.rs writes_are_answered_as_postgrest_answers_them",
         134,
     ),
-    ("testing/powercut/src/disk.rs", 403),
 ];
 
 #[test]
