@@ -68,7 +68,6 @@ const FUNCTION_LINES: usize = 70;
 
 /// What is longer: a file, or a function in one, and its lines.
 const LONG: &[(&str, usize)] = &[
-    ("bench/src/benches/trailbase.rs measure", 85),
     (
         "crates/model/src/datetime/tests.rs what_is_no_date_is_refused_in_postgresqls_words",
         72,
