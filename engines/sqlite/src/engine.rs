@@ -14,7 +14,7 @@ use crate::fault::{Fault, Step};
 use crate::marks::Marks;
 use crate::readers::{Readers, Short};
 use crate::tree::{read_count, read_tree};
-use crate::writer::{Transaction, WriterHandle};
+use crate::writer::{Transaction, WriterHandle, receipt};
 use crate::{feed, verify};
 use async_trait::async_trait;
 use pando_model::engine::{
@@ -108,6 +108,20 @@ impl Engine for SqliteEngine {
 
     async fn write(&self, write: Write) -> Result<WriteAnswer> {
         self.writer.write(write).await
+    }
+
+    async fn sweep_receipts(&self, now_us: i64, max: usize) -> Result<u64> {
+        // Mostly there is nothing to do, and then the writer is left alone.
+        let expired = self
+            .readers
+            .run(move |conn| receipt::is_any_expired(conn, now_us));
+        if !expired.await? {
+            return Ok(0);
+        }
+        let max = i64::try_from(max).unwrap_or(i64::MAX);
+        let removed = self
+            .transact(move |transaction| receipt::remove_expired(transaction.conn, now_us, max));
+        Ok(removed.await? as u64)
     }
 
     async fn apply(&self, change: SchemaChange) -> Result<Position> {

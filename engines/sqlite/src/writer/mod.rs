@@ -12,7 +12,7 @@ mod feed;
 mod foreign;
 mod gathering;
 mod group;
-mod receipt;
+pub(crate) mod receipt;
 mod recovery;
 mod rows;
 mod steps;

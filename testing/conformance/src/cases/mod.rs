@@ -173,6 +173,7 @@ cases! {
         a_key_for_another_request_is_refused,
         keys_differ_by_scope_and_are_found_in_any_slot,
         a_key_that_has_run_out_is_forgotten,
+        receipts_that_have_run_out_are_swept_in_batches,
         a_refused_write_leaves_its_key_free,
         a_replay_needs_no_current_schema,
         the_same_key_at_the_same_time_is_done_once,
