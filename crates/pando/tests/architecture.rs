@@ -75,9 +75,7 @@ const LONG: &[(&str, usize)] = &[
         "crates/pando/tests/import_models.rs nodes_and_edges_keep_their_other_fields_and_an_edge_needs_both_its_nodes",
         77,
     ),
-    ("crates/store/src/ddl/expression/mod.rs build", 77),
     ("crates/store/src/docs/search/tests.rs", 420),
-    ("crates/store/src/tables/resolve/select.rs", 426),
     ("crates/store/tests/docs/lists.rs cases", 83),
     (
         "crates/store/tests/graph/edges.rs pages_of_edges_go_from_new_to_old_and_leave_none_out",
