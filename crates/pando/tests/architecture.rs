@@ -75,22 +75,6 @@ const LONG: &[(&str, usize)] = &[
         "crates/pando/tests/import_models.rs nodes_and_edges_keep_their_other_fields_and_an_edge_needs_both_its_nodes",
         77,
     ),
-    ("crates/store/src/docs/search/tests.rs", 420),
-    ("crates/store/tests/docs/lists.rs cases", 83),
-    (
-        "crates/store/tests/graph/edges.rs pages_of_edges_go_from_new_to_old_and_leave_none_out",
-        80,
-    ),
-    ("crates/store/tests/graph/engines.rs agree", 77),
-    ("crates/store/tests/graph/questions.rs", 514),
-    (
-        "crates/store/tests/graph/questions.rs conditions_are_on_edges_and_on_the_nodes_reached",
-        138,
-    ),
-    (
-        "crates/store/tests/tables/filters.rs every_operator_finds_its_rows",
-        107,
-    ),
     (
         "crates/web/src/rest/grammar/tests/accepted.rs filters_are_understood",
         74,
