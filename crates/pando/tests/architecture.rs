@@ -75,48 +75,6 @@ const LONG: &[(&str, usize)] = &[
         "crates/pando/tests/import_models.rs nodes_and_edges_keep_their_other_fields_and_an_edge_needs_both_its_nodes",
         77,
     ),
-    (
-        "crates/web/src/rest/grammar/tests/accepted.rs filters_are_understood",
-        74,
-    ),
-    (
-        "crates/web/src/rest/grammar/tests/accepted.rs select_is_understood",
-        103,
-    ),
-    ("crates/web/src/rest/grammar/tests/refused.rs", 469),
-    (
-        "crates/web/src/rest/grammar/tests/refused.rs what_is_no_condition_order_or_list_of_names_is_refused_with_its_place",
-        131,
-    ),
-    (
-        "crates/web/src/rest/grammar/tests/refused.rs what_is_no_filter_is_refused_with_its_place",
-        145,
-    ),
-    (
-        "crates/web/src/rest/grammar/tests/refused.rs what_is_no_select_is_refused_with_its_place",
-        118,
-    ),
-    (
-        "crates/web/tests/http/docs.rs what_cannot_be_is_refused_and_says_why",
-        77,
-    ),
-    ("crates/web/tests/http/graph.rs", 471),
-    (
-        "crates/web/tests/http/graph.rs what_cannot_be_read_is_refused_by_name",
-        72,
-    ),
-    (
-        "crates/web/tests/http/models.rs rows_and_slices_have_their_shapes",
-        74,
-    ),
-    (
-        "crates/web/tests/http/reads.rs rows_are_answered_as_they_were_asked_for",
-        73,
-    ),
-    (
-        "crates/web/tests/http/writes.rs writes_are_answered_as_postgrest_answers_them",
-        134,
-    ),
 ];
 
 #[test]
