@@ -42,48 +42,18 @@ async fn measure(clients: usize) -> Result<Vec<Report>> {
         &["migrate", "--dir", &migrations.to_string_lossy()],
     )?;
     let server = Server::pando(directory.path(), Disk::AsIs).await?;
-    for table in ["author", "room"] {
-        let body: Vec<String> = (0..100)
-            .map(|id| format!("{{\"id\":{id},\"name\":\"{table} {id}\"}}"))
-            .collect();
-        let body = format!("[{}]", body.join(","));
-        let script: Script =
-            Arc::new(move |_, out| post(&format!("/rest/v1/{table}"), body.as_bytes(), out));
-        let filled = load::closed(server.address, 1, 0, Until::Requests(1), script).await?;
-        if filled.failed > 0 {
-            bail!("{table} could not be filled");
-        }
-    }
+    fill(&server).await?;
     let ids: Arc<Vec<String>> = Arc::new(
         (0..INSERTS)
             .map(|_| uuid::Uuid::now_v7().to_string())
             .collect(),
     );
-
-    let keys = ids.clone();
-    let insert: Script = Arc::new(move |n, out| {
-        let body = format!(
-            "{{\"id\":\"{}\",\"author\":{},\"room\":{},\"body\":\"a message of a usual length, number {n}\"}}",
-            keys[n as usize],
-            n % 100,
-            n / 100 % 100,
-        );
-        post("/rest/v1/message", body.as_bytes(), out);
-    });
+    let insert = inserts(ids.clone());
     let cpu = server.cpu()?;
     let written =
         load::closed(server.address, clients, 0, Until::Requests(INSERTS), insert).await?;
     let write_cpu = server.cpu()? - cpu;
-
-    let read: Script = Arc::new(move |n, out| {
-        get(
-            &format!(
-                "/rest/v1/message?id=eq.{}",
-                ids[super::items::scatter(n, INSERTS) as usize]
-            ),
-            out,
-        );
-    });
+    let read = reads(ids);
     let cpu = server.cpu()?;
     let found = load::closed(server.address, clients, 0, Until::Requests(READS), read).await?;
     let read_cpu = server.cpu()? - cpu;
@@ -116,4 +86,47 @@ async fn measure(clients: usize) -> Result<Vec<Report>> {
             10_300.0,
         ),
     ])
+}
+
+/// The hundred authors and the hundred rooms that the messages name.
+async fn fill(server: &Server) -> Result<()> {
+    for table in ["author", "room"] {
+        let body: Vec<String> = (0..100)
+            .map(|id| format!("{{\"id\":{id},\"name\":\"{table} {id}\"}}"))
+            .collect();
+        let body = format!("[{}]", body.join(","));
+        let script: Script =
+            Arc::new(move |_, out| post(&format!("/rest/v1/{table}"), body.as_bytes(), out));
+        let filled = load::closed(server.address, 1, 0, Until::Requests(1), script).await?;
+        if filled.failed > 0 {
+            bail!("{table} could not be filled");
+        }
+    }
+    Ok(())
+}
+
+/// Inserts the message of each id.
+fn inserts(ids: Arc<Vec<String>>) -> Script {
+    Arc::new(move |n, out| {
+        let body = format!(
+            "{{\"id\":\"{}\",\"author\":{},\"room\":{},\"body\":\"a message of a usual length, number {n}\"}}",
+            ids[n as usize],
+            n % 100,
+            n / 100 % 100,
+        );
+        post("/rest/v1/message", body.as_bytes(), out);
+    })
+}
+
+/// Reads them by key, in no order.
+fn reads(ids: Arc<Vec<String>>) -> Script {
+    Arc::new(move |n, out| {
+        get(
+            &format!(
+                "/rest/v1/message?id=eq.{}",
+                ids[super::items::scatter(n, INSERTS) as usize]
+            ),
+            out,
+        );
+    })
 }

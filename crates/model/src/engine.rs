@@ -66,6 +66,10 @@ pub trait Engine: Send + Sync {
     /// Receipts past their `expires_at_us` count as absent and are removed in passing.
     async fn write(&self, write: Write) -> Result<WriteAnswer>;
 
+    /// Removes receipts that had run out by `now_us` (microseconds since 1970), the oldest
+    /// first and `max` at most; gives how many. It takes no position: nobody could see them.
+    async fn sweep_receipts(&self, now_us: i64, max: usize) -> Result<u64>;
+
     /// Changes the physical schema, writes `record` and raises the schema version, all in
     /// one transaction. `SchemaChanged` if `from_version` is not in force. All fences carry
     /// the new version afterwards.

@@ -7,11 +7,15 @@
 // A vector that cannot be read is a fault of the test.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+#[path = "vectors/types.rs"]
+mod types;
+
 use pando_model::canonical::{bytes_of, values_of};
 use pando_model::column::ColumnType;
 use pando_model::slot::Slot;
 use pando_model::value::Value;
 use serde::Deserialize;
+use types::type_of;
 
 #[derive(Deserialize)]
 struct Vector {
@@ -54,31 +58,5 @@ fn keys_have_their_frozen_bytes_and_slots() {
         let types: Vec<&ColumnType> = typed.iter().map(|(ty, _)| ty).collect();
         let values: Vec<Value> = typed.iter().map(|(_, value)| value.clone()).collect();
         assert_eq!(values_of(&types, &bytes), Some(values), "{:?}", vector.key);
-    }
-}
-
-fn type_of(name: &str) -> ColumnType {
-    if let Some(item) = name.strip_suffix("[]") {
-        return ColumnType::Array(Box::new(type_of(item)));
-    }
-    match name {
-        "text" => ColumnType::Text,
-        "integer" => ColumnType::Integer,
-        "bigint" => ColumnType::Bigint,
-        "boolean" => ColumnType::Boolean,
-        "real" => ColumnType::Real,
-        "double precision" => ColumnType::Double,
-        "numeric" => ColumnType::Numeric { limit: None },
-        "numeric(6,2)" => ColumnType::Numeric {
-            limit: Some((6, 2)),
-        },
-        "date" => ColumnType::Date,
-        "timestamp" => ColumnType::Timestamp,
-        "timestamptz" => ColumnType::Timestamptz,
-        "uuid" => ColumnType::Uuid,
-        "json" => ColumnType::Json,
-        "jsonb" => ColumnType::Jsonb,
-        "bytea" => ColumnType::Bytea,
-        other => panic!("{other}"),
     }
 }

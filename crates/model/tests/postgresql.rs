@@ -7,6 +7,9 @@
 // A vector that cannot be read is a fault of the test.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+#[path = "vectors/types.rs"]
+mod types;
+
 use pando_model::aggregate::{Accumulator, AggregateFn};
 use pando_model::column::ColumnType;
 use pando_model::error::Refusal;
@@ -18,6 +21,7 @@ use pando_model::text_search::{QueryForm, TextQuery};
 use pando_model::value::Value;
 use pando_model::{array, json};
 use serde::Deserialize;
+use types::type_of;
 
 /// A text, or NULL; or a refusal.
 #[derive(Debug, Deserialize, PartialEq)]
@@ -195,37 +199,5 @@ fn operator(symbol: &str) -> BinaryOp {
         "<>" => BinaryOp::Ne,
         "<" => BinaryOp::Lt,
         _ => BinaryOp::Concat,
-    }
-}
-
-fn type_of(name: &str) -> ColumnType {
-    if let Some(item) = name.strip_suffix("[]") {
-        return ColumnType::Array(Box::new(type_of(item)));
-    }
-    match name {
-        "text" => ColumnType::Text,
-        "integer" => ColumnType::Integer,
-        "bigint" => ColumnType::Bigint,
-        "boolean" => ColumnType::Boolean,
-        "real" => ColumnType::Real,
-        "double precision" => ColumnType::Double,
-        "numeric" => ColumnType::Numeric { limit: None },
-        "date" => ColumnType::Date,
-        "timestamp" => ColumnType::Timestamp,
-        "timestamptz" => ColumnType::Timestamptz,
-        "uuid" => ColumnType::Uuid,
-        "json" => ColumnType::Json,
-        "jsonb" => ColumnType::Jsonb,
-        "bytea" => ColumnType::Bytea,
-        limited => {
-            let (precision, scale) = limited
-                .strip_prefix("numeric(")
-                .and_then(|rest| rest.strip_suffix(')'))
-                .and_then(|limit| limit.split_once(','))
-                .unwrap();
-            ColumnType::Numeric {
-                limit: Some((precision.parse().unwrap(), scale.parse().unwrap())),
-            }
-        }
     }
 }

@@ -27,11 +27,11 @@ fn expiring() -> [(&'static Arc<Table>, ColumnIx); 2] {
 }
 
 impl Store {
-    /// Removes what has run out; gives how many rows went. Call it every few seconds. Dropping
-    /// it between two batches loses nothing.
+    /// Removes what has run out; gives how many rows and receipts went. Call it every few
+    /// seconds. Dropping it between two batches loses nothing.
     pub async fn sweep(&self) -> Result<u64> {
         let now_us = self.clock().now_us();
-        let mut swept = 0;
+        let mut swept = self.sweep_receipts(now_us).await?;
         for (table, expires_at) in expiring() {
             while swept < SWEPT_MAX {
                 let found = self.fetch_expired(table, expires_at, now_us).await?;
@@ -48,6 +48,22 @@ impl Store {
                 }
                 tokio::task::yield_now().await;
             }
+        }
+        Ok(swept)
+    }
+
+    /// The receipts of keyed writes: an engine removes some with each new one, and those of
+    /// the last ones only here.
+    async fn sweep_receipts(&self, now_us: i64) -> Result<u64> {
+        let mut swept = 0;
+        while swept < SWEPT_MAX {
+            let removed = self.engine().sweep_receipts(now_us, BATCH).await?;
+            self.count_swept(removed);
+            swept += removed;
+            if removed < BATCH as u64 {
+                break;
+            }
+            tokio::task::yield_now().await;
         }
         Ok(swept)
     }

@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use pando_model::aggregate::AggregateFn;
+use pando_model::json;
 use pando_model::pattern::PatternKind;
 use pando_model::plan::{Comparison, Containment, Is, JsonStep};
 use pando_model::text_search::QueryForm;
@@ -119,6 +120,27 @@ pub enum Test {
     Search(QueryForm, Option<String>, String),
     /// `cs cd ov`.
     Containment(Containment, String),
+}
+
+impl Test {
+    /// The same, of a value in JSON: an operand that is not JSON is a string.
+    pub(crate) fn in_json(&self) -> Test {
+        let each = |texts: &[String]| texts.iter().map(|text| as_json(text)).collect();
+        match self {
+            Test::Compare(op, operand) => Test::Compare(
+                *op,
+                match operand {
+                    Operand::One(text) => Operand::One(as_json(text)),
+                    Operand::Any(texts) => Operand::Any(each(texts)),
+                    Operand::All(texts) => Operand::All(each(texts)),
+                },
+            ),
+            Test::IsDistinct(text) => Test::IsDistinct(as_json(text)),
+            Test::In(texts) => Test::In(each(texts)),
+            Test::Containment(op, text) => Test::Containment(*op, as_json(text)),
+            other => other.clone(),
+        }
+    }
 }
 
 /// One value, or several under `(any)` or `(all)`.
@@ -269,4 +291,15 @@ pub struct Idempotency {
     pub key: String,
     /// A digest of the whole request.
     pub request: [u8; 32],
+}
+
+/// A text as JSON: itself where it is some, else a string.
+fn as_json(text: &str) -> String {
+    if json::validate(text).is_ok() {
+        return text.to_owned();
+    }
+    let mut quoted = Vec::with_capacity(text.len() + 2);
+    json::write_string(text, &mut quoted);
+    // Only UTF-8 is written.
+    String::from_utf8(quoted).unwrap_or_default()
 }

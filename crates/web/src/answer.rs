@@ -5,6 +5,7 @@
 //! (1 byte), for each its place in [`NAMES`] (1), length (4) and bytes, then the
 //! body. Numbers are little-endian. Places are only ever added.
 
+use crate::conditional;
 use crate::error::ApiError;
 use crate::reply::{self, Reply};
 use crate::rest::grammar::prefer::Prefer;
@@ -89,6 +90,35 @@ impl Answer {
             // Only maps with keys that are no strings cannot be written; there are none here.
             Err(_) => Answer::new(StatusCode::INTERNAL_SERVER_ERROR),
         }
+    }
+
+    /// 404: what was asked for is not there.
+    pub(crate) fn not_found(message: impl Into<String>) -> Answer {
+        ApiError::new(StatusCode::NOT_FOUND, "not_found", message).into_answer()
+    }
+
+    /// The answer to a PUT: 201 where what it put is new, else 204.
+    pub(crate) fn of_put(is_new: bool) -> Answer {
+        Answer::new(if is_new {
+            StatusCode::CREATED
+        } else {
+            StatusCode::NO_CONTENT
+        })
+    }
+
+    /// The answer to a DELETE: 204 where there was something, else `absent`.
+    pub(crate) fn of_delete(was_there: bool, absent: &Answer) -> Answer {
+        if was_there {
+            Answer::new(StatusCode::NO_CONTENT)
+        } else {
+            absent.clone()
+        }
+    }
+
+    /// The same, with the entity tag of a version.
+    pub(crate) fn tagged(mut self, version: i64) -> Answer {
+        self.put(ETAG, conditional::etag(version));
+        self
     }
 
     /// An answer to a write that says no more than that it was done, as

@@ -12,6 +12,7 @@
 mod access_log;
 mod admin;
 mod answer;
+mod batch;
 mod conditional;
 mod config;
 mod cors;

@@ -164,7 +164,7 @@ impl StoreMetrics {
         );
         registry.register(
             "swept_rows",
-            "Rows removed because they had run out",
+            "Rows and receipts removed because they had run out",
             self.swept_rows.clone(),
         );
         registry.register(

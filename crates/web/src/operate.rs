@@ -4,7 +4,7 @@
 //! all of them alike: sessions and stamps, idempotency keys, deadlines. `/tx/v1` plans
 //! the same operations, and carries them out together.
 
-use crate::answer::Answer;
+use crate::answer::{Answer, CURSOR, TRUNCATED};
 use crate::deadline::Deadline;
 use crate::docs;
 use crate::error::ApiError;
@@ -19,9 +19,9 @@ use crate::stamps;
 use crate::web::Web;
 use crate::wide;
 use bytes::Bytes;
-use http::header::{ALLOW, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use http::Method;
+use http::header::{HeaderMap, HeaderName, HeaderValue, LINK, RETRY_AFTER};
 use http::request::Parts;
-use http::{Method, StatusCode};
 use hyper::body::Body;
 use pando_store::keys::Surface;
 use pando_store::operation::Operation;
@@ -75,10 +75,7 @@ where
     B: Body<Data = Bytes>,
 {
     if parts.method == Method::OPTIONS {
-        let mut reply = reply::empty(StatusCode::OK);
-        let allow = HeaderValue::from_static(allowed(place));
-        reply.headers_mut().insert(ALLOW, allow);
-        return Ok(reply);
+        return Ok(reply::allowing(allowed(place)));
     }
     let body = deadline
         .for_body(intake::taken(body, web.limits().max_body))
@@ -189,6 +186,18 @@ impl NextLink {
             }
         }
         NextLink { lead }
+    }
+
+    /// A page's answer, with what tells of the next one.
+    pub(crate) fn on(&self, mut page: Answer, truncated: bool, cursor: Option<String>) -> Answer {
+        if truncated {
+            page.put(TRUNCATED, HeaderValue::from_static("true"));
+        }
+        if let Some(cursor) = cursor {
+            page.put(LINK, self.behind(&cursor));
+            page.put(CURSOR, cursor);
+        }
+        page
     }
 
     /// The header's value.

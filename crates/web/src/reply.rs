@@ -1,7 +1,7 @@
 //! Answers: whole bodies, never streams, so that one type serves all routes.
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderValue};
+use http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 use http_body_util::Full;
 use serde::Serialize;
@@ -16,6 +16,14 @@ pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json;
 pub(crate) fn empty(status: StatusCode) -> Reply {
     let mut reply = Response::new(Full::default());
     *reply.status_mut() = status;
+    reply
+}
+
+/// The answer to OPTIONS: the methods that a place takes.
+pub(crate) fn allowing(methods: &'static str) -> Reply {
+    let mut reply = empty(StatusCode::OK);
+    let methods = HeaderValue::from_static(methods);
+    reply.headers_mut().insert(ALLOW, methods);
     reply
 }
 

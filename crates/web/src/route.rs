@@ -45,6 +45,11 @@ pub(crate) struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
+    /// The segments behind the name.
+    pub(crate) fn segments(&self) -> Vec<&str> {
+        self.rest.iter().map(|segment| &**segment).collect()
+    }
+
     /// The place of a path: `/{surface}/v1/{name}/{rest…}`.
     fn of(path: &'a str) -> Option<Place<'a>> {
         let mut segments = path.strip_prefix('/')?.split('/');

@@ -19,7 +19,6 @@ use crate::route::Route;
 use crate::web::Web;
 use body::{Op, Request, Within};
 use bytes::Bytes;
-use http::header::{ALLOW, HeaderValue};
 use http::request::Parts;
 use http::{Method, StatusCode};
 use hyper::body::Body;
@@ -47,12 +46,7 @@ where
 {
     match parts.method {
         Method::POST => {}
-        Method::OPTIONS => {
-            let mut reply = reply::empty(StatusCode::OK);
-            let allow = HeaderValue::from_static(ALLOWED);
-            reply.headers_mut().insert(ALLOW, allow);
-            return Ok(reply);
-        }
+        Method::OPTIONS => return Ok(reply::allowing(ALLOWED)),
         ref method => return Err(ApiError::method(method, ALLOWED)),
     }
     Params::read(&parts.uri, &[])?;

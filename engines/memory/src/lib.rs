@@ -174,6 +174,10 @@ impl Engine for MemoryEngine {
         Ok(answer)
     }
 
+    async fn sweep_receipts(&self, now_us: i64, max: usize) -> Result<u64> {
+        self.alter(|db| Ok(db.receipts.sweep(now_us, max) as u64))
+    }
+
     async fn apply(&self, change: SchemaChange) -> Result<Position> {
         self.alter(|db| {
             check_version(db, change.from_version)?;

@@ -49,19 +49,22 @@ impl Receipts {
             .filter(|entry| entry.expires_at_us > receipt.now_us)
     }
 
-    /// Keeps an answer, and removes a few that have run out.
-    pub(crate) fn insert(&mut self, receipt: &Receipt, at: Position, answer: Vec<u8>) {
-        for _ in 0..SWEEP_MAX {
-            let Some((expired, ())) = self.by_expiry.first() else {
-                break;
+    /// Removes what has run out, the oldest first and `max` at most; gives how many.
+    pub(crate) fn sweep(&mut self, now_us: i64, max: usize) -> usize {
+        for removed in 0..max {
+            let expired = match self.by_expiry.first() {
+                Some((expired, ())) if expired.0 <= now_us => expired.clone(),
+                _ => return removed,
             };
-            if expired.0 > receipt.now_us {
-                break;
-            }
-            let expired = expired.clone();
             self.by_expiry.remove_mut(&expired);
             self.by_id.remove_mut(&expired.1);
         }
+        max
+    }
+
+    /// Keeps an answer, and removes a few that have run out.
+    pub(crate) fn insert(&mut self, receipt: &Receipt, at: Position, answer: Vec<u8>) {
+        self.sweep(receipt.now_us, SWEEP_MAX);
         let id = id_of(receipt);
         if let Some(old) = self.by_id.get(&id) {
             self.by_expiry.remove_mut(&(old.expires_at_us, id.clone()));

@@ -9,7 +9,7 @@ use crate::fault::{Fault, Step};
 use crate::layout::{Layout, create_table_sql, reconcile_indexes};
 use crate::sql::quoted;
 use crate::tree::{read_page, read_tree};
-use crate::writer::{Transaction, Writer, cells, slot_param};
+use crate::writer::{Sealed, Transaction, Writer, cells, slot_param};
 use pando_model::canonical;
 use pando_model::constraint::{complete_row, duplicate_key, missing_target};
 use pando_model::engine::{Result, SchemaChange};
@@ -36,7 +36,7 @@ impl Writer {
     }
 }
 
-fn carry_out(transaction: Transaction<'_>, change: &SchemaChange) -> Step<(Position, u64, u64)> {
+fn carry_out(transaction: Transaction<'_>, change: &SchemaChange) -> Step<(Position, Sealed, u64)> {
     transaction.check_schema(change.from_version)?;
     let conn = transaction.conn;
     for step in &change.steps {
@@ -57,8 +57,8 @@ fn carry_out(transaction: Transaction<'_>, change: &SchemaChange) -> Step<(Posit
     }
     transaction.record_events()?;
     transaction.advance();
-    let p = transaction.seal()?;
-    Ok((transaction.position(), p, change.to_version))
+    let sealed = transaction.seal()?;
+    Ok((transaction.position(), sealed, change.to_version))
 }
 
 fn step_out(conn: &Conn, step: &SchemaStep) -> Step<()> {

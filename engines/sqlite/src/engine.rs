@@ -14,7 +14,7 @@ use crate::fault::{Fault, Step};
 use crate::marks::Marks;
 use crate::readers::{Readers, Short};
 use crate::tree::{read_count, read_tree};
-use crate::writer::{Transaction, WriterHandle};
+use crate::writer::{Transaction, WriterHandle, receipt};
 use crate::{feed, verify};
 use async_trait::async_trait;
 use pando_model::engine::{
@@ -62,8 +62,8 @@ impl SqliteEngine {
             .run(move |writer| {
                 writer.transact(|transaction| {
                     let value = work(&transaction)?;
-                    let p = transaction.seal()?;
-                    Ok((value, p, transaction.schema_version()))
+                    let sealed = transaction.seal()?;
+                    Ok((value, sealed, transaction.schema_version()))
                 })
             })
             .await
@@ -110,6 +110,20 @@ impl Engine for SqliteEngine {
         self.writer.write(write).await
     }
 
+    async fn sweep_receipts(&self, now_us: i64, max: usize) -> Result<u64> {
+        // Mostly there is nothing to do, and then the writer is left alone.
+        let expired = self
+            .readers
+            .run(move |conn| receipt::is_any_expired(conn, now_us));
+        if !expired.await? {
+            return Ok(0);
+        }
+        let max = i64::try_from(max).unwrap_or(i64::MAX);
+        let removed = self
+            .transact(move |transaction| receipt::remove_expired(transaction.conn, now_us, max));
+        Ok(removed.await? as u64)
+    }
+
     async fn apply(&self, change: SchemaChange) -> Result<Position> {
         self.writer.run(move |writer| writer.apply(&change)).await
     }
@@ -153,7 +167,6 @@ impl Engine for SqliteEngine {
     }
 
     async fn fetch_statistics(&self) -> Result<Statistics> {
-        let feed_depth = self.readers.run(feed::read_depth).await?;
         let counters = self.writer.counters();
         Ok(Statistics {
             size_bytes: size_of_files(&self.config.path),
@@ -161,7 +174,7 @@ impl Engine for SqliteEngine {
             writes: counters.writes.load(Relaxed),
             queued: counters.queued.load(Relaxed),
             last_commit: Duration::from_nanos(counters.last_commit_ns.load(Relaxed)),
-            feed_depth,
+            feed_depth: u64::try_from(counters.feed_depth.load(Relaxed)).unwrap_or(0),
         })
     }
 

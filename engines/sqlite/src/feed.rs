@@ -39,7 +39,7 @@ pub(crate) fn read_page(conn: &Conn, after: FeedCursor, max: usize) -> Step<Feed
     })
 }
 
-/// How many events are kept.
+/// How many events are kept. They are counted: the more there are, the longer it takes.
 pub(crate) fn read_depth(conn: &Conn) -> Step<u64> {
     let depth = conn.first_int("SELECT count(*) FROM _pando_feed", &[])?;
     Ok(depth.unwrap_or(0).unsigned_abs())
@@ -54,7 +54,7 @@ pub(crate) fn follow(transaction: &Transaction<'_>, name: &str) -> Step<FeedCurs
     let shard = read_shard(conn)?;
     let cursor = end(conn, shard.at)?;
     if !shard.followed {
-        conn.execute("DELETE FROM _pando_feed", &[])?;
+        empty(transaction)?;
         raise_floor(conn, cursor)?;
         conn.execute("UPDATE _pando_shard SET followed = 1", &[])?;
     }
@@ -76,7 +76,7 @@ pub(crate) fn acknowledge(
     let stands = by_place(stood, by_place(cursor, last, false), true);
     if stands != stood {
         put(conn, name, stands)?;
-        trim(conn)?;
+        trim(transaction)?;
     }
     Ok(())
 }
@@ -86,7 +86,7 @@ pub(crate) fn unfollow(transaction: &Transaction<'_>, name: &str) -> Step<()> {
     let conn = transaction.conn;
     let name = [Param::Text(Cow::Borrowed(name))];
     if conn.execute("DELETE FROM _pando_follower WHERE name = ?", &name)? > 0 {
-        trim(conn)?;
+        trim(transaction)?;
     }
     Ok(())
 }
@@ -98,7 +98,8 @@ fn by_place(a: FeedCursor, b: FeedCursor, greater: bool) -> FeedCursor {
     if a_first == greater { b } else { a }
 }
 
-fn trim(conn: &Conn) -> Step<()> {
+fn trim(transaction: &Transaction<'_>) -> Step<()> {
+    let conn = transaction.conn;
     let mut least = None;
     conn.select(
         "SELECT timeline, p, ordinal FROM _pando_follower ORDER BY p, ordinal LIMIT 1",
@@ -110,21 +111,28 @@ fn trim(conn: &Conn) -> Step<()> {
     )?;
     match least {
         Some(floor) => {
-            conn.execute(
+            let trimmed = conn.execute(
                 "DELETE FROM _pando_feed WHERE (p, ordinal) <= (?, ?)",
                 &[
                     Param::Int(floor.at.p as i64),
                     Param::Int(i64::from(floor.ordinal)),
                 ],
             )?;
+            transaction.note_trimmed(trimmed);
             raise_floor(conn, floor)
         }
         None => {
-            conn.execute("DELETE FROM _pando_feed", &[])?;
+            empty(transaction)?;
             conn.execute("UPDATE _pando_shard SET followed = 0", &[])?;
             Ok(())
         }
     }
+}
+
+fn empty(transaction: &Transaction<'_>) -> Step<()> {
+    let trimmed = transaction.conn.execute("DELETE FROM _pando_feed", &[])?;
+    transaction.note_trimmed(trimmed);
+    Ok(())
 }
 
 fn stand(conn: &Conn, name: &str) -> Step<Option<FeedCursor>> {

@@ -102,6 +102,10 @@ impl Engine for Liar {
         self.engine.write(write).await
     }
 
+    async fn sweep_receipts(&self, now_us: i64, max: usize) -> Result<u64> {
+        self.engine.sweep_receipts(now_us, max).await
+    }
+
     async fn apply(&self, change: SchemaChange) -> Result<Position> {
         self.engine.apply(change).await
     }

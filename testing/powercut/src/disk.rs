@@ -1,15 +1,13 @@
 //! What a disk remembers.
 
+use crate::file::{File, Pending};
 use parking_lot::Mutex;
+use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
 use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-
-/// What a real disk writes all of or nothing of.
-const SECTOR_BYTES: usize = 512;
 
 /// What becomes of writes that were not synced when the power was cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,20 +42,6 @@ struct State {
     syncs_to_fail: u32,
     capacity_bytes: Option<u64>,
     syncs: u64,
-}
-
-#[derive(Default)]
-struct File {
-    /// What was synced; `None` for a file that never was.
-    durable: Option<Vec<u8>>,
-    /// What was written since, in order.
-    pending: Vec<Pending>,
-    length: u64,
-}
-
-enum Pending {
-    Write { at: usize, bytes: Vec<u8> },
-    Truncate(usize),
 }
 
 impl Disk {
@@ -265,52 +249,6 @@ impl State {
     }
 }
 
-impl File {
-    fn keep_all(&mut self) {
-        let mut image = self.durable.take().unwrap_or_default();
-        for pending in self.pending.drain(..) {
-            match pending {
-                Pending::Write { at, bytes } => put(&mut image, at, &bytes),
-                Pending::Truncate(length) => image.resize(length, 0),
-            }
-        }
-        self.durable = Some(image);
-    }
-
-    /// As a disk does that was writing in its own order when the power went.
-    fn keep_some(&mut self, coin: &mut StdRng) {
-        let mut image = self.durable.take();
-        for pending in self.pending.drain(..) {
-            match pending {
-                Pending::Write { at, bytes } => {
-                    for (place, sector) in bytes.chunks(SECTOR_BYTES).enumerate() {
-                        if coin.random_bool(0.5) {
-                            let image = image.get_or_insert_default();
-                            put(image, at + place * SECTOR_BYTES, sector);
-                        }
-                    }
-                }
-                Pending::Truncate(length) => {
-                    if coin.random_bool(0.5)
-                        && let Some(image) = &mut image
-                    {
-                        image.resize(length, 0);
-                    }
-                }
-            }
-        }
-        self.durable = image;
-    }
-}
-
-fn put(image: &mut Vec<u8>, at: usize, bytes: &[u8]) {
-    let end = at + bytes.len();
-    if image.len() < end {
-        image.resize(end, 0);
-    }
-    image[at..end].copy_from_slice(bytes);
-}
-
 fn remove(path: &Path) -> io::Result<()> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -381,23 +319,5 @@ mod tests {
         assert_eq!(disk.write("f", 8, b"123"), Err(Failure::Full));
         assert_eq!(disk.write("f", 8, b"12"), Ok(()));
         assert_eq!(disk.used_bytes(), 10);
-    }
-
-    #[test]
-    fn the_same_seed_keeps_the_same_sectors() {
-        let image = |seed| {
-            let mut file = File {
-                durable: Some(vec![0; 8 * SECTOR_BYTES]),
-                pending: vec![Pending::Write {
-                    at: 0,
-                    bytes: vec![1; 8 * SECTOR_BYTES],
-                }],
-                length: 0,
-            };
-            file.keep_some(&mut StdRng::seed_from_u64(seed));
-            file.durable.unwrap()
-        };
-        assert_eq!(image(7), image(7));
-        assert!((0..20).any(|seed| image(seed) != image(7)));
     }
 }

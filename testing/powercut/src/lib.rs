@@ -12,6 +12,7 @@
 //! The rules are in [`disk`], in safe Rust; `vfs` only translates.
 
 pub mod disk;
+mod file;
 mod vfs;
 
 pub use disk::{Disk, Survival};

@@ -19,6 +19,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::signal::unix::Signal;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -82,20 +83,8 @@ pub async fn run(args: ServeArgs, context: Context) -> anyhow::Result<()> {
     control.attach(Arc::clone(running.web()));
     announce(&config, &dir, &running.addresses, report)?;
     upkeep.sweep(&store, &config);
-    let mut asked = control.stopping();
-    let mut due = tokio::time::interval(MAINTAIN_EVERY);
-    let why = loop {
-        tokio::select! {
-            signal = stop.recv() => break signal,
-            _ = asked.wait_for(|stop| *stop) => break "the admin API",
-            _ = hangup.recv() => {
-                // What came of it is logged, and answered where the admin API asked.
-                let _ = control.reload().await;
-            }
-            _ = due.tick() => maintain(&store).await,
-        }
-    };
-    tracing::info!(by = why, "stopping");
+    let by = until_told(&store, &control, &mut stop, &mut hangup).await;
+    tracing::info!(by, "stopping");
     tokio::spawn(async move {
         let signal = stop.recv().await;
         tracing::warn!(by = signal, "stopping at once");
@@ -108,6 +97,28 @@ pub async fn run(args: ServeArgs, context: Context) -> anyhow::Result<()> {
     drop(lock);
     tracing::info!(cut_off = drained.cut_off, "stopped");
     Ok(())
+}
+
+/// Reloads and does what is due while requests are served, until somebody says stop; says who.
+async fn until_told(
+    store: &Store,
+    control: &Control,
+    stop: &mut Stop,
+    hangup: &mut Signal,
+) -> &'static str {
+    let mut asked = control.stopping();
+    let mut due = tokio::time::interval(MAINTAIN_EVERY);
+    loop {
+        tokio::select! {
+            signal = stop.recv() => return signal,
+            _ = asked.wait_for(|stop| *stop) => return "the admin API",
+            _ = hangup.recv() => {
+                // What came of it is logged, and answered where the admin API asked.
+                let _ = control.reload().await;
+            }
+            _ = due.tick() => maintain(store).await,
+        }
+    }
 }
 
 /// What is done beside the requests. A write that was begun goes on to its end; the store

@@ -1,7 +1,7 @@
 //! `pando import`: put together, run, and told about.
 
 use super::identity::Identity;
-use super::pipeline::{self, Cut};
+use super::pipeline::{self, Cut, Pipeline};
 use super::plan::Mapping;
 use super::progress::Progress;
 use super::recipe;
@@ -155,7 +155,7 @@ async fn import<S: Sink>(
         skip: tally.records,
     };
     let sink = Arc::new(sink);
-    let mut pipeline = pipeline::start(sources, cut, &sink)?;
+    let pipeline = pipeline::start(sources, cut, &sink)?;
     let mut progress = Progress::start(sources, report);
     let mut storing = Storing {
         sink: &*sink,
@@ -163,18 +163,7 @@ async fn import<S: Sink>(
         rejects: Rejects::open(args.rejects.as_deref(), args.resume, report)?,
         tally,
     };
-    let mut outcome = Ok(());
-    while let Some(chunk) = pipeline.next().await {
-        outcome = match chunk {
-            Ok(chunk) => storing.store(chunk).await,
-            Err(error) => Err(error),
-        };
-        if outcome.is_err() {
-            break;
-        }
-        progress.advance(storing.tally.written);
-    }
-    drop(pipeline);
+    let outcome = store_all(pipeline, &mut storing, &mut progress).await;
     let seconds = progress.finish().as_secs_f64();
     let Storing {
         rejects,
@@ -193,6 +182,19 @@ async fn import<S: Sink>(
         seconds,
         stored,
     )
+}
+
+/// Stores one chunk after the other, until there are no more or one cannot be stored.
+async fn store_all<S: Sink>(
+    mut pipeline: Pipeline<S::Item>,
+    storing: &mut Storing<'_, S>,
+    progress: &mut Progress,
+) -> anyhow::Result<()> {
+    while let Some(chunk) = pipeline.next().await {
+        storing.store(chunk?).await?;
+        progress.advance(storing.tally.written);
+    }
+    Ok(())
 }
 
 fn tell(

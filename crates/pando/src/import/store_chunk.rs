@@ -20,6 +20,13 @@ pub struct Storing<'a, S> {
     pub tally: Tally,
 }
 
+/// Some rows of a chunk, each with its place in it: those that are right by themselves, and
+/// the faults of the others.
+struct Part<T> {
+    items: Vec<(usize, T)>,
+    faults: Vec<(usize, Fault)>,
+}
+
 impl<S: Sink> Storing<'_, S> {
     /// Stores a chunk: whole; or, where a row cannot be stored or it is too large for that, in
     /// spans, shorter ones after a span that was refused, longer ones again where all goes
@@ -28,7 +35,7 @@ impl<S: Sink> Storing<'_, S> {
     pub async fn store(&mut self, chunk: Prepared<S::Item>) -> anyhow::Result<()> {
         let Prepared { raw, items, faults } = chunk;
         let (mut from, mut span) = (0, raw.len());
-        let mut ready = Some((items, faults));
+        let mut ready = Some(Part { items, faults });
         // The next row that is known to be refused.
         let mut known: Option<(usize, Fault)> = None;
         while from < raw.len() {
@@ -42,7 +49,7 @@ impl<S: Sink> Storing<'_, S> {
                 None => raw.len().min(from + span),
             };
             let unchecked = ready.is_some();
-            let (items, faults) = match ready.take() {
+            let Part { items, faults } = match ready.take() {
                 Some(ready) => ready,
                 None => self.part(&raw, &(from..to))?,
             };
@@ -93,12 +100,12 @@ impl<S: Sink> Storing<'_, S> {
         let (mut good, mut bad, mut reason) = (0, raw.len(), fault);
         while good + 1 < bad {
             let middle = good + (bad - good) / 2;
-            let (part, faults) = self.part(&raw, &(0..middle))?;
+            let Part { items, faults } = self.part(&raw, &(0..middle))?;
             if let Some((at, fault)) = faults.first() {
                 return self.stop(&raw, *at, fault);
             }
-            let part = part.into_iter().map(|(_, item)| item).collect();
-            match self.sink.rehearse(part).await {
+            let items = items.into_iter().map(|(_, item)| item).collect();
+            match self.sink.rehearse(items).await {
                 Some(Ok(())) => good = middle,
                 Some(Err(NotStored::Refused { fault, .. } | NotStored::TooLarge(fault))) => {
                     (bad, reason) = (middle, fault);
@@ -120,27 +127,22 @@ impl<S: Sink> Storing<'_, S> {
         self.stop(&raw, good, &reason)
     }
 
-    /// The rows of a range that are right by themselves, and the faults of the others.
-    #[allow(clippy::type_complexity)]
-    fn part(
-        &self,
-        raw: &RawChunk,
-        range: &Range<usize>,
-    ) -> anyhow::Result<(Vec<(usize, S::Item)>, Vec<(usize, Fault)>)> {
+    /// The rows of a range.
+    fn part(&self, raw: &RawChunk, range: &Range<usize>) -> anyhow::Result<Part<S::Item>> {
         let prepared = prepare(self.sink, raw.part(range.clone()))?;
-        let mut faults: Vec<(usize, Fault)> = prepared.faults;
+        let mut faults = prepared.faults;
         for (at, _) in &mut faults {
             *at += range.start;
         }
-        let mut part = Vec::new();
+        let mut items = Vec::new();
         for (at, item) in prepared.items {
             match self.sink.check(&item) {
                 Some(fault) => faults.push((range.start + at, fault)),
-                None => part.push((range.start + at, item)),
+                None => items.push((range.start + at, item)),
             }
         }
         faults.sort_by_key(|(at, _)| *at);
-        Ok((part, faults))
+        Ok(Part { items, faults })
     }
 
     /// Leaves a row out that was refused.

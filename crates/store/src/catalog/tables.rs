@@ -1,9 +1,9 @@
 //! The shapes of the catalog's tables. Each module names a table's columns by
 //! their place.
 
+use crate::relation::Shape;
 use pando_model::column::ColumnType;
-use pando_model::schema::{Column, PrimaryKey, Table};
-use std::collections::BTreeMap;
+use pando_model::schema::Table;
 use std::sync::{Arc, LazyLock};
 
 /// All of them.
@@ -138,30 +138,11 @@ pub(crate) mod setting {
 
 /// A table whose first column is its primary key; `true` is nullable.
 fn table(name: &str, columns: &[(&str, ColumnType, bool)]) -> Arc<Table> {
-    Arc::new(Table {
-        name: name.to_owned(),
-        columns: columns
-            .iter()
-            .map(|(name, ty, nullable)| Column {
-                name: (*name).to_owned(),
-                ty: ty.clone(),
-                nullable: *nullable,
-                default: None,
-                identity: None,
-                generated: None,
-            })
-            .collect(),
-        primary_key: PrimaryKey {
-            name: format!("{name}_pkey"),
-            columns: vec![0],
-        },
-        shard_key: Vec::new(),
-        uniques: Vec::new(),
-        indexes: Vec::new(),
-        checks: Vec::new(),
-        foreign_keys: Vec::new(),
-        reference: false,
-        key_indexed: true,
-        options: BTreeMap::new(),
-    })
+    let shape = Shape {
+        name,
+        columns,
+        key: &[0],
+        shard_key: &[],
+    };
+    Arc::new(shape.table())
 }

@@ -11,7 +11,7 @@ use crate::request::{Query, Shape, TableRead};
 use crate::store::Store;
 use crate::tables::cursor::Keyset;
 use crate::tables::resolve::filter::conjunction;
-use crate::tables::resolve::select::place_of;
+use crate::tables::resolve::rows::place_of;
 use pando_model::engine::Step;
 use pando_model::error::Refusal;
 use pando_model::json;

@@ -7,12 +7,11 @@
 use super::relation::{BODY, DOC, ID};
 use crate::config::StoreConfig;
 use crate::refused;
-use crate::request::{Condition, Field, Operand, OrderTerm, Query, RowRange, SelectItem, Test};
-use crate::tables::resolve::filter::{conjunction, not, of_scalar};
+use crate::request::{Field, OrderTerm, Query, RowRange, SelectItem, Test};
+use crate::tables::resolve::filter::{conjunction, not, of_condition, of_scalar};
 use crate::tables::resolve::{field, size_of, types};
 use pando_model::column::ColumnType;
 use pando_model::error::Refusal;
-use pando_model::json;
 use pando_model::plan::{Filter, Is, JsonStep, Order, OrderBy, Scalar};
 use pando_model::value::Value;
 use std::borrow::Cow;
@@ -45,7 +44,7 @@ pub(super) fn filter(query: &Query, config: &StoreConfig) -> Result<Filter, Refu
             );
             return Err(refused::malformed(message));
         }
-        all.push(resolved(condition)?);
+        all.push(of_condition(condition, &tested)?);
     }
     Ok(conjunction(all))
 }
@@ -136,20 +135,6 @@ fn member(
     Ok((name.to_owned(), scalar, ty))
 }
 
-fn resolved(condition: &Condition) -> Result<Filter, Refusal> {
-    let all = |inner: &[Condition]| inner.iter().map(resolved).collect::<Result<Vec<_>, _>>();
-    let (negated, filter) = match condition {
-        Condition::And(negated, inner) => (*negated, Filter::And(all(inner)?)),
-        Condition::Or(negated, inner) => (*negated, Filter::Or(all(inner)?)),
-        Condition::Test {
-            field,
-            negated,
-            test,
-        } => (*negated, tested(field, test)?),
-    };
-    Ok(if negated { not(filter) } else { filter })
-}
-
 fn tested(asked: &Field, test: &Test) -> Result<Filter, Refusal> {
     let plain = scalar(asked)?;
     let ty = plain.ty(&DOC);
@@ -168,7 +153,7 @@ fn tested(asked: &Field, test: &Test) -> Result<Filter, Refusal> {
         (Scalar::Json { .. }, Test::Is(Is::True | Is::False, negated)) => {
             return Ok(is_boolean(asked, test, *negated));
         }
-        (Scalar::Json { as_text: false, .. }, _) => (plain, Cow::Owned(in_json(test))),
+        (Scalar::Json { as_text: false, .. }, _) => (plain, Cow::Owned(test.in_json())),
         _ => (plain, Cow::Borrowed(test)),
     };
     let ty = match &left {
@@ -224,34 +209,6 @@ fn ordered(term: &OrderTerm) -> Result<Order, Refusal> {
         descending: term.descending,
         nulls_first: term.nulls_first.unwrap_or(term.descending),
     })
-}
-
-/// The test with operands in JSON.
-fn in_json(test: &Test) -> Test {
-    let all = |texts: &[String]| texts.iter().map(|text| json_of(text)).collect();
-    match test {
-        Test::Compare(op, operand) => Test::Compare(
-            *op,
-            match operand {
-                Operand::One(text) => Operand::One(json_of(text)),
-                Operand::Any(texts) => Operand::Any(all(texts)),
-                Operand::All(texts) => Operand::All(all(texts)),
-            },
-        ),
-        Test::IsDistinct(text) => Test::IsDistinct(json_of(text)),
-        Test::In(texts) => Test::In(all(texts)),
-        Test::Containment(op, text) => Test::Containment(*op, json_of(text)),
-        other => other.clone(),
-    }
-}
-
-/// What an operand is as JSON: itself, or a string.
-fn json_of(text: &str) -> String {
-    if json::validate(text).is_ok() {
-        text.to_owned()
-    } else {
-        super::document::quoted(text)
-    }
 }
 
 fn refuse_embedded(path: &[String]) -> Result<(), Refusal> {

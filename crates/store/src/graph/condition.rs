@@ -8,9 +8,8 @@
 use super::relation::{edge, node};
 use super::{EDGE, NODE, Result};
 use crate::refused;
-use crate::request::{Condition, Field, Operand, Test};
+use crate::request::{Condition, Field, Test};
 use crate::tables::filter_of_test;
-use pando_model::json;
 use pando_model::plan::{Filter, JsonStep, Scalar};
 use pando_model::schema::{ColumnIx, Table};
 
@@ -96,39 +95,9 @@ impl Subject<'_> {
             }
         };
         if as_json {
-            filter_of_test(self.table, scalar, &with_json(test))
+            filter_of_test(self.table, scalar, &test.in_json())
         } else {
             filter_of_test(self.table, scalar, test)
         }
     }
-}
-
-/// A test whose operands are JSON.
-fn with_json(test: &Test) -> Test {
-    let each = |texts: &[String]| texts.iter().map(|text| as_json(text)).collect();
-    match test {
-        Test::Compare(op, operand) => Test::Compare(
-            *op,
-            match operand {
-                Operand::One(text) => Operand::One(as_json(text)),
-                Operand::Any(texts) => Operand::Any(each(texts)),
-                Operand::All(texts) => Operand::All(each(texts)),
-            },
-        ),
-        Test::IsDistinct(text) => Test::IsDistinct(as_json(text)),
-        Test::In(texts) => Test::In(each(texts)),
-        Test::Containment(op, text) => Test::Containment(*op, as_json(text)),
-        other => other.clone(),
-    }
-}
-
-/// A text as JSON: itself where it is some, else a string.
-fn as_json(text: &str) -> String {
-    if json::validate(text).is_ok() {
-        return text.to_owned();
-    }
-    let mut quoted = Vec::with_capacity(text.len() + 2);
-    json::write_string(text, &mut quoted);
-    // Only UTF-8 is written.
-    String::from_utf8(quoted).unwrap_or_default()
 }

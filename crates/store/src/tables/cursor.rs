@@ -8,7 +8,7 @@
 
 use super::refusals;
 use super::resolve::filter::conjunction;
-use super::resolve::select::place_of;
+use super::resolve::rows::place_of;
 use crate::request::TableRead;
 use pando_model::canonical;
 use pando_model::column::ColumnType;

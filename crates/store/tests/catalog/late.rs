@@ -85,6 +85,10 @@ impl Engine for Late {
         answer
     }
 
+    async fn sweep_receipts(&self, now_us: i64, max: usize) -> Result<u64> {
+        self.engine.sweep_receipts(now_us, max).await
+    }
+
     async fn apply(&self, change: SchemaChange) -> Result<Position> {
         self.engine.apply(change).await
     }

@@ -87,7 +87,7 @@ proptest! {
         runtime.block_on(async {
             if let Ok(body) = Body::read(&target, None, LIMIT) {
                 let put = world.store.docs_put(&key("y"), body, Precondition::default()).await.unwrap();
-                world.write(put).await.unwrap();
+                world.done(put).await.unwrap();
             }
             let patch = if merge { Patch::Merge(patch) } else { Patch::Json(patch) };
             blames_the_request(world.patch("y", patch, Precondition::default()).await);

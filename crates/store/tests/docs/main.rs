@@ -9,24 +9,13 @@
 )]
 
 mod arbitrary;
+#[path = "../shard/concluded.rs"]
+mod concluded;
 mod lists;
 mod searches;
+#[path = "../shard/memory.rs"]
+mod shard;
 mod world;
 mod writes;
 
-use pando_engine_memory::MemoryEngine;
-use pando_model::clock::Clock;
-use pando_model::engine::Engine;
-use std::sync::Arc;
-
-/// The engine under the store.
-#[derive(Clone)]
-pub struct Shard {
-    pub engine: Arc<dyn Engine>,
-}
-
-pub fn shard(clock: &Arc<impl Clock>) -> Shard {
-    Shard {
-        engine: Arc::new(MemoryEngine::with_clock(&**clock)),
-    }
-}
+use shard::{Shard, shard};

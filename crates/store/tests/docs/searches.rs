@@ -66,8 +66,8 @@ async fn the_best_answers_come_first_and_korean_is_found_inside_of_compounds() {
     let query = Query::default();
     let scores = |world: &World| world.store.docs_search("c", "store cache", &query).unwrap();
     let (one, other) = (
-        early.read(scores(&early)).await,
-        late.read(scores(&late)).await,
+        early.done(scores(&early)).await,
+        late.done(scores(&late)).await,
     );
     assert_eq!(one.unwrap(), other.unwrap());
 }

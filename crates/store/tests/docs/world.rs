@@ -1,5 +1,6 @@
 //! A store, and short ways to ask it about documents.
 
+use crate::concluded::concluded;
 use crate::{Shard, shard};
 use pando_model::clock::ManualClock;
 use pando_model::error::Refusal;
@@ -11,10 +12,10 @@ use pando_store::precondition::{Precondition, Versions};
 use pando_store::request::{
     Condition, Field, Operand, OrderTerm, Query, RowRange, SelectItem, Test,
 };
-use pando_store::session::{Result, Session};
+use pando_store::session::Result;
 use pando_store::{Store, StoreConfig};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 pub const LIMIT: usize = 1 << 20;
 
@@ -80,22 +81,9 @@ impl World {
         }
     }
 
-    pub async fn write<T: Clone + Send + 'static>(&self, operation: Operation<T>) -> Result<T> {
-        let slot = Arc::new(Mutex::new(None));
-        let kept = Arc::clone(&slot);
-        let operation = operation.map(move |value: T| {
-            *kept.lock().unwrap() = Some(value);
-            Ok(Vec::new())
-        });
-        let session = Session::default();
-        self.store.carry_out(&operation, None, &session).await?;
-        let value = slot.lock().unwrap().take();
-        Ok(value.unwrap())
-    }
-
-    pub async fn read<T: 'static>(&self, operation: Operation<T>) -> Result<T> {
-        let session = Session::default();
-        Ok(self.store.answer(&operation, &session).await?.0)
+    /// Carries an operation out; what it concludes.
+    pub async fn done<T: Send + 'static>(&self, operation: Operation<T>) -> Result<T> {
+        concluded(&self.store, operation).await
     }
 
     pub async fn put(&self, id: &str, text: &str) -> Stored {
@@ -106,31 +94,31 @@ impl World {
 
     pub async fn try_put(&self, id: &str, text: &str, condition: Precondition) -> Result<Stored> {
         let put = self.store.docs_put(&key(id), body(text), condition).await?;
-        self.write(put).await
+        self.done(put).await
     }
 
     pub async fn get(&self, id: &str) -> Option<Document> {
-        self.read(self.store.docs_get(&key(id))).await.unwrap()
+        self.done(self.store.docs_get(&key(id))).await.unwrap()
     }
 
     pub async fn patch(&self, id: &str, patch: Patch, condition: Precondition) -> Result<Document> {
         let patch = self.store.docs_patch(&key(id), patch, condition).await?;
-        self.write(patch).await
+        self.done(patch).await
     }
 
     pub async fn delete(&self, id: &str) -> bool {
         let delete = self.store.docs_delete(&key(id), Precondition::default());
-        self.write(delete).await.unwrap()
+        self.done(delete).await.unwrap()
     }
 
     pub async fn list(&self, query: &Query) -> Result<DocumentList> {
         let list = self.store.docs_list("c", query)?;
-        self.read(list).await
+        self.done(list).await
     }
 
     pub async fn search(&self, words: &str, query: &Query) -> Result<DocumentList> {
         let search = self.store.docs_search("c", words, query)?;
-        self.read(search).await
+        self.done(search).await
     }
 
     /// The ids that a query lists, in order.

@@ -55,7 +55,7 @@ async fn a_write_happens_only_to_the_version_that_its_caller_knows() {
         "precondition_failed"
     );
     let gone = world.store.docs_delete(&key("x"), stale());
-    assert_eq!(code(world.write(gone).await), "precondition_failed");
+    assert_eq!(code(world.done(gone).await), "precondition_failed");
     let patched = world.patch("x", merge(), if_match(version)).await.unwrap();
     assert!(patched.version != version);
     assert_eq!(world.get("x").await.unwrap(), patched);

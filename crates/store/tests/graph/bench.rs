@@ -1,5 +1,6 @@
 //! A store, and short words for what is done to its graph `g`.
 
+use crate::concluded::concluded;
 use pando_model::clock::ManualClock;
 use pando_model::engine::Engine;
 use pando_model::error::Refusal;
@@ -9,9 +10,8 @@ use pando_store::graph::{
 };
 use pando_store::operation::Operation;
 use pando_store::precondition::Precondition;
-use pando_store::session::Session;
 use pando_store::{Store, StoreConfig};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 pub const NOW: i64 = 1_800_000_000_000_000;
 
@@ -36,6 +36,25 @@ impl Bench {
         }
     }
 
+    /// Two hubs and what hangs on them: a → b, c, d; b → e, f; c → e; d → a; e → g.
+    pub async fn with_two_hubs() -> Bench {
+        let bench = Bench::new().await;
+        bench.nodes(&["a", "b", "c", "d", "e", "f", "g"]).await;
+        bench
+            .edges(&[
+                ("a", "b"),
+                ("a", "c"),
+                ("a", "d"),
+                ("b", "e"),
+                ("b", "f"),
+                ("c", "e"),
+                ("d", "a"),
+                ("e", "g"),
+            ])
+            .await;
+        bench
+    }
+
     pub async fn over(engine: Arc<dyn Engine>, config: StoreConfig) -> Bench {
         let clock = Arc::new(ManualClock::new(NOW));
         let store = Store::open(engine, clock, config).await.unwrap();
@@ -47,23 +66,7 @@ impl Bench {
 
     /// Carries an operation out; what it concludes.
     pub async fn done<T: Send + 'static>(&self, operation: Operation<T>) -> Result<T, Refusal> {
-        let session = Session::default();
-        if !operation.writes() {
-            let answer = self.store.answer(&operation, &session).await;
-            return answer.map(|(answer, _)| answer).map_err(refusal);
-        }
-        let kept = Arc::new(Mutex::new(None));
-        let place = Arc::clone(&kept);
-        let operation = operation.map(move |done| {
-            *place.lock().unwrap() = Some(done);
-            Ok(Vec::new())
-        });
-        self.store
-            .carry_out(&operation, None, &session)
-            .await
-            .map_err(refusal)?;
-        let done = kept.lock().unwrap().take();
-        Ok(done.unwrap())
+        concluded(&self.store, operation).await.map_err(refusal)
     }
 
     pub async fn put_node(&self, id: &str, kind: &str, body: &str) -> Stored {

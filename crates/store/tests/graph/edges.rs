@@ -112,8 +112,11 @@ async fn an_edge_is_written_only_at_the_version_that_is_known() {
     );
 }
 
-#[tokio::test]
-async fn pages_of_edges_go_from_new_to_old_and_leave_none_out() {
+/// The ends of the edges of [`hub`], the newest first.
+const IN_ORDER: [&str; 8] = ["b7", "b0", "b1", "b2", "b3", "b4", "b5", "b6"];
+
+/// Lists are cut at three; `a` has eight edges, five of one moment, so that a page ends within it.
+async fn hub() -> Bench {
     let bench = Bench::with(StoreConfig {
         max_rows: 3,
         ..StoreConfig::default()
@@ -122,7 +125,6 @@ async fn pages_of_edges_go_from_new_to_old_and_leave_none_out() {
     bench
         .nodes(&["a", "b0", "b1", "b2", "b3", "b4", "b5", "b6", "b7"])
         .await;
-    // Five of one moment, so that a page ends within it.
     let times = [7, 5, 5, 5, 5, 5, 3, 9];
     for (place, at) in times.iter().enumerate() {
         bench
@@ -130,7 +132,12 @@ async fn pages_of_edges_go_from_new_to_old_and_leave_none_out() {
             .await
             .unwrap();
     }
-    let in_order = ["b7", "b0", "b1", "b2", "b3", "b4", "b5", "b6"];
+    bench
+}
+
+#[tokio::test]
+async fn pages_of_edges_go_from_new_to_old_and_leave_none_out() {
+    let bench = hub().await;
     for limit in [Some(1), Some(2), Some(3), Some(4), None] {
         let mut range = EdgeRange {
             limit,
@@ -148,12 +155,19 @@ async fn pages_of_edges_go_from_new_to_old_and_leave_none_out() {
                 None => break,
             }
         }
-        assert_eq!(seen, in_order, "pages of {limit:?}");
+        assert_eq!(seen, IN_ORDER, "pages of {limit:?}");
     }
+    let nobody = bench.list("nobody", &EdgeRange::default()).await.unwrap();
+    assert_eq!(nobody.edges, vec![]);
+}
+
+#[tokio::test]
+async fn edges_are_listed_from_behind_a_moment_and_up_to_one() {
+    let bench = hub().await;
     for (after_us, before_us, ids) in [
-        (Some(5), None, &in_order[..2]),
-        (None, Some(5), &in_order[7..]),
-        (Some(3), Some(7), &in_order[2..5]),
+        (Some(5), None, &IN_ORDER[..2]),
+        (None, Some(5), &IN_ORDER[7..]),
+        (Some(3), Some(7), &IN_ORDER[2..5]),
         (Some(9), None, &[]),
     ] {
         let range = EdgeRange {
@@ -165,33 +179,23 @@ async fn pages_of_edges_go_from_new_to_old_and_leave_none_out() {
         let found: Vec<_> = page.edges.iter().map(|edge| edge.to.as_str()).collect();
         assert_eq!(found, ids, "after {after_us:?} before {before_us:?}");
     }
-    let page = bench
-        .list(
-            "a",
-            &EdgeRange {
-                limit: Some(1),
-                ..EdgeRange::default()
-            },
-        )
-        .await
-        .unwrap();
-    let foreign = EdgeRange {
-        direction: Direction::In,
-        cursor: page.cursor,
+}
+
+#[tokio::test]
+async fn a_cursor_goes_on_in_its_own_list_only() {
+    let bench = hub().await;
+    let first = EdgeRange {
+        limit: Some(1),
         ..EdgeRange::default()
     };
-    assert_eq!(
-        bench.list("a", &foreign).await.unwrap_err().code,
-        "malformed"
-    );
-    assert_eq!(
-        bench
-            .list("nobody", &EdgeRange::default())
-            .await
-            .unwrap()
-            .edges,
-        vec![]
-    );
+    let foreign = EdgeRange {
+        direction: Direction::In,
+        cursor: bench.list("a", &first).await.unwrap().cursor,
+        ..EdgeRange::default()
+    };
+    assert!(foreign.cursor.is_some());
+    let refused = bench.list("a", &foreign).await.unwrap_err();
+    assert_eq!(refused.code, "malformed");
 }
 
 #[tokio::test]

@@ -112,64 +112,10 @@ fn done_naively(graph: &mut Naive, verb: &Verb) -> String {
 async fn agree(bench: &Bench, graph: &Naive, id: &str) {
     for kind in KINDS {
         for out in [true, false] {
-            let expected = graph.neighbours(id, kind, out);
-            let counted = bench
-                .store
-                .graph_count_edges(&node(id), kind, way(out))
-                .unwrap();
-            assert_eq!(bench.done(counted).await, Ok(expected.len() as u64));
-            let range = EdgeRange {
-                direction: way(out),
-                ..EdgeRange::default()
-            };
-            let listed = bench
-                .store
-                .graph_list_edges(&node(id), kind, &range)
-                .unwrap();
-            let listed: Vec<_> = bench
-                .done(listed)
-                .await
-                .unwrap()
-                .edges
-                .into_iter()
-                .map(|edge| (edge.at_us, if out { edge.to } else { edge.from }))
-                .collect();
-            assert_eq!(listed, expected, "{id} {kind} {out}");
+            agree_on_edges(bench, graph, id, kind, out).await;
         }
-        for hops in 1..=3 {
-            let asked = Traversal {
-                from: vec![id.to_owned()],
-                hops: vec![
-                    Hop {
-                        kind: kind.to_owned(),
-                        ..Hop::default()
-                    };
-                    hops
-                ],
-                ..Traversal::default()
-            };
-            let found = bench
-                .done(bench.store.graph_traverse("g", &asked).unwrap())
-                .await
-                .unwrap();
-            let found: Vec<_> = found.nodes.into_iter().map(|node| node.id).collect();
-            assert_eq!(found, graph.reached(id, kind, hops), "{id} {kind} {hops}");
-        }
-        let asked = RecommendQuestion {
-            node: id.to_owned(),
-            kind: kind.to_owned(),
-            ..RecommendQuestion::default()
-        };
-        let found = bench
-            .done(bench.store.graph_recommend("g", &asked).unwrap())
-            .await
-            .unwrap();
-        let found: Vec<_> = found
-            .nodes
-            .into_iter()
-            .map(|(node, score)| (node.id, score))
-            .collect();
-        assert_eq!(found, graph.recommended(id, kind));
+        agree_on_what_is_reached(bench, graph, id, kind).await;
+        agree_on_what_is_recommended(bench, graph, id, kind).await;
     }
     let asked = CyclesQuestion {
         node: id.to_owned(),
@@ -185,6 +131,70 @@ async fn agree(bench: &Bench, graph: &Naive, id: &str) {
         graph.cycles(id, DEPTH as usize),
         "cycles of {id}"
     );
+}
+
+async fn agree_on_edges(bench: &Bench, graph: &Naive, id: &str, kind: &str, out: bool) {
+    let expected = graph.neighbours(id, kind, out);
+    let counted = bench
+        .store
+        .graph_count_edges(&node(id), kind, way(out))
+        .unwrap();
+    assert_eq!(bench.done(counted).await, Ok(expected.len() as u64));
+    let range = EdgeRange {
+        direction: way(out),
+        ..EdgeRange::default()
+    };
+    let listed = bench
+        .store
+        .graph_list_edges(&node(id), kind, &range)
+        .unwrap();
+    let listed: Vec<_> = bench
+        .done(listed)
+        .await
+        .unwrap()
+        .edges
+        .into_iter()
+        .map(|edge| (edge.at_us, if out { edge.to } else { edge.from }))
+        .collect();
+    assert_eq!(listed, expected, "{id} {kind} {out}");
+}
+
+async fn agree_on_what_is_reached(bench: &Bench, graph: &Naive, id: &str, kind: &str) {
+    for hops in 1..=3 {
+        let hop = Hop {
+            kind: kind.to_owned(),
+            ..Hop::default()
+        };
+        let asked = Traversal {
+            from: vec![id.to_owned()],
+            hops: vec![hop; hops],
+            ..Traversal::default()
+        };
+        let found = bench
+            .done(bench.store.graph_traverse("g", &asked).unwrap())
+            .await
+            .unwrap();
+        let found: Vec<_> = found.nodes.into_iter().map(|node| node.id).collect();
+        assert_eq!(found, graph.reached(id, kind, hops), "{id} {kind} {hops}");
+    }
+}
+
+async fn agree_on_what_is_recommended(bench: &Bench, graph: &Naive, id: &str, kind: &str) {
+    let asked = RecommendQuestion {
+        node: id.to_owned(),
+        kind: kind.to_owned(),
+        ..RecommendQuestion::default()
+    };
+    let found = bench
+        .done(bench.store.graph_recommend("g", &asked).unwrap())
+        .await
+        .unwrap();
+    let found: Vec<_> = found
+        .nodes
+        .into_iter()
+        .map(|(node, score)| (node.id, score))
+        .collect();
+    assert_eq!(found, graph.recommended(id, kind));
 }
 
 /// Paths are as short as they can be, lead along edges, and are the same on both engines.

@@ -9,24 +9,15 @@
 )]
 
 mod bench;
+#[path = "../shard/concluded.rs"]
+mod concluded;
 mod edges;
 mod engines;
 mod naive;
 mod nodes;
 mod questions;
+#[path = "../shard/memory.rs"]
+mod shard;
+mod traversals;
 
-use pando_engine_memory::MemoryEngine;
-use pando_model::clock::Clock;
-use pando_model::engine::Engine;
-use std::sync::Arc;
-
-/// The engine under the store.
-pub struct Shard {
-    pub engine: Arc<dyn Engine>,
-}
-
-pub fn shard(clock: &Arc<impl Clock>) -> Shard {
-    Shard {
-        engine: Arc::new(MemoryEngine::with_clock(&**clock)),
-    }
-}
+use shard::{Shard, shard};

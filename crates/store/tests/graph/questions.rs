@@ -1,373 +1,13 @@
-//! Traversals, paths, recommendations, neighbours in common, cycles.
+//! Paths, recommendations, neighbours in common, cycles.
 
 use crate::bench::Bench;
-use pando_model::plan::{Comparison, JsonStep};
 use pando_store::graph::{
-    CommonQuestion, CyclesQuestion, Direction, Hop, PathQuestion, RecommendQuestion, Traversal,
-    Traversed, Wanted,
+    CommonQuestion, CyclesQuestion, Direction, PathQuestion, RecommendQuestion,
 };
-use pando_store::request::{Condition, Field, Operand, Test};
-
-/// `name=op.value`.
-fn is(name: &str, op: Comparison, value: &str) -> Condition {
-    Condition::Test {
-        field: Field {
-            name: name.to_owned(),
-            path: Vec::new(),
-            as_text: false,
-        },
-        negated: false,
-        test: Test::Compare(op, Operand::One(value.to_owned())),
-    }
-}
-
-fn hop() -> Hop {
-    Hop {
-        kind: "k".to_owned(),
-        ..Hop::default()
-    }
-}
-
-async fn traverse(bench: &Bench, from: &[&str], hops: Vec<Hop>, wanted: Wanted) -> Traversed {
-    let asked = Traversal {
-        from: from.iter().map(|id| (*id).to_owned()).collect(),
-        hops,
-        wanted,
-        ..Traversal::default()
-    };
-    bench
-        .done(bench.store.graph_traverse("g", &asked).unwrap())
-        .await
-        .unwrap()
-}
-
-fn ids(traversed: &Traversed) -> Vec<&str> {
-    traversed
-        .nodes
-        .iter()
-        .map(|node| node.id.as_str())
-        .collect()
-}
-
-/// Two hubs and what hangs on them: a → b, c, d; b → e, f; c → e; d → a; e → g.
-async fn world() -> Bench {
-    let bench = Bench::new().await;
-    bench.nodes(&["a", "b", "c", "d", "e", "f", "g"]).await;
-    bench
-        .edges(&[
-            ("a", "b"),
-            ("a", "c"),
-            ("a", "d"),
-            ("b", "e"),
-            ("b", "f"),
-            ("c", "e"),
-            ("d", "a"),
-            ("e", "g"),
-        ])
-        .await;
-    bench
-}
-
-#[tokio::test]
-async fn a_traversal_reaches_each_node_once_newest_edges_first() {
-    let bench = world().await;
-    for (from, hops, expected) in [
-        (&["a"][..], vec![hop()], &["d", "c", "b"][..]),
-        (&["a"], vec![hop(), hop()], &["a", "e", "f"]),
-        (&["a"], vec![hop(), hop(), hop()], &["d", "c", "b", "g"]),
-        (&["a", "b", "a"], vec![hop()], &["d", "c", "b", "f", "e"]),
-        (
-            &["e"],
-            vec![Hop {
-                direction: Direction::In,
-                ..hop()
-            }],
-            &["c", "b"],
-        ),
-        (
-            &["a"],
-            vec![
-                Hop {
-                    limit: Some(1),
-                    ..hop()
-                },
-                hop(),
-            ],
-            &["a"],
-        ),
-        (
-            &["a", "b"],
-            vec![Hop {
-                limit: Some(1),
-                ..hop()
-            }],
-            &["d", "f"],
-        ),
-        (&["g"], vec![hop(), hop()], &[]),
-        (&["nobody"], vec![hop()], &[]),
-    ] {
-        let nodes = traverse(&bench, from, hops.clone(), Wanted::Nodes).await;
-        assert_eq!(ids(&nodes), expected, "{from:?} {hops:?}");
-        assert!(!nodes.bounded && !nodes.truncated);
-        let count = traverse(&bench, from, hops, Wanted::Count).await;
-        assert_eq!((count.count, count.nodes.len()), (expected.len() as u64, 0));
-    }
-}
-
-#[tokio::test]
-async fn paths_are_all_ways_that_reach_the_end() {
-    let bench = world().await;
-    let paths = traverse(&bench, &["a"], vec![hop(), hop()], Wanted::Paths)
-        .await
-        .paths;
-    assert_eq!(
-        paths,
-        [
-            ["a", "d", "a"],
-            ["a", "c", "e"],
-            ["a", "b", "f"],
-            ["a", "b", "e"]
-        ]
-    );
-    let paths = traverse(
-        &bench,
-        &["a"],
-        vec![hop(), hop(), hop(), hop()],
-        Wanted::Paths,
-    )
-    .await
-    .paths;
-    let ends: Vec<_> = paths.iter().map(|path| path.join("")).collect();
-    assert_eq!(ends, ["adada", "adace", "adabf", "adabe"]);
-    let asked = Traversal {
-        from: vec!["a".into()],
-        hops: vec![hop(), hop()],
-        wanted: Wanted::Paths,
-        limit: Some(2),
-        ..Traversal::default()
-    };
-    let some = bench
-        .done(bench.store.graph_traverse("g", &asked).unwrap())
-        .await
-        .unwrap();
-    assert_eq!(some.paths.len(), 2);
-    assert!(!some.truncated, "it was asked for");
-}
-
-#[tokio::test]
-async fn conditions_are_on_edges_and_on_the_nodes_reached() {
-    let bench = Bench::new().await;
-    for (id, kind, body) in [
-        ("a", "person", "{}"),
-        ("b", "person", r#"{"age":30,"city":{"name":"Seoul"}}"#),
-        ("c", "place", r#"{"age":9}"#),
-        ("d", "person", r#"{"age":"30"}"#),
-    ] {
-        bench.put_node(id, kind, body).await;
-    }
-    for (to, at, body) in [
-        ("b", 1, r#"{"since":4}"#),
-        ("c", 2, r#"{"since":10}"#),
-        ("d", 3, r#"{"since":6}"#),
-    ] {
-        bench.try_put_edge("a", "k", to, at, body).await.unwrap();
-    }
-    let city = Condition::Test {
-        field: Field {
-            name: "city".into(),
-            path: vec![JsonStep::Key("name".into())],
-            as_text: true,
-        },
-        negated: false,
-        test: Test::Compare(Comparison::Eq, Operand::One("Seoul".into())),
-    };
-    let either = Condition::Or(
-        false,
-        vec![
-            is("id", Comparison::Eq, "c"),
-            is("age", Comparison::Eq, "30"),
-        ],
-    );
-    let any: Vec<Condition> = Vec::new();
-    for (edge, node, limit, expected) in [
-        (
-            vec![is("since", Comparison::Gt, "5")],
-            any.clone(),
-            None,
-            &["d", "c"][..],
-        ),
-        (
-            vec![is("since", Comparison::Gt, "5")],
-            any.clone(),
-            Some(1),
-            &["d"],
-        ),
-        (
-            vec![is("since", Comparison::Lt, "5")],
-            any.clone(),
-            Some(1),
-            &["b"],
-        ),
-        (
-            vec![is("at", Comparison::Gt, "1970-01-01T00:00:00.000001Z")],
-            any.clone(),
-            None,
-            &["d", "c"],
-        ),
-        (
-            any.clone(),
-            vec![is("kind", Comparison::Eq, "person")],
-            None,
-            &["d", "b"],
-        ),
-        (
-            any.clone(),
-            vec![is("age", Comparison::Eq, "30")],
-            None,
-            &["b"],
-        ),
-        (
-            any.clone(),
-            vec![is("age", Comparison::Eq, "\"30\"")],
-            None,
-            &["d"],
-        ),
-        (any.clone(), vec![city], None, &["b"]),
-        (any.clone(), vec![either], None, &["c", "b"]),
-        // The newest edge leads to one that does not pass.
-        (
-            any.clone(),
-            vec![is("age", Comparison::Eq, "30")],
-            Some(1),
-            &[],
-        ),
-        (
-            vec![is("since", Comparison::Gt, "5")],
-            vec![is("kind", Comparison::Ne, "place")],
-            None,
-            &["d"],
-        ),
-    ] {
-        let hops = vec![Hop {
-            edge,
-            node,
-            limit,
-            ..hop()
-        }];
-        let found = traverse(&bench, &["a"], hops.clone(), Wanted::Nodes).await;
-        assert_eq!(ids(&found), expected, "{hops:?}");
-    }
-    let wrong = Hop {
-        node: vec![is("kind", Comparison::Eq, "x"); 101],
-        ..hop()
-    };
-    let part = Field {
-        name: "kind".into(),
-        path: vec![JsonStep::Key("x".into())],
-        as_text: true,
-    };
-    let part = Condition::Test {
-        field: part,
-        negated: false,
-        test: Test::In(vec!["x".into()]),
-    };
-    for hops in [
-        vec![],
-        vec![hop(); 17],
-        vec![wrong],
-        vec![Hop {
-            node: vec![part],
-            ..hop()
-        }],
-        vec![Hop {
-            limit: Some(0),
-            ..hop()
-        }],
-    ] {
-        let asked = Traversal {
-            from: vec!["a".into()],
-            hops,
-            ..Traversal::default()
-        };
-        let refused = bench.store.graph_traverse("g", &asked).err().unwrap();
-        assert_eq!(refused.code, "malformed");
-    }
-}
-
-#[tokio::test]
-async fn a_question_that_met_its_bound_says_so() {
-    let bench = world().await;
-    let asked = |hops: Vec<Hop>, max_visited| Traversal {
-        from: vec!["a".into()],
-        hops,
-        max_visited: Some(max_visited),
-        ..Traversal::default()
-    };
-    for (hops, max_visited, bounded) in [
-        (vec![hop()], 3, false),
-        (vec![hop()], 2, true),
-        (vec![hop(), hop()], 7, false),
-        (vec![hop(), hop()], 6, true),
-        (vec![hop(), hop()], 3, true),
-        (
-            vec![Hop {
-                limit: Some(2),
-                ..hop()
-            }],
-            2,
-            false,
-        ),
-        (
-            vec![Hop {
-                limit: Some(2),
-                ..hop()
-            }],
-            1,
-            true,
-        ),
-        (
-            vec![Hop {
-                edge: vec![is("x", Comparison::Eq, "1")],
-                limit: Some(1),
-                ..hop()
-            }],
-            2,
-            true,
-        ),
-    ] {
-        let asked = asked(hops, max_visited);
-        let found = bench
-            .done(bench.store.graph_traverse("g", &asked).unwrap())
-            .await
-            .unwrap();
-        assert_eq!(found.bounded, bounded, "{asked:?}");
-    }
-    let path = PathQuestion {
-        from: "a".into(),
-        to: "g".into(),
-        max_visited: Some(1),
-        ..PathQuestion::default()
-    };
-    let found = bench
-        .done(bench.store.graph_path("g", &path).unwrap())
-        .await
-        .unwrap();
-    assert!(found.path.is_none() && found.bounded);
-    let cycles = CyclesQuestion {
-        node: "a".into(),
-        max_visited: Some(3),
-        ..CyclesQuestion::default()
-    };
-    let found = bench
-        .done(bench.store.graph_cycles("g", &cycles).unwrap())
-        .await
-        .unwrap();
-    assert!(found.bounded);
-}
 
 #[tokio::test]
 async fn the_shortest_path_is_found_or_there_is_none() {
-    let bench = world().await;
+    let bench = Bench::with_two_hubs().await;
     bench.try_put_edge("a", "fast", "g", 1, "{}").await.unwrap();
     let only = || Some(vec!["k".to_owned()]);
     for (from, to, kinds, max_depth, expected) in [
@@ -414,8 +54,34 @@ async fn the_shortest_path_is_found_or_there_is_none() {
 }
 
 #[tokio::test]
+async fn a_search_that_met_its_bound_says_so() {
+    let bench = Bench::with_two_hubs().await;
+    let path = PathQuestion {
+        from: "a".into(),
+        to: "g".into(),
+        max_visited: Some(1),
+        ..PathQuestion::default()
+    };
+    let found = bench
+        .done(bench.store.graph_path("g", &path).unwrap())
+        .await
+        .unwrap();
+    assert!(found.path.is_none() && found.bounded);
+    let cycles = CyclesQuestion {
+        node: "a".into(),
+        max_visited: Some(3),
+        ..CyclesQuestion::default()
+    };
+    let found = bench
+        .done(bench.store.graph_cycles("g", &cycles).unwrap())
+        .await
+        .unwrap();
+    assert!(found.bounded);
+}
+
+#[tokio::test]
 async fn what_most_neighbours_lead_to_is_recommended_first() {
-    let bench = world().await;
+    let bench = Bench::with_two_hubs().await;
     let asked = |node: &str, onward, limit| RecommendQuestion {
         node: node.into(),
         kind: "k".into(),
@@ -450,7 +116,7 @@ async fn what_most_neighbours_lead_to_is_recommended_first() {
 
 #[tokio::test]
 async fn common_neighbours_are_those_of_all() {
-    let bench = world().await;
+    let bench = Bench::with_two_hubs().await;
     let asked = |nodes: &[&str], direction| CommonQuestion {
         nodes: nodes.iter().map(|id| (*id).to_owned()).collect(),
         kind: "k".into(),
@@ -484,7 +150,7 @@ async fn common_neighbours_are_those_of_all() {
 
 #[tokio::test]
 async fn cycles_come_the_shortest_first_and_pass_no_node_twice() {
-    let bench = world().await;
+    let bench = Bench::with_two_hubs().await;
     bench
         .edges(&[("g", "a"), ("f", "a"), ("g", "b"), ("c", "c")])
         .await;

@@ -1,14 +1,14 @@
 //! A store whose clock stands still, and a way to carry operations out.
 
+use crate::concluded::concluded;
 use pando_model::clock::ManualClock;
 use pando_model::error::Refusal;
 use pando_store::config::Family;
 use pando_store::error::StoreError;
 use pando_store::operation::Operation;
-use pando_store::session::Session;
 use pando_store::wide::{Partition, Put, RowKey, RowList, RowRange, Selector, Wanted, WideRow};
 use pando_store::{Store, StoreConfig};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// When it is.
@@ -51,19 +51,7 @@ impl Bench {
 
     /// Carries an operation out: a read by itself, a write as one.
     pub async fn run<T: Send + 'static>(&self, operation: Operation<T>) -> Result<T, StoreError> {
-        let session = Session::default();
-        if !operation.writes() {
-            let (answer, _) = self.store.answer(&operation, &session).await?;
-            return Ok(answer);
-        }
-        let result = Arc::new(Mutex::new(None));
-        let kept = Arc::clone(&result);
-        let kept = operation.map(move |answer| {
-            *kept.lock().unwrap() = Some(answer);
-            Ok(Vec::new())
-        });
-        self.store.carry_out(&kept, None, &session).await?;
-        Ok(result.lock().unwrap().take().unwrap())
+        concluded(&self.store, operation).await
     }
 
     /// The operation is refused with this code.

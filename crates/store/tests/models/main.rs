@@ -10,22 +10,12 @@
 
 mod arbitrary;
 mod bench;
+#[path = "../shard/concluded.rs"]
+mod concluded;
 mod expiry;
 mod kv;
+#[path = "../shard/memory.rs"]
+mod shard;
 mod wide;
 
-use pando_engine_memory::MemoryEngine;
-use pando_model::clock::Clock;
-use pando_model::engine::Engine;
-use std::sync::Arc;
-
-/// The engine under the store.
-pub struct Shard {
-    pub engine: Arc<dyn Engine>,
-}
-
-pub fn shard(clock: &Arc<impl Clock>) -> Shard {
-    Shard {
-        engine: Arc::new(MemoryEngine::with_clock(&**clock)),
-    }
-}
+use shard::{Shard, shard};

@@ -12,29 +12,15 @@
 mod arbitrary;
 #[path = "../models/bench.rs"]
 mod bench;
+#[path = "../shard/concluded.rs"]
+mod concluded;
 #[path = "../models/expiry.rs"]
 mod expiry;
 #[path = "../models/kv.rs"]
 mod kv;
+#[path = "../shard/sqlite.rs"]
+mod shard;
 #[path = "../models/wide.rs"]
 mod wide;
 
-use pando_engine_sqlite::{SqliteConfig, SqliteEngine};
-use pando_model::clock::Clock;
-use pando_model::engine::Engine;
-use std::sync::Arc;
-
-/// The engine under the store, and the folder of its file.
-pub struct Shard {
-    pub engine: Arc<dyn Engine>,
-    _folder: tempfile::TempDir,
-}
-
-pub fn shard(_clock: &Arc<impl Clock>) -> Shard {
-    let folder = tempfile::tempdir().unwrap();
-    let config = SqliteConfig::new(folder.path().join("pando.db"));
-    Shard {
-        engine: SqliteEngine::open(config).unwrap(),
-        _folder: folder,
-    }
-}
+use shard::{Shard, shard};

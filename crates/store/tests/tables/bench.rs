@@ -123,6 +123,7 @@ pub fn tables() -> MigrationFile {
 /// A store and what it is asked.
 pub struct Bench {
     pub store: Arc<Store>,
+    pub clock: Arc<ManualClock>,
     /// Last, because it takes the engine's files with it.
     _shard: crate::Shard,
 }
@@ -136,9 +137,10 @@ impl Bench {
         let clock = Arc::new(ManualClock::new(1_800_000_000_000_000));
         let shard = crate::shard(&clock);
         let engine = Arc::clone(&shard.engine);
-        let store = Store::open(engine, clock, config).await.unwrap();
+        let store = Store::open(engine, clock.clone(), config).await.unwrap();
         let bench = Bench {
             store,
+            clock,
             _shard: shard,
         };
         bench.store.migrate(&[tables()]).await.unwrap();

@@ -18,21 +18,9 @@ mod filters;
 mod lost;
 mod reads;
 mod sessions;
+#[path = "../shard/memory.rs"]
+mod shard;
 mod upserts;
 mod writes;
 
-use pando_engine_memory::MemoryEngine;
-use pando_model::clock::Clock;
-use pando_model::engine::Engine;
-use std::sync::Arc;
-
-/// The engine under the store.
-pub struct Shard {
-    pub engine: Arc<dyn Engine>,
-}
-
-pub fn shard(clock: &Arc<impl Clock>) -> Shard {
-    Shard {
-        engine: Arc::new(MemoryEngine::with_clock(&**clock)),
-    }
-}
+use shard::{Shard, shard};

@@ -106,6 +106,20 @@ async fn the_same_key_does_a_write_once_and_gets_the_first_answer_again() {
 }
 
 #[tokio::test]
+async fn a_receipt_that_has_run_out_is_swept_away_without_another_write() {
+    let bench = Bench::new().await;
+    let body = r#"{"name":"lamp"}"#;
+    bench.write(keyed("items", body, 1)).await.unwrap();
+    let ttl_us = StoreConfig::default().receipt_ttl.as_micros() as i64;
+    bench.clock.advance_us(ttl_us - 1);
+    assert_eq!(bench.store.sweep().await.unwrap(), 0, "it is too early");
+    bench.clock.advance_us(1);
+    assert_eq!(bench.store.sweep().await.unwrap(), 1);
+    assert_eq!(bench.store.swept(), 1);
+    assert_eq!(bench.store.sweep().await.unwrap(), 0);
+}
+
+#[tokio::test]
 async fn a_write_that_changes_nothing_is_replayed_too() {
     let bench = Bench::new().await;
     let first = bench.write(keyed("items", "[]", 1)).await.unwrap();

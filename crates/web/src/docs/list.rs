@@ -1,14 +1,13 @@
 //! Lists of documents, and searches: the grammar of tables, and `search=`.
 
 use super::reader::Accept;
-use crate::answer::{Answer, CURSOR, TRUNCATED};
+use crate::answer::Answer;
 use crate::error::ApiError;
 use crate::operate::NextLink;
 use crate::params::malformed;
 use crate::rest::grammar::{params, query};
 use crate::web::Web;
 use http::StatusCode;
-use http::header::{HeaderValue, LINK};
 use http::request::Parts;
 use pando_model::error::Refusal;
 use pando_store::docs::DocumentList;
@@ -34,15 +33,8 @@ pub(super) fn plan(
 }
 
 fn answer(accept: &Accept, next: &NextLink, list: DocumentList) -> Result<Answer, Refusal> {
-    let mut answer = accept.answer(StatusCode::OK, &list.json)?;
-    if list.truncated {
-        answer.put(TRUNCATED, HeaderValue::from_static("true"));
-    }
-    if let Some(cursor) = list.cursor {
-        answer.put(LINK, next.behind(&cursor));
-        answer.put(CURSOR, cursor);
-    }
-    Ok(answer)
+    let answer = accept.answer(StatusCode::OK, &list.json)?;
+    Ok(next.on(answer, list.truncated, list.cursor))
 }
 
 /// The query of a list, and what is searched for.

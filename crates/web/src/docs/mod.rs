@@ -11,7 +11,7 @@ use crate::operate::Asked;
 use crate::params::Params;
 use crate::route::Place;
 use crate::web::Web;
-use http::header::{ETAG, HeaderValue, LOCATION};
+use http::header::{HeaderValue, LOCATION};
 use http::request::Parts;
 use http::{Method, StatusCode};
 use pando_model::error::Refusal;
@@ -43,7 +43,7 @@ pub(crate) async fn plan(
     asked: Asked<'_>,
 ) -> Result<Operation<Answer>, ApiError> {
     let collection = &*place.name;
-    let rest: Vec<&str> = place.rest.iter().map(|segment| &**segment).collect();
+    let rest = place.segments();
     let key = |id| DocumentKey::new(collection, id);
     match (&asked.parts.method, rest.as_slice()) {
         (&Method::GET | &Method::HEAD, []) => {
@@ -72,9 +72,8 @@ fn get(web: &Web, key: &DocumentKey, parts: &Parts) -> Result<Operation<Answer>,
             instead.put(VARY, HeaderValue::from_static("accept"));
             return Ok(instead);
         }
-        let mut answer = accept.answer(StatusCode::OK, &document.to_json())?;
-        answer.put(ETAG, conditional::etag(document.version));
-        Ok(answer)
+        let answer = accept.answer(StatusCode::OK, &document.to_json())?;
+        Ok(answer.tagged(document.version))
     }))
 }
 
@@ -91,8 +90,7 @@ async fn post(
         let named = serde_json::json!({ "_id": key.id() }).to_string();
         let mut answer = accept.answer(StatusCode::CREATED, &named)?;
         answer.put(LOCATION, location(&key));
-        answer.put(ETAG, conditional::etag(version));
-        Ok(answer)
+        Ok(answer.tagged(version))
     }))
 }
 
@@ -120,9 +118,8 @@ async fn patch(
     let patch = reader::patch(asked)?;
     let patched = web.store().docs_patch(key, patch, precondition).await?;
     Ok(patched.map(move |document| {
-        let mut answer = accept.answer(StatusCode::OK, &document.to_json())?;
-        answer.put(ETAG, conditional::etag(document.version));
-        Ok(answer)
+        let answer = accept.answer(StatusCode::OK, &document.to_json())?;
+        Ok(answer.tagged(document.version))
     }))
 }
 
@@ -130,28 +127,15 @@ fn delete(web: &Web, key: &DocumentKey, parts: &Parts) -> Result<Operation<Answe
     Params::read(&parts.uri, &[])?;
     let precondition = conditional::precondition(&parts.headers)?;
     let absent = absent(key);
-    Ok(web
-        .store()
-        .docs_delete(key, precondition)
-        .map(move |there| {
-            Ok(if there {
-                Answer::new(StatusCode::NO_CONTENT)
-            } else {
-                absent.clone()
-            })
-        }))
+    let deleted = web.store().docs_delete(key, precondition);
+    Ok(deleted.map(move |was_there| Ok(Answer::of_delete(was_there, &absent))))
 }
 
 fn put_answer(stored: Stored, location: &str) -> Answer {
-    let mut answer = Answer::new(if stored.created {
-        StatusCode::CREATED
-    } else {
-        StatusCode::NO_CONTENT
-    });
+    let mut answer = Answer::of_put(stored.created).tagged(stored.version);
     if stored.created {
         answer.put(LOCATION, location);
     }
-    answer.put(ETAG, conditional::etag(stored.version));
     answer
 }
 
@@ -161,7 +145,7 @@ fn absent(key: &DocumentKey) -> Answer {
         key.id(),
         key.collection()
     );
-    ApiError::new(StatusCode::NOT_FOUND, "not_found", message).into_answer()
+    Answer::not_found(message)
 }
 
 fn location(key: &DocumentKey) -> String {

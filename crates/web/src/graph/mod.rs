@@ -6,7 +6,7 @@
 mod body;
 mod questions;
 
-use crate::answer::{Answer, CURSOR, TRUNCATED};
+use crate::answer::Answer;
 use crate::conditional;
 use crate::error::ApiError;
 use crate::operate::{Asked, NextLink};
@@ -14,11 +14,11 @@ use crate::params::{Params, malformed};
 use crate::route::Place;
 use crate::web::Web;
 use body::{EdgeBody, EdgesJson, NodeBody, NodePatchBody, NodesJson};
-use http::header::{CONTENT_TYPE, ETAG, HeaderValue, LINK};
+use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{Method, StatusCode};
 use pando_model::datetime;
-use pando_store::graph::{Direction, EdgeKey, EdgeRange, NodeKey, NodePatch, Stored};
+use pando_store::graph::{Direction, EdgeKey, EdgeRange, NodeKey, NodePatch};
 use pando_store::operation::Operation;
 use serde_json::json;
 
@@ -27,7 +27,7 @@ const MERGE_PATCH: &str = "application/merge-patch+json";
 
 /// What can be done at a place.
 pub(crate) fn allowed(place: &Place<'_>) -> &'static str {
-    match segments(place).as_slice() {
+    match place.segments().as_slice() {
         ["nodes" | "edges"] => "OPTIONS,GET,HEAD",
         ["nodes", _] => "OPTIONS,GET,HEAD,PUT,PATCH,DELETE",
         ["nodes", _, "edges", _] => "OPTIONS,GET,HEAD,DELETE",
@@ -39,10 +39,6 @@ pub(crate) fn allowed(place: &Place<'_>) -> &'static str {
     }
 }
 
-fn segments<'p>(place: &'p Place<'_>) -> Vec<&'p str> {
-    place.rest.iter().map(|segment| &**segment).collect()
-}
-
 /// Plans what a request asks for.
 pub(crate) async fn plan(
     web: &Web,
@@ -51,7 +47,7 @@ pub(crate) async fn plan(
 ) -> Result<Operation<Answer>, ApiError> {
     const GET: &Method = &Method::GET;
     let graph = &*place.name;
-    let rest = segments(place);
+    let rest = place.segments();
     let method = match asked.parts.method {
         Method::HEAD => GET,
         ref other => other,
@@ -99,7 +95,7 @@ fn all_nodes(web: &Web, graph: &str, parts: &Parts) -> Result<Operation<Answer>,
     let listed = web.store().graph_list_nodes(graph, limit, cursor)?;
     Ok(listed.map(move |page| {
         let answer = Answer::json(StatusCode::OK, &NodesJson::of(&page.items));
-        Ok(paged(answer, &next, page.truncated, page.cursor))
+        Ok(next.on(answer, page.truncated, page.cursor))
     }))
 }
 
@@ -110,20 +106,8 @@ fn all_edges(web: &Web, graph: &str, parts: &Parts) -> Result<Operation<Answer>,
     let listed = web.store().graph_list_all_edges(graph, limit, cursor)?;
     Ok(listed.map(move |page| {
         let answer = Answer::json(StatusCode::OK, &EdgesJson::of(&page.items));
-        Ok(paged(answer, &next, page.truncated, page.cursor))
+        Ok(next.on(answer, page.truncated, page.cursor))
     }))
-}
-
-/// A page's answer, with what tells of the next one.
-fn paged(mut answer: Answer, next: &NextLink, truncated: bool, cursor: Option<String>) -> Answer {
-    if truncated {
-        answer.put(TRUNCATED, HeaderValue::from_static("true"));
-    }
-    if let Some(cursor) = cursor {
-        answer.put(LINK, next.behind(&cursor));
-        answer.put(CURSOR, cursor);
-    }
-    answer
 }
 
 fn get_node(web: &Web, key: &NodeKey, parts: &Parts) -> Result<Operation<Answer>, ApiError> {
@@ -151,7 +135,9 @@ async fn put_node(
     let stored = web
         .store()
         .graph_put_node(key, &sent.kind, sent.body(), precondition);
-    Ok(stored.await?.map(|stored| Ok(stored_answer(stored))))
+    Ok(stored
+        .await?
+        .map(|stored| Ok(Answer::of_put(stored.created).tagged(stored.version))))
 }
 
 async fn patch_node(
@@ -191,7 +177,7 @@ fn delete_node(web: &Web, key: &NodeKey, parts: &Parts) -> Result<Operation<Answ
     let precondition = conditional::precondition(&parts.headers)?;
     let absent = no_node(key);
     let deleted = web.store().graph_delete_node(key, precondition);
-    Ok(deleted.map(move |there| Ok(gone(there, &absent))))
+    Ok(deleted.map(move |there| Ok(Answer::of_delete(there, &absent))))
 }
 
 fn get_edge(web: &Web, key: &EdgeKey, parts: &Parts) -> Result<Operation<Answer>, ApiError> {
@@ -224,7 +210,9 @@ async fn put_edge(
     let stored = web
         .store()
         .graph_put_edge(key, at_us, sent.body(), precondition);
-    Ok(stored.await?.map(|stored| Ok(stored_answer(stored))))
+    Ok(stored
+        .await?
+        .map(|stored| Ok(Answer::of_put(stored.created).tagged(stored.version))))
 }
 
 fn delete_edge(web: &Web, key: &EdgeKey, parts: &Parts) -> Result<Operation<Answer>, ApiError> {
@@ -232,7 +220,7 @@ fn delete_edge(web: &Web, key: &EdgeKey, parts: &Parts) -> Result<Operation<Answ
     let precondition = conditional::precondition(&parts.headers)?;
     let absent = no_edge(key);
     let deleted = web.store().graph_delete_edge(key, precondition);
-    Ok(deleted.map(move |there| Ok(gone(there, &absent))))
+    Ok(deleted.map(move |there| Ok(Answer::of_delete(there, &absent))))
 }
 
 fn list_edges(
@@ -254,7 +242,7 @@ fn list_edges(
     let listed = web.store().graph_list_edges(node, kind, &range)?;
     Ok(listed.map(move |list| {
         let answer = Answer::json(StatusCode::OK, &EdgesJson::of(&list.edges));
-        Ok(paged(answer, &next, list.truncated, list.cursor))
+        Ok(next.on(answer, list.truncated, list.cursor))
     }))
 }
 
@@ -312,27 +300,8 @@ fn instant_of(text: &str) -> Option<i64> {
     }
 }
 
-fn stored_answer(stored: Stored) -> Answer {
-    let status = if stored.created {
-        StatusCode::CREATED
-    } else {
-        StatusCode::NO_CONTENT
-    };
-    let mut answer = Answer::new(status);
-    answer.put(ETAG, conditional::etag(stored.version));
-    answer
-}
-
-fn gone(there: bool, absent: &Answer) -> Answer {
-    if there {
-        Answer::new(StatusCode::NO_CONTENT)
-    } else {
-        absent.clone()
-    }
-}
-
 fn no_node(key: &NodeKey) -> Answer {
-    not_found(format!(
+    Answer::not_found(format!(
         "there is no node {:?} in {:?}",
         key.id(),
         key.graph()
@@ -340,17 +309,13 @@ fn no_node(key: &NodeKey) -> Answer {
 }
 
 fn no_edge(key: &EdgeKey) -> Answer {
-    not_found(format!(
+    Answer::not_found(format!(
         "there is no edge {:?} from {:?} to {:?} in {:?}",
         key.kind(),
         key.from(),
         key.to(),
         key.graph()
     ))
-}
-
-fn not_found(message: String) -> Answer {
-    ApiError::new(StatusCode::NOT_FOUND, "not_found", message).into_answer()
 }
 
 #[cfg(test)]

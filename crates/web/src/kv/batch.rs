@@ -2,27 +2,24 @@
 
 use super::{get_item, incr_item, put_item};
 use crate::answer::{self, Answer};
+use crate::batch;
 use crate::error::ApiError;
-use crate::gate;
 use crate::operate::Asked;
-use crate::params::{self, Params, malformed};
+use crate::params::{self, malformed};
 use crate::web::Web;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::StatusCode;
 use pando_model::datetime;
-use pando_store::keys::{Surface, Verb};
+use pando_store::keys::Surface;
 use pando_store::kv::{Key, NewEntry};
 use pando_store::operation::Operation;
 use pando_store::precondition::Precondition;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::HashSet;
-use std::time::Duration;
 
-/// Operations of one batch at most.
-const OPS_MAX: usize = 10_000;
 /// What text is stored as.
 const TEXT: &str = "text/plain; charset=utf-8";
 
@@ -61,20 +58,8 @@ pub(super) async fn plan(
     space: &str,
     asked: Asked<'_>,
 ) -> Result<Operation<Answer>, ApiError> {
-    Params::read(&asked.parts.uri, &[])?;
-    let items: Vec<Item> = serde_json::from_slice(&asked.body)
-        .map_err(|error| malformed(format!("the body is no list of operations: {error}")))?;
-    if items.len() > OPS_MAX {
-        return Err(malformed(format!(
-            "a batch has {OPS_MAX} operations at most, not {}",
-            items.len()
-        )));
-    }
-    if let Some(key) = asked.caller
-        && items.iter().any(|item| item.op == Op::Get)
-    {
-        gate::require(key, Surface::Kv, Verb::Read, Some(space))?;
-    }
+    let reads = |item: &Item| item.op == Op::Get;
+    let items = batch::operations(&asked, Surface::Kv, space, reads)?;
     let minimal = answer::prefers_minimal(&asked.parts.headers)?;
     let whole = match is_bulk(&items) {
         true => plan_bulk(web, space, items, minimal).await?,
@@ -156,7 +141,7 @@ async fn plan_item(web: &Web, space: &str, item: Item) -> Result<Operation<Value
             .kv_delete(&key, none)
             .map(move |there| Ok(serde_json::json!({ "key": key.key(), "deleted": there }))),
         Op::Incr => {
-            let ttl = ttl_of(&item)?;
+            let ttl = batch::ttl(item.ttl.as_deref())?;
             let counted = store.kv_incr(&key, item.by.unwrap_or(1), ttl, none).await?;
             counted.map(move |counted| Ok(incr_item(&key, counted)))
         }
@@ -165,7 +150,7 @@ async fn plan_item(web: &Web, space: &str, item: Item) -> Result<Operation<Value
 
 /// What a put stores.
 fn new_entry(web: &Web, key: Key, item: Item) -> Result<NewEntry, ApiError> {
-    let expires_at_us = match (&item.expires_at, ttl_of(&item)?) {
+    let expires_at_us = match (&item.expires_at, batch::ttl(item.ttl.as_deref())?) {
         (Some(_), Some(_)) => {
             return Err(malformed("a put has ttl or expires_at, and not both"));
         }
@@ -183,14 +168,6 @@ fn new_entry(web: &Web, key: Key, item: Item) -> Result<NewEntry, ApiError> {
     })
 }
 
-fn ttl_of(item: &Item) -> Result<Option<Duration>, ApiError> {
-    let read = |text: &String| {
-        params::span(text)
-            .ok_or_else(|| malformed(format!("ttl {text:?} is not a span of time, such as 60s")))
-    };
-    item.ttl.as_ref().map(read).transpose()
-}
-
 fn instant_of(text: &str) -> Result<i64, ApiError> {
     datetime::parse_timestamptz(text).map_err(|_| {
         malformed(format!(
@@ -203,19 +180,14 @@ fn instant_of(text: &str) -> Result<i64, ApiError> {
 fn refuse_stray(item: &Item) -> Result<(), ApiError> {
     let is_put = item.op == Op::Put;
     let takes_ttl = is_put || item.op == Op::Incr;
-    for (given, fits, name) in [
+    batch::refuse_stray(&[
         (item.value.is_some(), is_put, "value"),
         (item.text.is_some(), is_put, "text"),
         (item.content_type.is_some(), is_put, "content_type"),
         (item.ttl.is_some(), takes_ttl, "ttl"),
         (item.expires_at.is_some(), is_put, "expires_at"),
         (item.by.is_some(), item.op == Op::Incr, "by"),
-    ] {
-        if given && !fits {
-            return Err(malformed(format!("{name} does not go with this op")));
-        }
-    }
-    Ok(())
+    ])
 }
 
 /// The bytes of a put, and what they are if nothing is said.

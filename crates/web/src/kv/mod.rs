@@ -2,16 +2,16 @@
 
 mod batch;
 
-use crate::answer::{Answer, CURSOR, EXPIRES_AT, TRUNCATED};
+use crate::answer::{Answer, EXPIRES_AT};
 use crate::conditional;
 use crate::error::ApiError;
-use crate::operate::Asked;
+use crate::operate::{Asked, NextLink};
 use crate::params::{Params, malformed};
 use crate::route::Place;
 use crate::web::Web;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::header::{CONTENT_TYPE, ETAG, HeaderValue, LINK};
+use http::header::{CONTENT_TYPE, ETAG, HeaderValue};
 use http::request::Parts;
 use http::{Method, StatusCode};
 use pando_model::datetime;
@@ -42,7 +42,7 @@ pub(crate) async fn plan(
     asked: Asked<'_>,
 ) -> Result<Operation<Answer>, ApiError> {
     let space = &*place.name;
-    let rest: Vec<&str> = place.rest.iter().map(|segment| &**segment).collect();
+    let rest = place.segments();
     match (&asked.parts.method, rest.as_slice()) {
         (&Method::GET | &Method::HEAD, []) => list(web, space, asked.parts),
         (&Method::POST, ["batch"]) => batch::plan(web, space, asked).await,
@@ -76,20 +76,15 @@ async fn put(web: &Web, key: &Key, asked: Asked<'_>) -> Result<Operation<Answer>
         .store()
         .kv_put(key, asked.body, content_type, ttl, precondition)
         .await?;
-    Ok(operation.map(|stored| Ok(put_answer(stored))))
+    Ok(operation.map(|stored| Ok(Answer::of_put(stored.created).tagged(stored.version))))
 }
 
 fn delete(web: &Web, key: &Key, parts: &Parts) -> Result<Operation<Answer>, ApiError> {
     Params::read(&parts.uri, &[])?;
     let precondition = conditional::precondition(&parts.headers)?;
     let absent = absent(key);
-    Ok(web.store().kv_delete(key, precondition).map(move |there| {
-        Ok(if there {
-            Answer::new(StatusCode::NO_CONTENT)
-        } else {
-            absent.clone()
-        })
-    }))
+    let deleted = web.store().kv_delete(key, precondition);
+    Ok(deleted.map(move |was_there| Ok(Answer::of_delete(was_there, &absent))))
 }
 
 async fn incr(web: &Web, key: &Key, parts: &Parts) -> Result<Operation<Answer>, ApiError> {
@@ -112,18 +107,11 @@ fn list(web: &Web, space: &str, parts: &Parts) -> Result<Operation<Answer>, ApiE
     struct List<'a> {
         keys: Vec<Listed<'a>>,
     }
-    let next = crate::operate::NextLink::of(parts);
+    let next = NextLink::of(parts);
     Ok(web.store().kv_list(space, &range)?.map(move |list| {
         let keys = list.keys.iter().map(Listed::of).collect();
-        let mut answer = Answer::json(StatusCode::OK, &List { keys });
-        if list.truncated {
-            answer.put(TRUNCATED, HeaderValue::from_static("true"));
-        }
-        if let Some(cursor) = list.cursor {
-            answer.put(LINK, next.behind(&cursor));
-            answer.put(CURSOR, cursor);
-        }
-        Ok(answer)
+        let answer = Answer::json(StatusCode::OK, &List { keys });
+        Ok(next.on(answer, list.truncated, list.cursor))
     }))
 }
 
@@ -164,17 +152,6 @@ fn value(entry: Entry) -> Answer {
     answer
 }
 
-fn put_answer(stored: Stored) -> Answer {
-    let status = if stored.created {
-        StatusCode::CREATED
-    } else {
-        StatusCode::NO_CONTENT
-    };
-    let mut answer = Answer::new(status);
-    answer.put(ETAG, conditional::etag(stored.version));
-    answer
-}
-
 fn incr_answer(counted: Counted) -> Answer {
     #[derive(Serialize)]
     struct Body {
@@ -183,14 +160,12 @@ fn incr_answer(counted: Counted) -> Answer {
     let body = Body {
         value: counted.value,
     };
-    let mut answer = Answer::json(StatusCode::OK, &body);
-    answer.put(ETAG, conditional::etag(counted.stored.version));
-    answer
+    Answer::json(StatusCode::OK, &body).tagged(counted.stored.version)
 }
 
 fn absent(key: &Key) -> Answer {
     let message = format!("there is no key {:?} in {:?}", key.key(), key.space());
-    ApiError::new(StatusCode::NOT_FOUND, "not_found", message).into_answer()
+    Answer::not_found(message)
 }
 
 fn content_type(parts: &Parts) -> Result<String, ApiError> {

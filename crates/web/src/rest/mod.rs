@@ -19,7 +19,7 @@ use crate::operate;
 use crate::reply::{self, Reply};
 use crate::web::Web;
 use bytes::Bytes;
-use http::header::{ALLOW, HeaderMap, HeaderName, HeaderValue};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, StatusCode};
 use hyper::body::Body;
@@ -168,11 +168,7 @@ fn describe(web: &Web, name: &str) -> Result<Reply, ApiError> {
     if web.store().schema().table(name).is_none() {
         return Err(no_such_table(name));
     }
-    let mut reply = reply::empty(StatusCode::OK);
-    reply
-        .headers_mut()
-        .insert(ALLOW, HeaderValue::from_static(ALLOWED));
-    Ok(reply)
+    Ok(reply::allowing(ALLOWED))
 }
 
 /// PostgREST's clients may name a schema; there is one, `public`.

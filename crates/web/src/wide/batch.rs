@@ -2,22 +2,19 @@
 
 use super::body;
 use crate::answer::Answer;
+use crate::batch;
 use crate::error::ApiError;
-use crate::gate;
 use crate::operate::Asked;
-use crate::params::{self, Params, malformed};
+use crate::params::{self, malformed};
 use crate::reply;
 use crate::web::Web;
 use http::StatusCode;
 use pando_model::json;
-use pando_store::keys::{Surface, Verb};
+use pando_store::keys::Surface;
 use pando_store::operation::Operation;
 use pando_store::precondition::Precondition;
 use pando_store::wide::{Put, RowKey, Selector, Wanted, WideRow};
 use serde::Deserialize;
-
-/// Operations of one batch at most.
-const OPS_MAX: usize = 10_000;
 
 /// One operation, as it is sent.
 #[derive(Deserialize)]
@@ -60,20 +57,8 @@ pub(super) fn plan(
     table: &str,
     asked: &Asked<'_>,
 ) -> Result<Operation<Answer>, ApiError> {
-    Params::read(&asked.parts.uri, &[])?;
-    let items: Vec<Item> = serde_json::from_slice(&asked.body)
-        .map_err(|error| malformed(format!("the body is no list of operations: {error}")))?;
-    if items.len() > OPS_MAX {
-        return Err(malformed(format!(
-            "a batch has {OPS_MAX} operations at most, not {}",
-            items.len()
-        )));
-    }
-    if let Some(key) = asked.caller
-        && items.iter().any(|item| item.op == Op::Get)
-    {
-        gate::require(key, Surface::Wide, Verb::Read, Some(table))?;
-    }
+    let reads = |item: &Item| item.op == Op::Get;
+    let items = batch::operations(asked, Surface::Wide, table, reads)?;
     let mut operations = Vec::with_capacity(items.len());
     for (place, item) in items.into_iter().enumerate() {
         let planned = plan_item(web, table, item);
@@ -126,34 +111,23 @@ fn put_of(item: Item) -> Result<Put, ApiError> {
                 .ok_or_else(|| malformed(format!("at {text:?} is not {}", body::INSTANT)))?,
         ),
     };
-    let ttl = match &item.ttl {
-        None => None,
-        Some(text) => Some(params::span(text).ok_or_else(|| {
-            malformed(format!("ttl {text:?} is not a span of time, such as 60s"))
-        })?),
-    };
     Ok(Put {
         cells: item.cells.unwrap_or_default().0,
         at_us,
-        ttl,
+        ttl: batch::ttl(item.ttl.as_deref())?,
     })
 }
 
 /// Refuses a field that the operation does not look at.
 fn refuse_stray(item: &Item) -> Result<(), ApiError> {
     let is_put = item.op == Op::Put;
-    for (given, fits, name) in [
+    batch::refuse_stray(&[
         (item.cells.is_some(), is_put, "cells"),
         (item.at.is_some(), is_put, "at"),
         (item.ttl.is_some(), is_put, "ttl"),
         (item.columns.is_some(), !is_put, "columns"),
         (item.versions.is_some(), item.op == Op::Get, "versions"),
-    ] {
-        if given && !fits {
-            return Err(malformed(format!("{name} does not go with this op")));
-        }
-    }
-    Ok(())
+    ])
 }
 
 fn lead(row: &RowKey) -> Vec<u8> {

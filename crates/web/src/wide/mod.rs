@@ -3,7 +3,7 @@
 mod batch;
 mod body;
 
-use crate::answer::{Answer, CURSOR, TRUNCATED};
+use crate::answer::Answer;
 use crate::conditional;
 use crate::error::ApiError;
 use crate::operate::{Asked, NextLink};
@@ -11,7 +11,6 @@ use crate::params::{Params, malformed};
 use crate::reply;
 use crate::route::Place;
 use crate::web::Web;
-use http::header::{HeaderValue, LINK};
 use http::request::Parts;
 use http::{Method, StatusCode};
 use pando_store::operation::Operation;
@@ -37,7 +36,7 @@ pub(crate) async fn plan(
     asked: Asked<'_>,
 ) -> Result<Operation<Answer>, ApiError> {
     let table = &*place.name;
-    let rest: Vec<&str> = place.rest.iter().map(|segment| &**segment).collect();
+    let rest = place.segments();
     match (&asked.parts.method, rest.as_slice()) {
         (&Method::GET | &Method::HEAD, []) => partitions(web, table, asked.parts),
         (&Method::POST, ["batch"]) => batch::plan(web, table, &asked),
@@ -63,15 +62,8 @@ fn partitions(web: &Web, table: &str, parts: &Parts) -> Result<Operation<Answer>
     let list = web.store().wide_partitions(table, limit, cursor)?;
     Ok(list.map(move |list| {
         let body = json!({ "partitions": list.partitions });
-        let mut answer = Answer::json(StatusCode::OK, &body);
-        if list.truncated {
-            answer.put(TRUNCATED, HeaderValue::from_static("true"));
-        }
-        if let Some(cursor) = list.cursor {
-            answer.put(LINK, next.behind(&cursor));
-            answer.put(CURSOR, cursor);
-        }
-        Ok(answer)
+        let answer = Answer::json(StatusCode::OK, &body);
+        Ok(next.on(answer, list.truncated, list.cursor))
     }))
 }
 
@@ -94,15 +86,8 @@ fn slice(web: &Web, partition: &Partition, parts: &Parts) -> Result<Operation<An
     let list = web.store().wide_slice(partition, &range, &wanted)?;
     Ok(list.map(move |list| {
         let body = body::slice(own.key(), &list.rows, many(&wanted));
-        let mut answer = Answer::with_body(StatusCode::OK, reply::JSON, body);
-        if list.truncated {
-            answer.put(TRUNCATED, HeaderValue::from_static("true"));
-        }
-        if let Some(cursor) = list.cursor {
-            answer.put(LINK, next.behind(&cursor));
-            answer.put(CURSOR, cursor);
-        }
-        Ok(answer)
+        let answer = Answer::with_body(StatusCode::OK, reply::JSON, body);
+        Ok(next.on(answer, list.truncated, list.cursor))
     }))
 }
 
@@ -129,13 +114,7 @@ fn put(web: &Web, row: &RowKey, asked: &Asked<'_>) -> Result<Operation<Answer>, 
     };
     let precondition = presence(asked.parts)?;
     let operation = web.store().wide_put(row, put, precondition)?;
-    Ok(operation.map(|is_new| {
-        Ok(Answer::new(if is_new {
-            StatusCode::CREATED
-        } else {
-            StatusCode::NO_CONTENT
-        }))
-    }))
+    Ok(operation.map(|is_new| Ok(Answer::of_put(is_new))))
 }
 
 fn delete(web: &Web, row: &RowKey, parts: &Parts) -> Result<Operation<Answer>, ApiError> {
@@ -144,13 +123,7 @@ fn delete(web: &Web, row: &RowKey, parts: &Parts) -> Result<Operation<Answer>, A
     let precondition = presence(parts)?;
     let absent = absent(row);
     let operation = web.store().wide_delete(row, &columns, precondition);
-    Ok(operation.map(move |was_there| {
-        Ok(if was_there {
-            Answer::new(StatusCode::NO_CONTENT)
-        } else {
-            absent.clone()
-        })
-    }))
+    Ok(operation.map(move |was_there| Ok(Answer::of_delete(was_there, &absent))))
 }
 
 /// What is asked of each row.
@@ -191,5 +164,5 @@ fn absent(row: &RowKey) -> Answer {
         partition.key(),
         partition.table()
     );
-    ApiError::new(StatusCode::NOT_FOUND, "not_found", message).into_answer()
+    Answer::not_found(message)
 }

@@ -108,8 +108,8 @@ async fn a_batch_of_keys_is_all_or_none() {
     }
 }
 
-#[tokio::test]
-async fn rows_and_slices_have_their_shapes() {
+/// Three rows of `JFK`, of one moment.
+async fn weather() -> World {
     let world = World::new().await;
     let put = |row: &str, body: &'static str| {
         let uri = format!("/wide/v1/weather/JFK/{row}?at=1970-01-01T00:00:01Z");
@@ -123,6 +123,12 @@ async fn rows_and_slices_have_their_shapes() {
     assert_eq!(put("010", r#"{"obs:temp": 11}"#).await, 204);
     assert_eq!(put("011", r#"{"obs:temp": 12}"#).await, 201);
     assert_eq!(put("012", r#"{"wind:dir": null}"#).await, 201);
+    world
+}
+
+#[tokio::test]
+async fn rows_and_slices_have_their_shapes() {
+    let world = weather().await;
     for (uri, expected) in [
         (
             "/JFK/010",
@@ -157,12 +163,6 @@ async fn rows_and_slices_have_their_shapes() {
             "{uri}"
         );
     }
-    let page = world.get("/wide/v1/weather/JFK?limit=2").await;
-    let cursor = page.header("pando-cursor").expect("another page");
-    let next = world
-        .get(&format!("/wide/v1/weather/JFK?limit=2&cursor={cursor}"))
-        .await;
-    assert_eq!(next.json()["rows"][0]["row"], "012");
     for uri in ["/JFK/013", "/JFK/012?columns=temp"] {
         let answer = world.get(&format!("/wide/v1/weather{uri}")).await;
         assert_eq!(
@@ -170,6 +170,22 @@ async fn rows_and_slices_have_their_shapes() {
             (404, "not_found")
         );
     }
+}
+
+#[tokio::test]
+async fn a_slice_goes_on_behind_its_cursor() {
+    let world = weather().await;
+    let page = world.get("/wide/v1/weather/JFK?limit=2").await;
+    let cursor = page.header("pando-cursor").expect("another page");
+    let next = world
+        .get(&format!("/wide/v1/weather/JFK?limit=2&cursor={cursor}"))
+        .await;
+    assert_eq!(next.json()["rows"][0]["row"], "012");
+}
+
+#[tokio::test]
+async fn columns_of_a_row_are_deleted_and_what_is_left_of_it() {
+    let world = weather().await;
     let some = world
         .ask("DELETE", "/wide/v1/weather/JFK/010?columns=temp", &[], "")
         .await;

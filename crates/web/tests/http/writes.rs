@@ -4,11 +4,45 @@ use crate::world::World;
 
 const FULL: (&str, &str) = ("prefer", "return=representation");
 
-#[tokio::test]
-async fn writes_are_answered_as_postgrest_answers_them() {
+const ROW: &str = r#"{"id":10,"name":"Di"}"#;
+const SHOWN: &str = r#"[{"id":10,"name":"Di"}]"#;
+
+/// A write of customers: method, query, headers, body; status, and the body or the code.
+type Case<'a> = (
+    &'a str,
+    &'a str,
+    &'a [(&'a str, &'a str)],
+    &'a str,
+    u16,
+    &'a str,
+);
+
+/// Checks that writes, one after the other, are answered as PostgREST answers them.
+async fn check(cases: &[Case<'_>]) {
     let world = World::new().await;
-    let row = r#"{"id":10,"name":"Di"}"#;
-    let shown = r#"[{"id":10,"name":"Di"}]"#;
+    let select = "select=id,name";
+    for (method, query, headers, body, status, expected) in cases {
+        let uri = format!("/rest/v1/customers?{query}{select}");
+        let answer = world.ask(method, &uri, headers, body).await;
+        assert_eq!(
+            answer.status, *status,
+            "for {method} {query} {body}: {}",
+            answer.body
+        );
+        assert!(
+            answer.header("pando-stamp").is_some(),
+            "for {method} {query} {body}"
+        );
+        if *status < 300 {
+            assert_eq!(answer.body, *expected, "for {method} {query} {body}");
+        } else {
+            assert_eq!(answer.code(), *expected, "for {method} {query} {body}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_row_is_made_merged_changed_put_and_deleted() {
     let merge = (
         "prefer",
         "resolution=merge-duplicates,return=representation",
@@ -17,13 +51,10 @@ async fn writes_are_answered_as_postgrest_answers_them() {
         "prefer",
         "resolution=ignore-duplicates,return=representation",
     );
-    let csv = ("content-type", "text/csv");
-    let form = ("content-type", "application/x-www-form-urlencoded");
-    let select = "select=id,name";
-    let cases: &[(&str, &str, &[(&str, &str)], &str, u16, &str)] = &[
-        ("POST", "", &[], row, 201, ""),
-        ("POST", "", &[], row, 409, "23505"),
-        ("POST", "", &[merge], r#"{"id":10,"name":"Di"}"#, 200, shown),
+    check(&[
+        ("POST", "", &[], ROW, 201, ""),
+        ("POST", "", &[], ROW, 409, "23505"),
+        ("POST", "", &[merge], ROW, 200, SHOWN),
         ("POST", "", &[ignore], r#"{"id":10,"name":"No"}"#, 201, "[]"),
         (
             "PATCH",
@@ -35,7 +66,7 @@ async fn writes_are_answered_as_postgrest_answers_them() {
         ),
         ("PATCH", "id=eq.10&", &[], r#"{"name":"Di"}"#, 204, ""),
         ("PATCH", "id=eq.99&", &[FULL], r#"{"name":"Do"}"#, 200, "[]"),
-        ("PUT", "id=eq.10&", &[FULL], row, 200, shown),
+        ("PUT", "id=eq.10&", &[FULL], ROW, 200, SHOWN),
         (
             "PUT",
             "id=eq.11&",
@@ -54,6 +85,15 @@ async fn writes_are_answered_as_postgrest_answers_them() {
             r#"[{"id":11,"name":"El"}]"#,
         ),
         ("DELETE", "id=eq.10&", &[], "", 204, ""),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn rows_are_read_from_csv_forms_and_the_columns_named() {
+    let csv = ("content-type", "text/csv");
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    check(&[
         (
             "POST",
             "",
@@ -78,11 +118,18 @@ async fn writes_are_answered_as_postgrest_answers_them() {
             201,
             r#"[{"id":23,"name":"I"}]"#,
         ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_stored_is_refused() {
+    check(&[
         (
             "POST",
             "",
             &[("content-type", "text/plain")],
-            row,
+            ROW,
             415,
             "PGRST102",
         ),
@@ -102,10 +149,17 @@ async fn writes_are_answered_as_postgrest_answers_them() {
             "POST",
             "",
             &[("content-profile", "private")],
-            row,
+            ROW,
             406,
             "PGRST106",
         ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_write_that_says_not_which_rows_or_too_many_is_refused() {
+    check(&[
         ("PATCH", "", &[], r#"{"name":"x"}"#, 400, "21000"),
         ("DELETE", "", &[], "", 400, "21000"),
         (
@@ -116,28 +170,11 @@ async fn writes_are_answered_as_postgrest_answers_them() {
             400,
             "PGRST124",
         ),
-        ("PUT", "id=eq.1&limit=1&", &[], row, 400, "PGRST114"),
-        ("PUT", "id=eq.1&", &[], row, 400, "PGRST115"),
-        ("PUT", "name=eq.x&", &[], row, 405, "PGRST105"),
-    ];
-    for (method, query, headers, body, status, expected) in cases {
-        let uri = format!("/rest/v1/customers?{query}{select}");
-        let answer = world.ask(method, &uri, headers, body).await;
-        assert_eq!(
-            answer.status, *status,
-            "for {method} {query} {body}: {}",
-            answer.body
-        );
-        assert!(
-            answer.header("pando-stamp").is_some(),
-            "for {method} {query} {body}"
-        );
-        if *status < 300 {
-            assert_eq!(answer.body, *expected, "for {method} {query} {body}");
-        } else {
-            assert_eq!(answer.code(), *expected, "for {method} {query} {body}");
-        }
-    }
+        ("PUT", "id=eq.1&limit=1&", &[], ROW, 400, "PGRST114"),
+        ("PUT", "id=eq.1&", &[], ROW, 400, "PGRST115"),
+        ("PUT", "name=eq.x&", &[], ROW, 405, "PGRST105"),
+    ])
+    .await;
 }
 
 #[tokio::test]

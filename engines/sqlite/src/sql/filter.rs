@@ -6,8 +6,9 @@ use crate::cell::Param;
 use crate::functions::{containment_code, form_code, pattern_code, type_text};
 use crate::tuple;
 use pando_model::pattern::{Pattern, PatternKind};
-use pando_model::plan::{Comparison, Filter, Is, Join, KeySource, Scalar, Via};
+use pando_model::plan::{Comparison, Containment, Filter, Is, Join, KeySource, Scalar, Via};
 use pando_model::schema::{ColumnIx, Table};
+use pando_model::text_search::TextQuery;
 use pando_model::value::Value;
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -53,25 +54,9 @@ impl<'a> Sql<'a> {
                 Is::False => " IS 0",
             }),
             Filter::Match { left, pattern } => self.matches(left, pattern, table, alias),
-            Filter::Search { left, query } => {
-                self.push("pando_search(")
-                    .number(form_code(query.form()))
-                    .push(", ")
-                    .bind(Param::Text(Cow::Borrowed(query.source())))
-                    .push(", ");
-                self.scalar(left, table, alias).push(")")
-            }
+            Filter::Search { left, query } => self.searches(left, query, table, alias),
             Filter::Containment { left, op, right } => {
-                let ty = left.ty(table);
-                self.push("pando_contains(")
-                    .number(containment_code(*op))
-                    .push(", ")
-                    .literal(&type_text(&ty))
-                    .push(", ");
-                self.scalar(left, table, alias)
-                    .push(", ")
-                    .bind(Param::of(right, &ty))
-                    .push(")")
+                self.contains(left, *op, right, table, alias)
             }
             Filter::Exists { join, filter } => {
                 self.push("EXISTS (SELECT 1");
@@ -187,6 +172,41 @@ impl<'a> Sql<'a> {
             .bind(Param::Text(Cow::Borrowed(pattern.source())))
             .push(", ");
         self.scalar(left, table, alias).push("))")
+    }
+
+    fn searches(
+        &mut self,
+        left: &'a Scalar,
+        query: &'a TextQuery,
+        table: &'a Table,
+        alias: Alias,
+    ) -> &mut Self {
+        self.push("pando_search(")
+            .number(form_code(query.form()))
+            .push(", ")
+            .bind(Param::Text(Cow::Borrowed(query.source())))
+            .push(", ");
+        self.scalar(left, table, alias).push(")")
+    }
+
+    fn contains(
+        &mut self,
+        left: &'a Scalar,
+        op: Containment,
+        right: &'a Value,
+        table: &'a Table,
+        alias: Alias,
+    ) -> &mut Self {
+        let ty = left.ty(table);
+        self.push("pando_contains(")
+            .number(containment_code(op))
+            .push(", ")
+            .literal(&type_text(&ty))
+            .push(", ");
+        self.scalar(left, table, alias)
+            .push(", ")
+            .bind(Param::of(right, &ty))
+            .push(")")
     }
 
     /// Adds `(columns) IN (keys)`.

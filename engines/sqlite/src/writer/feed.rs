@@ -15,6 +15,8 @@ use std::borrow::Cow;
 pub(crate) struct Recorder {
     followed: bool,
     events: Vec<Event>,
+    /// How many of them lie in the feed.
+    written: i64,
 }
 
 #[derive(Debug)]
@@ -31,6 +33,7 @@ impl Recorder {
         Recorder {
             followed,
             events: Vec::new(),
+            written: 0,
         }
     }
 
@@ -54,6 +57,12 @@ impl Recorder {
     /// Forgets the events of a write that was rolled back.
     pub(super) fn forget(&mut self) {
         self.events.clear();
+        self.written = 0;
+    }
+
+    /// How many events the write that is done has left in the feed.
+    pub(super) fn take_written(&mut self) -> i64 {
+        std::mem::take(&mut self.written)
     }
 }
 
@@ -85,6 +94,7 @@ impl Transaction<'_> {
                 &[Param::Int(seq), Param::Int(i64::from(event.slot.number()))],
             )?;
         }
+        self.recorder.written += events.len() as i64;
         Ok(())
     }
 }

@@ -4,15 +4,31 @@
 //! alone; a member that is refused before it has written, or not at all, goes without one.
 //! Any other (disk full, input/output, memory) takes the transaction down as a
 //! whole; then the members are carried out again one by one, so that what fits is done and
-//! what does not is told so.
+//! what does not is told so. A panic in what a member decides or concludes does so too; that
+//! member has failed, and is not carried out again.
 
-use super::transaction::{Kept, Transaction, rollback};
+use super::transaction::{Kept, Sealed, Transaction, rollback};
 use super::{Pending, Writer, receipt};
 use crate::fault::{Fault, Step};
 use crate::layout::Layout;
 use pando_model::engine::{self, Result, Write, WriteAnswer};
+use pando_model::error::EngineError;
 use pando_model::plan::Change;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering::Relaxed;
+
+/// Why a group did not come to its COMMIT.
+enum Stop {
+    Fault(Fault),
+    /// The member at this place panicked.
+    Defect(usize),
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Stop {
+        Stop::Fault(fault)
+    }
+}
 
 /// How a group ended.
 enum End {
@@ -20,6 +36,8 @@ enum End {
     Committed(Vec<Result<WriteAnswer>>),
     /// Nothing happened.
     Failed(Fault),
+    /// Nothing happened: the member at this place met a defect of its own.
+    Broken(usize),
     /// COMMIT failed, and may have happened all the same; the answers if it did, and the
     /// position that tells.
     InDoubt(Vec<Result<WriteAnswer>>, u64, Fault),
@@ -42,15 +60,25 @@ impl Writer {
                 debug_assert_eq!(answers.len(), count, "each member has an answer");
                 reply(group, answers);
             }
+            End::Broken(place) => {
+                let broken = group.remove(place);
+                reply(vec![broken], vec![Err(defect())]);
+                self.write_each(group);
+            }
             End::Failed(fault) if group.len() == 1 => {
                 reply(group, vec![Err(fault.into_engine("write"))]);
             }
             End::Failed(fault) => {
                 tracing::warn!(?fault, members = group.len(), "a group failed as a whole");
-                for member in group {
-                    self.write_group(member, &mut std::iter::empty());
-                }
+                self.write_each(group);
             }
+        }
+    }
+
+    /// Carries the members of a group out again, each by itself.
+    fn write_each(&mut self, group: Vec<Pending>) {
+        for member in group {
+            self.write_group(member, &mut std::iter::empty());
         }
     }
 
@@ -59,22 +87,29 @@ impl Writer {
         group: &mut Vec<Pending>,
         more: &mut dyn Iterator<Item = Pending>,
     ) -> End {
-        let (answers, p, kept) = match self.fill(group, more) {
+        let (answers, sealed, kept) = match self.fill(group, more) {
             Ok(filled) => filled,
-            Err(fault) => {
+            Err(Stop::Fault(fault)) => {
                 if let Some(conn) = &self.conn {
                     rollback(conn);
                 }
                 return End::Failed(fault);
             }
+            Err(Stop::Defect(place)) => {
+                tracing::error!("a write met a defect; its group's transaction is rolled back");
+                self.recover();
+                return End::Broken(place);
+            }
         };
         let schema_version = self.marks.schema_low();
-        match self.commit(p, schema_version) {
+        match self.commit(sealed, schema_version) {
             Ok(()) => {
                 self.kept = Some(kept);
                 End::Committed(answers)
             }
-            Err(fault) if super::recovery::is_in_doubt(&fault) => End::InDoubt(answers, p, fault),
+            Err(fault) if super::recovery::is_in_doubt(&fault) => {
+                End::InDoubt(answers, sealed.p, fault)
+            }
             Err(fault) => {
                 if let Some(conn) = &self.conn {
                     rollback(conn);
@@ -90,7 +125,7 @@ impl Writer {
         &mut self,
         group: &mut Vec<Pending>,
         more: &mut dyn Iterator<Item = Pending>,
-    ) -> Step<(Vec<Result<WriteAnswer>>, u64, Kept)> {
+    ) -> std::result::Result<(Vec<Result<WriteAnswer>>, Sealed, Kept), Stop> {
         group.extend(more.next());
         let alone = group.len() == 1;
         let kept = self.kept.take();
@@ -103,10 +138,13 @@ impl Writer {
                 conn.execute("SAVEPOINT member", &[])?;
             }
             let before = conn.db().total_changes();
-            let result = member_of(&mut transaction, member);
+            let carried_out = || member_of(&mut transaction, member);
+            let Ok(result) = catch_unwind(AssertUnwindSafe(carried_out)) else {
+                return Err(Stop::Defect(answers.len()));
+            };
             if conn.db().is_autocommit() {
                 // The error rolled everything back by itself.
-                return Err(result.err().unwrap_or_else(lost_transaction));
+                return Err(result.err().unwrap_or_else(lost_transaction).into());
             }
             match result {
                 Ok(answer) => {
@@ -115,13 +153,13 @@ impl Writer {
                         conn.execute("RELEASE member", &[])?;
                     }
                 }
-                Err(fault) if alone || !fault.is_about_the_request() => return Err(fault),
+                Err(fault) if alone || !fault.is_about_the_request() => return Err(fault.into()),
                 Err(fault) => {
                     if guarded {
                         conn.execute("ROLLBACK TO member", &[])?;
                         conn.execute("RELEASE member", &[])?;
                     } else if conn.db().total_changes() > before {
-                        return Err(fault);
+                        return Err(fault.into());
                     }
                     transaction.forget();
                     answers.push(Err(fault.into_engine("write")));
@@ -131,8 +169,8 @@ impl Writer {
                 group.extend(more.next());
             }
         }
-        let p = transaction.seal()?;
-        Ok((answers, p, transaction.keep()))
+        let sealed = transaction.seal()?;
+        Ok((answers, sealed, transaction.keep()))
     }
 }
 
@@ -184,6 +222,11 @@ fn reply(group: Vec<Pending>, answers: Vec<Result<WriteAnswer>>) {
         // A caller that has gone away needs no answer; its receipt has it.
         let _ = member.reply.send(answer);
     }
+}
+
+/// What a write is told that panicked.
+fn defect() -> EngineError {
+    EngineError::internal("write", "the request met a defect; nothing of it was done")
 }
 
 fn lost_transaction() -> Fault {

@@ -12,7 +12,7 @@ mod feed;
 mod foreign;
 mod gathering;
 mod group;
-mod receipt;
+pub(crate) mod receipt;
 mod recovery;
 mod rows;
 mod steps;
@@ -20,7 +20,7 @@ mod targets;
 mod transaction;
 
 pub(crate) use rows::{cells, key_cells, slot_param};
-pub(crate) use transaction::Transaction;
+pub(crate) use transaction::{Sealed, Transaction};
 
 use crate::config::SqliteConfig;
 use crate::connection::Conn;
@@ -34,7 +34,7 @@ use pando_model::engine::{Result, Write, WriteAnswer};
 use pando_model::error::EngineError;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -57,6 +57,8 @@ pub(crate) struct Counters {
     pub(crate) writes: AtomicU64,
     pub(crate) queued: AtomicU64,
     pub(crate) last_commit_ns: AtomicU64,
+    /// Events in the feed, counted when the file is opened and kept from then on.
+    pub(crate) feed_depth: AtomicI64,
     closed: AtomicBool,
 }
 
@@ -178,6 +180,7 @@ impl Writer {
         let shard = read_shard(conn)?;
         let history = read_history(conn)?;
         let layout = Layout::load(conn)?;
+        self.count_feed(conn)?;
         self.layout = layout;
         self.marks.reset(shard.at, shard.schema_version, history);
         if !self.config.bulk_load {
@@ -298,11 +301,11 @@ impl Writer {
             .map_err(|(_, error)| EngineError::internal("close the data file", error))
     }
 
-    /// Carries out a transaction of its own, and commits it. `work` gives its result, the
-    /// position that the transaction reaches, and the schema version in force after it.
+    /// Carries out a transaction of its own, and commits it. `work` gives its result, what it
+    /// was sealed as, and the schema version in force after it.
     pub(crate) fn transact<T>(
         &mut self,
-        work: impl FnOnce(Transaction<'_>) -> Step<(T, u64, u64)>,
+        work: impl FnOnce(Transaction<'_>) -> Step<(T, Sealed, u64)>,
     ) -> Result<T> {
         self.kept = None;
         let (prepared, before) = match self.prepare(work) {
@@ -314,18 +317,18 @@ impl Writer {
                 return Err(fault.into_engine("write"));
             }
         };
-        let (value, p, schema_version) = prepared;
-        match self.commit(p, schema_version) {
+        let (value, sealed, schema_version) = prepared;
+        match self.commit(sealed, schema_version) {
             Ok(()) => Ok(value),
-            Err(fault) => self.settle_alone(value, before..p, fault),
+            Err(fault) => self.settle_alone(value, before..sealed.p, fault),
         }
     }
 
     /// What `work` gives, and the position before it.
     fn prepare<T>(
         &self,
-        work: impl FnOnce(Transaction<'_>) -> Step<(T, u64, u64)>,
-    ) -> Step<((T, u64, u64), u64)> {
+        work: impl FnOnce(Transaction<'_>) -> Step<(T, Sealed, u64)>,
+    ) -> Step<((T, Sealed, u64), u64)> {
         let transaction = Transaction::begin(self.conn()?, &self.layout, &self.marks, None)?;
         let before = transaction.position().p;
         Ok((work(transaction)?, before))
@@ -338,12 +341,21 @@ impl Writer {
         Ok(())
     }
 
+    /// Counts the events of the feed: when the file is opened, and behind a commit in doubt.
+    fn count_feed(&self, conn: &Conn) -> Step<()> {
+        let depth = crate::feed::read_depth(conn)?;
+        self.counters.feed_depth.store(depth as i64, Relaxed);
+        Ok(())
+    }
+
     /// Measures a commit.
-    fn commit(&mut self, p: u64, schema_version: u64) -> Step<()> {
+    fn commit(&mut self, sealed: Sealed, schema_version: u64) -> Step<()> {
+        let Sealed { p, feed_growth } = sealed;
         self.marks.begin_commit(p, schema_version);
         let start = Instant::now();
         self.conn()?.execute("COMMIT", &[])?;
         self.marks.end_commit(p, schema_version);
+        self.counters.feed_depth.fetch_add(feed_growth, Relaxed);
         let took = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.counters.last_commit_ns.store(took, Relaxed);
         self.counters.commits.fetch_add(1, Relaxed);

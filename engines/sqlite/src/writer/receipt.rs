@@ -2,6 +2,7 @@
 
 use super::Transaction;
 use crate::cell::Param;
+use crate::connection::Conn;
 use crate::fault::{Fault, Step};
 use pando_model::engine::{Receipt, WriteAnswer};
 use pando_model::error::EngineError;
@@ -49,11 +50,7 @@ pub(super) fn look_up(
 /// Keeps an answer, in the place of one that ran out.
 pub(super) fn keep(transaction: &Transaction<'_>, receipt: &Receipt, answer: &[u8]) -> Step<()> {
     let conn = transaction.conn;
-    conn.execute(
-        "DELETE FROM _pando_receipt WHERE (slot, scope, key) IN (SELECT slot, scope, key \
-         FROM _pando_receipt WHERE expires_at_us <= ? ORDER BY expires_at_us LIMIT ?)",
-        &[Param::Int(receipt.now_us), Param::Int(REMOVED_IN_PASSING)],
-    )?;
+    remove_expired(conn, receipt.now_us, REMOVED_IN_PASSING)?;
     let at = transaction.next_position();
     conn.execute(
         "INSERT OR REPLACE INTO _pando_receipt VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -69,4 +66,21 @@ pub(super) fn keep(transaction: &Transaction<'_>, receipt: &Receipt, answer: &[u
         ],
     )?;
     Ok(())
+}
+
+/// Whether a receipt has run out.
+pub(crate) fn is_any_expired(conn: &Conn, now_us: i64) -> Step<bool> {
+    conn.exists(
+        "SELECT 1 FROM _pando_receipt WHERE expires_at_us <= ? LIMIT 1",
+        &[Param::Int(now_us)],
+    )
+}
+
+/// Removes receipts that ran out, the oldest first; gives how many.
+pub(crate) fn remove_expired(conn: &Conn, now_us: i64, max: i64) -> Step<usize> {
+    conn.execute(
+        "DELETE FROM _pando_receipt WHERE (slot, scope, key) IN (SELECT slot, scope, key \
+         FROM _pando_receipt WHERE expires_at_us <= ? ORDER BY expires_at_us LIMIT ?)",
+        &[Param::Int(now_us), Param::Int(max)],
+    )
 }

@@ -163,6 +163,7 @@ impl Writer {
                 &[crate::cell::Param::Int(skipped as i64)],
             )?;
         }
+        self.count_feed(&conn)?;
         let reached = shard.at.p.max(skipped);
         self.marks.begin_commit(reached, shard.schema_version);
         self.marks.end_commit(reached, shard.schema_version);

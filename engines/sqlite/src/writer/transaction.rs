@@ -12,6 +12,7 @@ use pando_model::error::EngineError;
 use pando_model::plan::Change;
 use pando_model::slot::Slot;
 use pando_model::stamp::Position;
+use std::cell::Cell;
 use std::collections::HashMap;
 
 /// The slot is ours, and not on its way to somebody else.
@@ -33,6 +34,15 @@ pub(super) struct Kept {
     fences: HashMap<Slot, Fence>,
 }
 
+/// What there is after a transaction, once it is committed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sealed {
+    /// The last position.
+    pub(crate) p: u64,
+    /// By how much the feed has grown.
+    pub(super) feed_growth: i64,
+}
+
 /// The transaction that is open on the writer's connection.
 pub(crate) struct Transaction<'w> {
     pub(crate) conn: &'w Conn,
@@ -40,8 +50,12 @@ pub(crate) struct Transaction<'w> {
     pub(super) recorder: Recorder,
     data_version: i64,
     shard: ShardRow,
+    /// The position that it began behind.
+    began: u64,
     /// The position of the last write in it that changed something.
     p: u64,
+    /// Events that entered the feed, less those that left it.
+    feed_growth: Cell<i64>,
     fences: HashMap<Slot, Fence>,
 }
 
@@ -89,7 +103,9 @@ impl<'w> Transaction<'w> {
             recorder: Recorder::new(shard.followed),
             data_version,
             shard,
+            began: p,
             p,
+            feed_growth: Cell::new(0),
             fences,
         })
     }
@@ -128,9 +144,16 @@ impl<'w> Transaction<'w> {
         }
     }
 
-    /// The write took its position.
+    /// The write took its position; its events stand.
     pub(crate) fn advance(&mut self) {
         self.p += 1;
+        let events = self.recorder.take_written();
+        self.feed_growth.set(self.feed_growth.get() + events);
+    }
+
+    /// So many events have left the feed.
+    pub(crate) fn note_trimmed(&self, events: usize) {
+        self.feed_growth.set(self.feed_growth.get() - events as i64);
     }
 
     /// The schema in force.
@@ -216,15 +239,20 @@ impl<'w> Transaction<'w> {
         }
     }
 
-    /// Writes the shard's row, if anything was changed; answers the last position.
-    pub(crate) fn seal(&self) -> Step<u64> {
-        if self.p > self.shard.at.p {
+    /// Writes the shard's row, if anything was changed; gives the last position. What changed
+    /// nothing writes nothing, even behind positions that a failed commit has left unused: on
+    /// a full disk it is answered all the same.
+    pub(crate) fn seal(&self) -> Step<Sealed> {
+        if self.p > self.began {
             self.conn.execute(
                 "UPDATE _pando_shard SET position = ?",
                 &[Param::Int(self.p as i64)],
             )?;
         }
-        Ok(self.p)
+        Ok(Sealed {
+            p: self.p,
+            feed_growth: self.feed_growth.get(),
+        })
     }
 }
 

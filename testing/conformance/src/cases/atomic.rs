@@ -74,7 +74,8 @@ pub(crate) async fn a_refusal_of_finish_takes_everything_back(mut bench: Bench) 
     check_untouched(&bench, &t).await;
 }
 
-/// A defect above the engine: where its caller is told at all, it is told that nobody knows.
+/// A defect above the engine: where its caller is told at all, it is told of a fault, and not
+/// that nobody knows; for nothing was done.
 pub(crate) async fn a_finish_that_panics_takes_nobody_else_down(mut bench: Bench) {
     let t = two(&mut bench).await;
     for _ in 0..2 {
@@ -90,7 +91,7 @@ pub(crate) async fn a_finish_that_panics_takes_nobody_else_down(mut bench: Bench
         match tokio::spawn(async move { engine.write(write).await }).await {
             Err(defect) => assert!(defect.is_panic()),
             Ok(answer) => assert!(
-                matches!(answer, Err(EngineError::OutcomeUnknown { .. })),
+                matches!(answer, Err(EngineError::Internal { .. })),
                 "{answer:?}"
             ),
         }

@@ -17,7 +17,7 @@ struct Cinema {
     role: Arc<Table>,
 }
 
-async fn cinema(bench: &mut Bench) -> Cinema {
+fn cinema_tables() -> Cinema {
     let director = table("director")
         .column("id", Integer)
         .column("name", Text)
@@ -47,13 +47,29 @@ async fn cinema(bench: &mut Bench) -> Cinema {
         .references(&["actor"], "actor", &["id"])
         .not_enforced()
         .build();
-    bench.create(&[&director, &film, &actor, &role]).await;
+    Cinema {
+        director,
+        film,
+        actor,
+        role,
+    }
+}
+
+async fn cinema(bench: &mut Bench) -> Cinema {
+    let cinema = cinema_tables();
+    let Cinema {
+        director,
+        film,
+        actor,
+        role,
+    } = &cinema;
+    bench.create(&[director, film, actor, role]).await;
     bench
-        .insert(&director, rows![[1, "Bong"], [2, "Park"], [3, "Hong"]])
+        .insert(director, rows![[1, "Bong"], [2, "Park"], [3, "Hong"]])
         .await;
     bench
         .insert(
-            &film,
+            film,
             rows![
                 [10, 1, "Mother", 2009],
                 [11, 1, "Parasite", 2019],
@@ -66,11 +82,11 @@ async fn cinema(bench: &mut Bench) -> Cinema {
         )
         .await;
     bench
-        .insert(&actor, rows![[100, "Song"], [101, "Choi"], [102, "Kim"]])
+        .insert(actor, rows![[100, "Song"], [101, "Choi"], [102, "Kim"]])
         .await;
     bench
         .insert(
-            &role,
+            role,
             rows![
                 [11, 100, 1],
                 [13, 100, 1],
@@ -81,12 +97,7 @@ async fn cinema(bench: &mut Bench) -> Cinema {
             ],
         )
         .await;
-    Cinema {
-        director,
-        film,
-        actor,
-        role,
-    }
+    cinema
 }
 
 /// The rows of a child by key: the keys' own order is not promised.
@@ -230,7 +241,8 @@ pub(crate) async fn children_nest_and_mix(mut bench: Bench) {
     assert_eq!(by_key(&set.children[1], 1), rows![[3, 1], [2, 2]]);
 }
 
-pub(crate) async fn a_composite_key_matches_as_a_whole(mut bench: Bench) {
+/// Days, and events of them by a key of two columns.
+async fn days(bench: &mut Bench) -> (Arc<Table>, Arc<Table>) {
     let day = table("day")
         .column("y", Integer)
         .column("m", Text)
@@ -245,6 +257,11 @@ pub(crate) async fn a_composite_key_matches_as_a_whole(mut bench: Bench) {
         .not_enforced()
         .build();
     bench.create(&[&day, &event]).await;
+    (day, event)
+}
+
+pub(crate) async fn a_composite_key_matches_as_a_whole(mut bench: Bench) {
+    let (day, event) = days(&mut bench).await;
     bench
         .insert(&day, rows![[1, "a"], [1, "b"], [2, "a"], [2, "b"]])
         .await;
@@ -332,20 +349,7 @@ pub(crate) async fn a_parent_without_outputs_for_its_key_columns_can_be_cut_firs
 /// More keys, and more columns of a key, than a statement has room for parameters.
 pub(crate) async fn twenty_thousand_composite_keys_match_as_a_whole(mut bench: Bench) {
     const COUNT: i32 = 20_000;
-    let day = table("day")
-        .column("y", Integer)
-        .column("m", Text)
-        .key(&["y", "m"])
-        .build();
-    let event = table("event")
-        .column("id", Integer)
-        .column("m", Text)
-        .column("y", Integer)
-        .key(&["id"])
-        .references(&["y", "m"], "day", &["y", "m"])
-        .not_enforced()
-        .build();
-    bench.create(&[&day, &event]).await;
+    let (day, event) = days(&mut bench).await;
     let days = (0..COUNT).map(|n| row![n / 2, if n % 2 == 0 { "a" } else { "b" }]);
     let latest_first = select(&day, &["y", "m"]).desc("y").tree();
     let change = returning(insert(&day, days.collect()), latest_first);

@@ -7,6 +7,7 @@ mod conflicts;
 mod contents;
 mod feed;
 mod filters;
+mod indexes;
 mod lifecycle;
 mod order;
 mod receipts;
@@ -172,6 +173,7 @@ cases! {
         a_key_for_another_request_is_refused,
         keys_differ_by_scope_and_are_found_in_any_slot,
         a_key_that_has_run_out_is_forgotten,
+        receipts_that_have_run_out_are_swept_in_batches,
         a_refused_write_leaves_its_key_free,
         a_replay_needs_no_current_schema,
         the_same_key_at_the_same_time_is_done_once,
@@ -184,12 +186,14 @@ cases! {
         columns_are_dropped_and_renamed,
         a_table_is_renamed_with_its_rows,
         a_new_constraint_is_refused_while_rows_break_it,
-        a_unique_index_is_refused_while_rows_break_it,
-        an_index_changes_no_answer,
         the_record_is_written_in_the_same_transaction,
         a_failing_step_undoes_all_steps,
         the_schema_outlives_the_engine,
+    },
+    indexes::{
+        a_unique_index_is_refused_while_rows_break_it,
         an_index_on_paths_of_some_rows_changes_no_answer,
+        an_index_changes_no_answer,
     },
     feed::{
         nothing_is_recorded_while_nobody_follows,

@@ -110,6 +110,34 @@ pub(crate) async fn a_key_that_has_run_out_is_forgotten(mut bench: Bench) {
     assert_eq!(bench.rows(select(&t, &["id"])).await, rows![[1], [2]]);
 }
 
+pub(crate) async fn receipts_that_have_run_out_are_swept_in_batches(mut bench: Bench) {
+    let t = counter(&mut bench).await;
+    for id in 0..5 {
+        send(&bench, &t, id, receipt(&format!("k{id}"), 1, 0), "first").await;
+    }
+    let engine = bench.engine();
+    let expiry = receipt("k0", 1, 0).expires_at_us;
+    send(&bench, &t, 9, receipt("late", 1, 1), "late").await;
+    let before = engine.progress();
+    let sweep = |now_us, max| {
+        let engine = bench.engine();
+        async move { engine.sweep_receipts(now_us, max).await.expect("sweep") }
+    };
+    assert_eq!(sweep(expiry - 1, 10).await, 0, "it is too early");
+    let known = send(&bench, &t, 0, receipt("k0", 1, 0), "no").await;
+    assert!(is_replayed(&known, "first"), "{known:?}");
+    for removed in [2, 2, 1, 0] {
+        assert_eq!(sweep(expiry, 2).await, removed);
+    }
+    assert_eq!(engine.progress(), before, "it takes no position");
+    let late = send(&bench, &t, 9, receipt("late", 1, 1), "no").await;
+    assert!(is_replayed(&late, "late"), "{late:?}");
+    // A clock that went back would find the key unknown: it is gone.
+    let again = send(&bench, &t, 10, receipt("k0", 1, 0), "second").await;
+    assert!(is_done(&again, "second"), "{again:?}");
+    assert_eq!(engine.verify().await.expect("verify"), Vec::<String>::new());
+}
+
 pub(crate) async fn a_refused_write_leaves_its_key_free(mut bench: Bench) {
     let t = counter(&mut bench).await;
     bench.insert(&t, rows![[1]]).await;

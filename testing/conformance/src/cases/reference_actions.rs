@@ -57,12 +57,16 @@ pub(crate) async fn cascade_deletes_referring_rows_all_the_way_down(mut bench: B
     );
 }
 
-pub(crate) async fn set_null_clears_the_reference(mut bench: Bench) {
-    let boss = table("boss")
+fn boss() -> Arc<Table> {
+    table("boss")
         .column("id", Integer)
         .reference()
         .key(&["id"])
-        .build();
+        .build()
+}
+
+pub(crate) async fn set_null_clears_the_reference(mut bench: Bench) {
+    let boss = boss();
     let staff = table("staff")
         .column("id", Integer)
         .column("boss", Integer)
@@ -92,11 +96,7 @@ pub(crate) async fn set_null_clears_the_reference(mut bench: Bench) {
 }
 
 pub(crate) async fn set_null_is_refused_where_null_is_not_allowed(mut bench: Bench) {
-    let boss = table("boss")
-        .column("id", Integer)
-        .reference()
-        .key(&["id"])
-        .build();
+    let boss = boss();
     let staff = table("staff")
         .column("id", Integer)
         .required("boss", Integer)

@@ -4,7 +4,7 @@
 use crate::cases::ascending;
 use crate::fixture::literal::val;
 use crate::fixture::query::junction;
-use crate::fixture::schema::{ix, table};
+use crate::fixture::schema::{TableBuilder, ix, table};
 use crate::row;
 use pando_model::column::ColumnType::{self, *};
 use pando_model::expr::{BinaryOp, Expr};
@@ -75,19 +75,18 @@ fn place(tables: &[Arc<Table>], name: &str) -> usize {
 }
 
 fn tables() -> Vec<Arc<Table>> {
-    let above = |column, bound: &str, ty: ColumnType| {
-        Expr::Binary(
-            BinaryOp::Gt,
-            Box::new(Expr::Column(column)),
-            Box::new(Expr::Literal(ty, Some(bound.into()))),
-        )
-    };
+    [country(), shop(), item(), tag(), item_tag(), kinds()]
+        .map(|table| table.build())
+        .into()
+}
+
+fn country() -> TableBuilder {
     let sum = Expr::Binary(
         BinaryOp::Concat,
         Box::new(Expr::Column(0)),
         Box::new(Expr::Column(1)),
     );
-    let country = table("country")
+    table("country")
         .column("code", Text)
         .column("name", Text)
         .column("parent", Text)
@@ -97,8 +96,11 @@ fn tables() -> Vec<Arc<Table>> {
         .unique(&["name"])
         .references(&["parent"], "country", &["code"])
         .on_delete(SetNull)
-        .on_update(Cascade);
-    let shop = table("shop")
+        .on_update(Cascade)
+}
+
+fn shop() -> TableBuilder {
+    table("shop")
         .column("id", Integer)
         .required("country", Text)
         .column("boss", Integer)
@@ -111,8 +113,16 @@ fn tables() -> Vec<Arc<Table>> {
         .on_delete(Restrict)
         .on_update(Cascade)
         .references(&["boss"], "shop", &["id"])
-        .not_enforced();
-    let item = table("item")
+        .not_enforced()
+}
+
+fn item() -> TableBuilder {
+    let positive = Expr::Binary(
+        BinaryOp::Gt,
+        Box::new(Expr::Column(3)),
+        Box::new(Expr::Literal(money(), Some("0".into()))),
+    );
+    table("item")
         .column("shop", Integer)
         .column("n", Bigint)
         .column("label", Text)
@@ -123,18 +133,24 @@ fn tables() -> Vec<Arc<Table>> {
         .shard_by(&["shop"])
         .unique(&["shop", "label"])
         .index("item_price", &["price"])
-        .check("item_price_check", above(3, "0", money()))
+        .check("item_price_check", positive)
         .references(&["shop"], "shop", &["id"])
         .on_delete(Cascade)
         .on_update(Cascade)
-        .references(&["shop", "parent"], "item", &["shop", "n"]);
-    let tag = table("tag")
+        .references(&["shop", "parent"], "item", &["shop", "n"])
+}
+
+fn tag() -> TableBuilder {
+    table("tag")
         .column("id", Uuid)
         .column("words", Text)
         .column("names", Array(Box::new(Text)))
         .reference()
-        .key(&["id"]);
-    let item_tag = table("item_tag")
+        .key(&["id"])
+}
+
+fn item_tag() -> TableBuilder {
+    table("item_tag")
         .column("shop", Integer)
         .column("n", Bigint)
         .column("tag", Uuid)
@@ -144,14 +160,18 @@ fn tables() -> Vec<Arc<Table>> {
         .references(&["shop", "n"], "item", &["shop", "n"])
         .on_delete(Cascade)
         .on_update(Cascade)
-        .references(&["tag"], "tag", &["id"]);
+        .references(&["tag"], "tag", &["id"])
+}
+
+/// A column of every type that has an order.
+fn kinds() -> TableBuilder {
     let mut kinds = table("kinds")
         .column("id", Numeric { limit: None })
         .column("country", Text);
     for (place, (ty, _)) in ascending().into_iter().enumerate() {
         kinds = kinds.column(&format!("v{place}"), ty);
     }
-    let kinds = kinds
+    kinds
         .column("doc", Json)
         .key(&["id"])
         .unique(&["v1"])
@@ -160,10 +180,7 @@ fn tables() -> Vec<Arc<Table>> {
         .index("kinds_v12", &["v12"])
         .references(&["country"], "country", &["code"])
         .on_delete(SetNull)
-        .on_update(Cascade);
-    [country, shop, item, tag, item_tag, kinds]
-        .map(|table| table.build())
-        .into()
+        .on_update(Cascade)
 }
 
 fn money() -> ColumnType {

@@ -137,39 +137,8 @@ impl Builder<'_> {
                 format: None,
             } => self.cast_of(inner, data_type, at),
             ast::Expr::Array(array) => self.array(&array.elem, at),
-            ast::Expr::IsNull(inner) => self.is_null(inner, at),
-            ast::Expr::IsNotNull(inner) => self.not(self.is_null(inner, at)?),
-            ast::Expr::IsTrue(inner) => self.is(inner, true, at),
-            ast::Expr::IsFalse(inner) => self.is(inner, false, at),
-            ast::Expr::IsNotTrue(inner) => self.not(self.is(inner, true, at)?),
-            ast::Expr::IsNotFalse(inner) => self.not(self.is(inner, false, at)?),
-            ast::Expr::Between {
-                expr: inner,
-                negated,
-                low,
-                high,
-            } => self.between(inner, *negated, low, high, at),
-            ast::Expr::InList {
-                expr: inner,
-                list,
-                negated,
-            } => self.in_list(inner, list, *negated, at),
             ast::Expr::BinaryOp { left, op, right } => self.binary(left, op, right, at),
             ast::Expr::UnaryOp { op, expr: inner } => self.unary(*op, inner, at),
-            ast::Expr::Like {
-                negated,
-                any: false,
-                expr: inner,
-                pattern,
-                escape_char: None,
-            } => self.like(BinaryOp::Like, inner, pattern, *negated, at),
-            ast::Expr::ILike {
-                negated,
-                any: false,
-                expr: inner,
-                pattern,
-                escape_char: None,
-            } => self.like(BinaryOp::ILike, inner, pattern, *negated, at),
             ast::Expr::Case {
                 operand,
                 conditions,
@@ -187,6 +156,44 @@ impl Builder<'_> {
                 vec![self.build(inner)?],
                 at,
             ),
+            other => self.build_test(other, at),
+        }
+    }
+
+    /// What asks something of one value: IS, BETWEEN, IN, LIKE.
+    fn build_test(&self, expr: &ast::Expr, at: Place) -> Result<Built> {
+        match expr {
+            ast::Expr::IsNull(inner) => self.is_null(inner, at),
+            ast::Expr::IsNotNull(inner) => self.not(self.is_null(inner, at)?),
+            ast::Expr::IsTrue(inner) => self.is(inner, true, at),
+            ast::Expr::IsFalse(inner) => self.is(inner, false, at),
+            ast::Expr::IsNotTrue(inner) => self.not(self.is(inner, true, at)?),
+            ast::Expr::IsNotFalse(inner) => self.not(self.is(inner, false, at)?),
+            ast::Expr::Between {
+                expr: inner,
+                negated,
+                low,
+                high,
+            } => self.between(inner, *negated, low, high, at),
+            ast::Expr::InList {
+                expr: inner,
+                list,
+                negated,
+            } => self.in_list(inner, list, *negated, at),
+            ast::Expr::Like {
+                negated,
+                any: false,
+                expr: inner,
+                pattern,
+                escape_char: None,
+            } => self.like(BinaryOp::Like, inner, pattern, *negated, at),
+            ast::Expr::ILike {
+                negated,
+                any: false,
+                expr: inner,
+                pattern,
+                escape_char: None,
+            } => self.like(BinaryOp::ILike, inner, pattern, *negated, at),
             other => Err(self.refused(other, at)),
         }
     }

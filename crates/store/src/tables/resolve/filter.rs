@@ -32,8 +32,13 @@ pub(crate) fn of_conditions(resolver: &Resolver<'_>, node: &Node<'_>) -> Result<
 }
 
 fn conditions(resolver: &Resolver<'_>, node: &Node<'_>) -> Result<Vec<Filter>, Refusal> {
-    let resolve = |condition: &&Condition| resolve(resolver, node, condition);
-    node.filters.iter().map(resolve).collect()
+    let of_test = |field: &Field, test: &Test| match of_embed(resolver, node, field, test)? {
+        Some(filter) => Ok(filter),
+        None => of_field(node, field, test),
+    };
+    let each = node.filters.iter();
+    each.map(|condition| of_condition(condition, &of_test))
+        .collect()
 }
 
 /// Whether a row has one in an embedded resource; `None` where it always has.
@@ -50,13 +55,13 @@ fn exists(resolver: &Resolver<'_>, child: &Node<'_>) -> Result<Option<Filter>, R
     }))
 }
 
-fn resolve(
-    resolver: &Resolver<'_>,
-    node: &Node<'_>,
+/// A condition made of tests: `of_test` resolves those.
+pub(crate) fn of_condition(
     condition: &Condition,
+    of_test: &dyn Fn(&Field, &Test) -> Result<Filter, Refusal>,
 ) -> Result<Filter, Refusal> {
     let all = |inner: &[Condition]| -> Result<Vec<Filter>, Refusal> {
-        let parts = inner.iter().map(|part| resolve(resolver, node, part));
+        let parts = inner.iter().map(|part| of_condition(part, of_test));
         parts.collect()
     };
     let (negated, filter) = match condition {
@@ -66,10 +71,7 @@ fn resolve(
             field,
             negated,
             test,
-        } => match of_embed(resolver, node, field, test)? {
-            Some(filter) => (*negated, filter),
-            None => (*negated, of_field(node, field, test)?),
-        },
+        } => (*negated, of_test(field, test)?),
     };
     Ok(if negated { not(filter) } else { filter })
 }

@@ -3,13 +3,15 @@
 //! In three steps: [`embed`] chooses a relationship for every embedded resource
 //! and makes a tree of [`Node`]s; filters, orders and ranges are put to the nodes
 //! they name; [`select`] turns each node into a select and the layout of its
-//! rows. [`filter`] and [`order`] resolve what the nodes carry.
+//! rows, [`rows`] those of a node that are a table's. [`filter`] and [`order`] resolve what the
+//! nodes carry.
 
 pub(crate) mod embed;
 pub(crate) mod field;
 pub(crate) mod filter;
 pub(crate) mod order;
 mod partial;
+pub(crate) mod rows;
 pub(crate) mod select;
 mod selected;
 pub(crate) mod types;

@@ -16,7 +16,7 @@ fn check(cases: &[(&str, &str)]) {
 }
 
 #[test]
-fn select_is_understood() {
+fn columns_are_understood() {
     check(&[
         ("", ""),
         ("select=", ""),
@@ -45,6 +45,12 @@ fn select_is_understood() {
         (r#"select=":""#, r#"select=":""#),
         (r#"select="a\"b\\c""#, r#"select="a\"b\\c""#),
         (r#"select="a,b","c.d""#, r#"select="a,b","c.d""#),
+    ]);
+}
+
+#[test]
+fn paths_into_documents_are_understood() {
+    check(&[
         ("select=doc->a", r#"select="doc"->"a""#),
         ("select=doc->a->b", r#"select="doc"->"a"->"b""#),
         ("select=doc->a->0->>b", r#"select="doc"->"a"->0->>"b""#),
@@ -57,6 +63,12 @@ fn select_is_understood() {
         ("select=doc->>a::int", r#"select="doc"->>"a"::int"#),
         ("select=x:doc->a::json", r#"select="x":"doc"->"a"::json"#),
         ("select=doc->0,other", r#"select="doc"->0,"other""#),
+    ]);
+}
+
+#[test]
+fn embedded_resources_are_understood() {
+    check(&[
         ("select=client(id)", r#"select="client"("id")"#),
         ("select=client()", r#"select="client"()"#),
         ("select=client(*)", r#"select="client"(*)"#),
@@ -93,6 +105,12 @@ fn select_is_understood() {
             "select=client(%20id,name%20)",
             r#"select="client"("id","name")"#,
         ),
+    ]);
+}
+
+#[test]
+fn aggregates_are_understood() {
+    check(&[
         ("select=count()", "select=count()"),
         ("select=n:count()", r#"select="n":count()"#),
         ("select=count()::text", "select=count()::text"),
@@ -121,7 +139,7 @@ fn select_is_understood() {
 }
 
 #[test]
-fn filters_are_understood() {
+fn comparisons_are_understood() {
     check(&[
         ("id=eq.1", r#""id"=+eq.1"#),
         ("id=neq.1", r#""id"=+neq.1"#),
@@ -153,6 +171,12 @@ fn filters_are_understood() {
         ("n=like(any).{a*,*b}", r#""n"=+like(any)[a%|%b]"#),
         ("n=match.^a.*b$", r#""n"=+match.^a.*b$"#),
         ("n=imatch.a*", r#""n"=+imatch.a*"#),
+    ]);
+}
+
+#[test]
+fn lists_and_states_are_understood() {
+    check(&[
         ("id=in.(1,2,3)", r#""id"=+in[1|2|3]"#),
         ("id=in.()", r#""id"=+in[]"#),
         ("id=in.(1)", r#""id"=+in[1]"#),
@@ -171,6 +195,12 @@ fn filters_are_understood() {
         ("id=is.unknown", r#""id"=+is.unknown"#),
         ("id=not.is.null", r#""id"=-is.null"#),
         ("id=isdistinct.1", r#""id"=+isdistinct.1"#),
+    ]);
+}
+
+#[test]
+fn searches_arrays_and_paths_are_understood() {
+    check(&[
         ("t=fts.cat", r#""t"=+fts.cat"#),
         ("t=plfts.fat+cat", r#""t"=+plfts.fat cat"#),
         ("t=phfts(simple).cat", r#""t"=+phfts(simple).cat"#),

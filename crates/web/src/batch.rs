@@ -1,0 +1,56 @@
+//! Batches of a model: a list of operations, all done or none.
+//!
+//! How a list is read, and what is the same for every model's operations.
+
+use crate::error::ApiError;
+use crate::gate;
+use crate::operate::Asked;
+use crate::params::{self, Params, malformed};
+use pando_store::keys::{Surface, Verb};
+use serde::de::DeserializeOwned;
+use std::time::Duration;
+
+/// Operations of one batch at most.
+const OPS_MAX: usize = 10_000;
+
+/// The operations of a batch on `name`; one that reads needs the caller's leave to read.
+pub(crate) fn operations<T: DeserializeOwned>(
+    asked: &Asked<'_>,
+    surface: Surface,
+    name: &str,
+    reads: impl Fn(&T) -> bool,
+) -> Result<Vec<T>, ApiError> {
+    Params::read(&asked.parts.uri, &[])?;
+    let operations: Vec<T> = serde_json::from_slice(&asked.body)
+        .map_err(|error| malformed(format!("the body is no list of operations: {error}")))?;
+    if operations.len() > OPS_MAX {
+        return Err(malformed(format!(
+            "a batch has {OPS_MAX} operations at most, not {}",
+            operations.len()
+        )));
+    }
+    if let Some(key) = asked.caller
+        && operations.iter().any(reads)
+    {
+        gate::require(key, surface, Verb::Read, Some(name))?;
+    }
+    Ok(operations)
+}
+
+/// Refuses a field that the operation does not look at: of each field whether it is given,
+/// whether it fits, and its name.
+pub(crate) fn refuse_stray(fields: &[(bool, bool, &str)]) -> Result<(), ApiError> {
+    match fields.iter().find(|(given, fits, _)| *given && !fits) {
+        Some((_, _, name)) => Err(malformed(format!("{name} does not go with this op"))),
+        None => Ok(()),
+    }
+}
+
+/// How long a value lives, where that is said.
+pub(crate) fn ttl(text: Option<&str>) -> Result<Option<Duration>, ApiError> {
+    let read = |text: &str| {
+        params::span(text)
+            .ok_or_else(|| malformed(format!("ttl {text:?} is not a span of time, such as 60s")))
+    };
+    text.map(read).transpose()
+}
