@@ -22,6 +22,10 @@ use std::time::Duration;
 const JSON: &str = "application/json";
 /// Nobody waits at the other end of a request in this process.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
+/// Nor does a long one keep others waiting: so many times the operations that a server takes.
+const ROOM: usize = 10;
+/// And so many bytes.
+const BODY_MAX: u64 = 256 << 20;
 
 /// Where requests go.
 pub enum Surface {
@@ -67,9 +71,21 @@ impl Surface {
     pub fn here(store: &Arc<Store>, config: &Config) -> Surface {
         let mut config = web_config(config);
         config.auth_required = false;
-        config.limits.request_timeout = REQUEST_TIMEOUT;
+        let limits = &mut config.limits;
+        limits.request_timeout = REQUEST_TIMEOUT;
+        limits.max_body = limits.max_body.max(BODY_MAX);
+        limits.max_batch *= ROOM;
+        limits.max_operations *= ROOM;
         let web = Web::new(Arc::clone(store), Arc::new(NoProcess), config);
         Surface::Here(Box::new(web))
+    }
+
+    /// How many times more than a server takes goes into one request.
+    pub fn room(&self) -> usize {
+        match self {
+            Surface::Server(_) => 1,
+            Surface::Here(_) => ROOM,
+        }
     }
 
     /// Sends a request and reads the whole answer. What is not a success is an error.

@@ -6,15 +6,14 @@ use crate::error::ApiError;
 use crate::gate;
 use crate::operate::Asked;
 use crate::params::{self, Params, malformed};
+use crate::web::Web;
 use pando_store::keys::{Surface, Verb};
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 
-/// Operations of one batch at most.
-const OPS_MAX: usize = 10_000;
-
 /// The operations of a batch on `name`; one that reads needs the caller's leave to read.
 pub(crate) fn operations<T: DeserializeOwned>(
+    web: &Web,
     asked: &Asked<'_>,
     surface: Surface,
     name: &str,
@@ -23,9 +22,10 @@ pub(crate) fn operations<T: DeserializeOwned>(
     Params::read(&asked.parts.uri, &[])?;
     let operations: Vec<T> = serde_json::from_slice(&asked.body)
         .map_err(|error| malformed(format!("the body is no list of operations: {error}")))?;
-    if operations.len() > OPS_MAX {
+    let max = web.limits().max_batch;
+    if operations.len() > max {
         return Err(malformed(format!(
-            "a batch has {OPS_MAX} operations at most, not {}",
+            "a batch has {max} operations at most, not {}",
             operations.len()
         )));
     }

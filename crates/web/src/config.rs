@@ -29,6 +29,10 @@ pub struct Cors {
 pub struct Limits {
     /// Bytes of a body at most; a larger one is refused without being read.
     pub max_body: u64,
+    /// Operations of one batch at most.
+    pub max_batch: usize,
+    /// Operations of one transaction at most.
+    pub max_operations: usize,
     /// Headers of one request at most.
     pub max_headers: usize,
     /// Bytes of all headers of one request at most.
@@ -62,6 +66,8 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             max_body: 16 << 20,
+            max_batch: 10_000,
+            max_operations: 1_000,
             max_headers: 100,
             // A stamp of 2 KiB, a browser's cookies, and room.
             max_header_bytes: 64 << 10,

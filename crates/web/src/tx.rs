@@ -53,7 +53,7 @@ where
     let body = deadline
         .for_body(intake::taken(body, web.limits().max_body))
         .await?;
-    let request = Request::read(&body)?;
+    let request = Request::read(&body, web.limits().max_operations)?;
     let minimal = answer::prefers_minimal(&parts.headers)?;
     let done = deadline.for_write(carry_out(web, &request, minimal, parts, &body, caller));
     match done.await {

@@ -53,10 +53,11 @@ pub struct ImportArgs {
     /// Go on behind the last chunk that was committed
     #[arg(long)]
     pub resume: bool,
-    /// Rows that are committed together; at most 10,000 of key-values and wide rows, and 1,000
-    /// of documents and graphs
-    #[arg(long, value_name = "ROWS", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub chunk: u32,
+    /// Rows that are committed together: 20,000, or all that fit into one request. A server
+    /// takes 10,000 key-values or wide rows and 1,000 documents, nodes or edges; ten times as
+    /// many are stored at once where none runs
+    #[arg(long, value_name = "ROWS", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub chunk: Option<u32>,
 }
 
 /// What to do with a row that cannot be stored.

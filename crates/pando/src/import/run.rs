@@ -33,6 +33,9 @@ struct Imported {
     rows_per_second: f64,
 }
 
+/// Rows of a table that are committed together, if nothing is said.
+const CHUNK_ROWS: u32 = 20_000;
+
 /// Carries out `pando import`.
 pub async fn run(args: ImportArgs, context: &Context) -> anyhow::Result<()> {
     let sources = Sources::open(&args.files)?;
@@ -57,7 +60,7 @@ async fn into_table(
     let access = access::open_for(context, Purpose::Import).await?;
     if matches!(access, Access::Server(_)) {
         // A server is sent whole chunks under one key each: they must be cut alike again.
-        settings.push(format!("chunk={}", args.chunk));
+        settings.push(format!("chunk={}", chunk_of(&args)));
     }
     let identity = Identity::of(&target, sources, &settings)?;
     match access {
@@ -86,6 +89,11 @@ async fn into_table(
     }
 }
 
+/// Rows that are committed together.
+fn chunk_of(args: &ImportArgs) -> u32 {
+    args.chunk.unwrap_or(CHUNK_ROWS)
+}
+
 async fn into_model(
     mut args: ImportArgs,
     context: &Context,
@@ -93,31 +101,32 @@ async fn into_model(
     mapping: Mapping,
 ) -> anyhow::Result<()> {
     let recipe = recipe::of(&args)?;
-    // A chunk is one request.
-    let rows_max = u32::try_from(recipe.operations_max()).unwrap_or(u32::MAX);
-    args.chunk = args.chunk.min(rows_max);
+    let config = &context.loaded.config;
+    let access = access::open_for(context, Purpose::Import).await?;
+    let surface = match &access {
+        Access::Store(open) => Surface::here(open.store(), config),
+        Access::Server(server) => Surface::Server(server.client.clone()),
+    };
+    // A chunk is one request. The more rows go through a table at once, the more of them
+    // share a page that is written.
+    let rows_max = u32::try_from(recipe.operations_max() * surface.room()).unwrap_or(u32::MAX);
+    let chunk = args.chunk.unwrap_or(u32::MAX).min(rows_max);
+    args.chunk = Some(chunk);
     let mut settings = mapping.settings();
     settings.extend(recipe::settings(&args));
-    settings.push(format!("chunk={}", args.chunk));
+    settings.push(format!("chunk={chunk}"));
     let identity = Identity::of(&args.target.to_string(), sources, &settings)?;
-    let config = &context.loaded.config;
-    let sink = |surface: Surface| {
-        let dir = DataDir::new(&config.data_dir);
-        let run = Run::begin(dir, identity.clone(), args.resume)?;
-        anyhow::Ok(Models::new(surface, recipe, mapping, run))
-    };
-    match access::open_for(context, Purpose::Import).await? {
-        Access::Store(open) => {
-            let sink = sink(Surface::here(open.store(), config))?;
-            let done = import(args, context, sources, &identity, sink).await;
-            open.close().await?;
-            done
-        }
-        Access::Server(server) => {
-            let sink = sink(Surface::Server(server.client))?;
-            import(args, context, sources, &identity, sink).await
-        }
+    let run = Run::begin(
+        DataDir::new(&config.data_dir),
+        identity.clone(),
+        args.resume,
+    )?;
+    let sink = Models::new(surface, recipe, mapping, run);
+    let done = import(args, context, sources, &identity, sink).await;
+    if let Access::Store(open) = access {
+        open.close().await?;
     }
+    done
 }
 
 async fn import<S: Sink>(
@@ -151,7 +160,7 @@ async fn import<S: Sink>(
     };
     let tally = before.unwrap_or_default();
     let cut = Cut {
-        rows: args.chunk as usize,
+        rows: chunk_of(&args) as usize,
         skip: tally.records,
     };
     let sink = Arc::new(sink);

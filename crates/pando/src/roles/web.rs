@@ -84,6 +84,7 @@ pub fn web_config(config: &Config) -> WebConfig {
             max_requests: limits.max_requests as usize,
             max_connections: limits.max_connections as usize,
             drain_timeout: limits.drain_timeout.get(),
+            ..Limits::default()
         },
     }
 }

@@ -59,7 +59,7 @@ pub(super) async fn plan(
     asked: Asked<'_>,
 ) -> Result<Operation<Answer>, ApiError> {
     let reads = |item: &Item| item.op == Op::Get;
-    let items = batch::operations(&asked, Surface::Kv, space, reads)?;
+    let items = batch::operations(web, &asked, Surface::Kv, space, reads)?;
     let minimal = answer::prefers_minimal(&asked.parts.headers)?;
     let whole = match is_bulk(&items) {
         true => plan_bulk(web, space, items, minimal).await?,

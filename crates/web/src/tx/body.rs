@@ -14,8 +14,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
-/// Operations of one request at most.
-const OPS_MAX: usize = 1_000;
 /// Headers that are the whole request's.
 const WHOLE: [&str; 3] = ["idempotency-key", "pando-stamp", "pando-consistency"];
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -82,13 +80,13 @@ struct Octets {
 }
 
 impl Request {
-    /// Reads a request's body.
-    pub(super) fn read(body: &[u8]) -> Result<Request, ApiError> {
+    /// Reads a request's body, of `max` operations at most.
+    pub(super) fn read(body: &[u8], max: usize) -> Result<Request, ApiError> {
         let sent: Sent<'_> = serde_json::from_slice(body)
             .map_err(|error| malformed(format!("the body is not {{\"ops\": […]}}: {error}")))?;
-        if sent.ops.is_empty() || sent.ops.len() > OPS_MAX {
+        if sent.ops.is_empty() || sent.ops.len() > max {
             return Err(malformed(format!(
-                "ops are 1 to {OPS_MAX} operations, not {}",
+                "ops are 1 to {max} operations, not {}",
                 sent.ops.len()
             )));
         }

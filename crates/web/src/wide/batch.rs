@@ -58,7 +58,7 @@ pub(super) fn plan(
     asked: &Asked<'_>,
 ) -> Result<Operation<Answer>, ApiError> {
     let reads = |item: &Item| item.op == Op::Get;
-    let items = batch::operations(asked, Surface::Wide, table, reads)?;
+    let items = batch::operations(web, asked, Surface::Wide, table, reads)?;
     let mut operations = Vec::with_capacity(items.len());
     for (place, item) in items.into_iter().enumerate() {
         let planned = plan_item(web, table, item);

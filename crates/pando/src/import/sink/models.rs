@@ -40,7 +40,7 @@ impl Models {
 
     async fn post(&self, items: &[Operations], tally: Tally) -> Result<(), NotStored> {
         let count: usize = items.iter().map(|item| item.count).sum();
-        if count > self.recipe.operations_max() {
+        if count > self.recipe.operations_max() * self.surface.room() {
             return Err(NotStored::TooLarge(too_large()));
         }
         let key = self.run.key(tally, items.len());
