@@ -43,15 +43,9 @@ const TEST_ARROWS: Arrows = &[
         "pando-client",
         &["pando-engine-memory", "pando-store", "pando-web"],
     ),
-    (
-        "pando-store",
-        &[
-            "pando-engine-memory",
-            "pando-engine-sqlite",
-            "pando-powercut",
-            "pando-workload",
-        ],
-    ),
+    ("pando-store", &["pando-engine-memory"]),
+    ("pando-store", &["pando-engine-sqlite"]),
+    ("pando-store", &["pando-powercut", "pando-workload"]),
     ("pando", &["pando-workload"]),
     ("pando-web", &["pando-engine-memory"]),
     (
