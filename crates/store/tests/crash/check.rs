@@ -24,6 +24,8 @@ pub async fn check(world: &mut World, store: &Arc<Store>, sent: Sent) -> Vec<Str
     if !wrong.is_empty() || sent == Sent::InParts {
         return wrong;
     }
+    let done = found.iter().filter(|found| **found == Found::After);
+    world.counts.unknown_done += done.count() as u64;
     send_again(world, store, &found, &mut wrong).await;
     for writer in &mut world.writers {
         writer.settle();

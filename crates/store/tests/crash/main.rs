@@ -94,14 +94,14 @@ impl Work {
 }
 
 /// Lets the writers write until the power goes, brings it back and looks. Gives what is wrong.
-async fn round(
-    world: &mut World,
-    sent: Sent,
-    chance: &mut StdRng,
-    counts: &mut Counts,
-) -> Vec<String> {
+async fn round(world: &mut World, sent: Sent, chance: &mut StdRng) -> Vec<String> {
     let store = world.open().await.unwrap();
-    world.disk.cut_power_after(chance.random_range(1..3_000));
+    // At any write, or when a commit is written and not answered.
+    let at_sync = chance.random_bool(0.5);
+    match at_sync {
+        true => world.disk.cut_power_at_sync(chance.random_range(1..60)),
+        false => world.disk.cut_power_after(chance.random_range(1..3_000)),
+    }
     // Some rounds end in an orderly way, so that the cut hits the closing.
     let most = chance.random_bool(0.2).then_some(ORDERLY);
     let mut working = Vec::new();
@@ -120,16 +120,18 @@ async fn round(
     for working in working {
         let (writer, told) = working.await.unwrap();
         world.writers.push(writer);
-        counts.acknowledged += told.acknowledged;
-        counts.refused += told.refused;
-        counts.unknown += told.unknown;
+        world.counts.acknowledged += told.acknowledged;
+        world.counts.refused += told.refused;
+        world.counts.unknown += told.unknown;
     }
     let _ = store.close().await;
     drop(store);
     world.disk.cut_power();
-    let survival = match chance.random_bool(0.5) {
-        true => Survival::Nothing,
-        false => Survival::Sectors(chance.random()),
+    let survival = match chance.random_range(0..6) {
+        0..4 if at_sync => Survival::Everything,
+        0 => Survival::Everything,
+        1..4 => Survival::Sectors(chance.random()),
+        _ => Survival::Nothing,
     };
     world.disk.restore_power(survival).unwrap();
     let store = match world.open().await {
@@ -146,15 +148,19 @@ async fn what_was_acknowledged_survives_a_power_cut_whole_in_all_five_models() {
     let seed = seed();
     let mut chance = StdRng::seed_from_u64(seed);
     let mut world = World::new("models-full", Synchronous::Full);
-    let mut counts = Counts::default();
     for number in 0..rounds() {
-        let wrong = round(&mut world, Sent::Whole, &mut chance, &mut counts).await;
+        let wrong = round(&mut world, Sent::Whole, &mut chance).await;
         assert!(wrong.is_empty(), "seed {seed}, round {number}: {wrong:#?}");
     }
+    let counts = world.counts;
     println!("{} rounds: {counts:?}", rounds());
     assert!(
         counts.acknowledged > rounds() * 20 && counts.unknown > rounds() / 2,
         "the rounds did not write enough to mean anything: {counts:?}"
+    );
+    assert!(
+        counts.unknown_done > 0 || rounds() < 50,
+        "what was in doubt was never there: {counts:?}"
     );
 }
 
@@ -165,8 +171,7 @@ async fn finds(what: &str, synchronous: Synchronous, sent: Sent) {
     let mut chance = StdRng::seed_from_u64(seed);
     for number in 0..20 {
         let mut world = World::new(&format!("models-{what}-{number}"), synchronous);
-        let mut counts = Counts::default();
-        let wrong = round(&mut world, sent, &mut chance, &mut counts).await;
+        let wrong = round(&mut world, sent, &mut chance).await;
         if let Some(line) = wrong.iter().find(|line| line.contains(what)) {
             println!("found: {line}");
             return;

@@ -37,6 +37,7 @@ pub struct World {
     synchronous: Synchronous,
     pub writers: Vec<Writer<Told>>,
     pub given: Arc<Mutex<Given>>,
+    pub counts: Counts,
 }
 
 /// What was given out, and must not be given out again.
@@ -52,6 +53,8 @@ pub struct Counts {
     pub acknowledged: u64,
     pub refused: u64,
     pub unknown: u64,
+    /// Of these, what was there when the power came back.
+    pub unknown_done: u64,
 }
 
 impl World {
@@ -62,6 +65,7 @@ impl World {
             synchronous,
             writers: (1..=WRITERS).map(Writer::new).collect(),
             given: Arc::default(),
+            counts: Counts::default(),
         }
     }
 
