@@ -52,7 +52,8 @@ test-docs: ## run what the documents show
 
 test-crash: ## the kill and power-cut tests alone
 	$(CARGO) test --locked -p pando-engine-sqlite --test '*'
-	$(CARGO) test --locked -p pando --test kill --test disk
+	$(CARGO) test --locked -p pando-store --test crash
+	$(CARGO) test --locked -p pando --test kill --test kill_models --test disk
 
 fmt: ## format the sources
 	$(CARGO) fmt --all
@@ -94,9 +95,10 @@ bench-linkbench: build ## LinkBench's mix on a graph of 1e6 nodes and 5e6 edges
 	$(CARGO) build --release --locked -p pando-bench
 	target/release/pando-bench linkbench
 
-soak: ## all rounds of the power-cut and kill tests
+soak: ## all rounds of the power-cut and kill tests, over tables and over all five models
 	PANDO_POWER_ROUNDS=200 $(CARGO) test --locked -p pando-engine-sqlite
-	PANDO_KILL_ROUNDS=50 $(CARGO) test --locked -p pando --test kill -- --nocapture
+	PANDO_POWER_ROUNDS=200 $(CARGO) test --locked -p pando-store --test crash -- --nocapture
+	PANDO_KILL_ROUNDS=50 $(CARGO) test --locked -p pando --test kill --test kill_models -- --nocapture
 
 docs: ## the crates' documentation: target/doc
 	$(CARGO) doc --locked --workspace --no-deps

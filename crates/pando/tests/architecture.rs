@@ -20,11 +20,10 @@ const ARROWS: Arrows = &[
     ("pando-engine-memory", &["pando-model"]),
     ("pando-conformance", &["pando-model"]),
     ("pando-powercut", &[]),
+    ("pando-workload", &[]),
     // It measures the binary from outside, and for LinkBench the store from inside.
-    (
-        "pando-bench",
-        &["pando-engine-sqlite", "pando-model", "pando-store"],
-    ),
+    ("pando-bench", &["pando-engine-sqlite"]),
+    ("pando-bench", &["pando-model", "pando-store"]),
     (
         "pando",
         &[
@@ -44,10 +43,10 @@ const TEST_ARROWS: Arrows = &[
         "pando-client",
         &["pando-engine-memory", "pando-store", "pando-web"],
     ),
-    (
-        "pando-store",
-        &["pando-engine-memory", "pando-engine-sqlite"],
-    ),
+    ("pando-store", &["pando-engine-memory"]),
+    ("pando-store", &["pando-engine-sqlite"]),
+    ("pando-store", &["pando-powercut", "pando-workload"]),
+    ("pando", &["pando-workload"]),
     ("pando-web", &["pando-engine-memory"]),
     (
         "pando-engine-sqlite",

@@ -44,7 +44,11 @@ async fn round(
     let engine = open_on(disk, folder, synchronous).unwrap();
     let ledger_now = ledger.clone();
     ledger.prepare(&engine).await;
-    disk.cut_power_after(chance.random_range(1..1_500));
+    // At any write, or when a commit is written and not answered.
+    match chance.random_bool(0.7) {
+        true => disk.cut_power_after(chance.random_range(1..1_500)),
+        false => disk.cut_power_at_sync(chance.random_range(1..60)),
+    }
     let closes = chance.random_bool(0.2);
     let writers: Vec<_> = (0..WRITERS)
         .map(|_| {
@@ -65,9 +69,10 @@ async fn round(
     let _ = engine.close().await;
     drop(engine);
     disk.cut_power();
-    let survival = match chance.random_bool(0.5) {
-        true => Survival::Nothing,
-        false => Survival::Sectors(chance.random()),
+    let survival = match chance.random_range(0..5) {
+        0 => Survival::Everything,
+        1..3 => Survival::Nothing,
+        _ => Survival::Sectors(chance.random()),
     };
     disk.restore_power(survival).unwrap();
     let engine = match open_on(disk, folder, synchronous) {

@@ -16,6 +16,9 @@ pub enum Survival {
     Nothing,
     /// Each sector of each write is there or not, by a coin with this seed.
     Sectors(u64),
+    /// All of them reached the disk, and only the answer did not come: what was in doubt is
+    /// there.
+    Everything,
 }
 
 /// A disk. Clones are the same disk.
@@ -39,6 +42,7 @@ struct State {
     files: HashMap<String, File>,
     is_off: bool,
     operations_left: Option<u64>,
+    syncs_left: Option<u64>,
     syncs_to_fail: u32,
     capacity_bytes: Option<u64>,
     syncs: u64,
@@ -70,6 +74,12 @@ impl Disk {
         self.state.lock().operations_left = Some(operations);
     }
 
+    /// Cuts the power at the sync after the next `syncs`: when a commit has been written and
+    /// not answered.
+    pub fn cut_power_at_sync(&self, syncs: u64) {
+        self.state.lock().syncs_left = Some(syncs);
+    }
+
     /// Whether the power is off.
     pub fn is_off(&self) -> bool {
         self.state.lock().is_off
@@ -80,11 +90,12 @@ impl Disk {
     pub fn restore_power(&self, survival: Survival) -> io::Result<()> {
         let mut state = self.state.lock();
         let mut coin = match survival {
-            Survival::Nothing => None,
             Survival::Sectors(seed) => Some(StdRng::seed_from_u64(seed)),
+            Survival::Nothing | Survival::Everything => None,
         };
         state.is_off = false;
         state.operations_left = None;
+        state.syncs_left = None;
         let mut paths: Vec<String> = state.files.keys().cloned().collect();
         // The same seed has the same effect.
         paths.sort();
@@ -94,6 +105,8 @@ impl Disk {
             };
             if let Some(coin) = &mut coin {
                 file.keep_some(coin);
+            } else if survival == Survival::Everything && !file.pending.is_empty() {
+                file.keep_all();
             }
             file.pending.clear();
             file.length = file.durable.as_ref().map_or(0, |bytes| bytes.len() as u64);
@@ -194,6 +207,7 @@ impl Disk {
     pub(crate) fn sync(&self, path: &str) -> Result<(), Failure> {
         let mut state = self.state.lock();
         state.tick()?;
+        state.tick_sync()?;
         let fails = state.syncs_to_fail > 0;
         if fails {
             state.syncs_to_fail -= 1;
@@ -231,21 +245,29 @@ impl State {
 
     fn tick(&mut self) -> Result<(), Failure> {
         self.check_power()?;
-        match &mut self.operations_left {
-            Some(0) => {
-                self.is_off = true;
-                Err(Failure::Broken)
-            }
-            Some(left) => {
-                *left -= 1;
-                Ok(())
-            }
-            None => Ok(()),
-        }
+        self.is_off = count_down(&mut self.operations_left);
+        self.check_power()
+    }
+
+    fn tick_sync(&mut self) -> Result<(), Failure> {
+        self.is_off = count_down(&mut self.syncs_left);
+        self.check_power()
     }
 
     fn used_bytes(&self) -> u64 {
         self.files.values().map(|file| file.length).sum()
+    }
+}
+
+/// Whether there are none left.
+fn count_down(left: &mut Option<u64>) -> bool {
+    match left {
+        Some(0) => true,
+        Some(left) => {
+            *left -= 1;
+            false
+        }
+        None => false,
     }
 }
 
@@ -308,6 +330,31 @@ mod tests {
         assert_eq!(disk.sync("f"), Ok(()));
         assert_eq!(disk.sync("f"), Err(Failure::Broken));
         assert!(disk.is_off());
+    }
+
+    #[test]
+    fn the_power_goes_at_the_sync_that_was_named() {
+        let disk = disk();
+        disk.opened("f", || None).unwrap();
+        disk.cut_power_at_sync(1);
+        assert_eq!(disk.sync("f"), Ok(()));
+        assert_eq!(disk.write("f", 0, b"a"), Ok(()));
+        assert_eq!(disk.sync("f"), Err(Failure::Broken));
+        assert_eq!(disk.write("f", 0, b"a"), Err(Failure::Broken));
+    }
+
+    #[test]
+    fn what_was_not_synced_may_have_reached_the_disk_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file").display().to_string();
+        let disk = disk();
+        disk.opened(&path, || None).unwrap();
+        disk.write(&path, 0, b"first").unwrap();
+        disk.truncate(&path, 3).unwrap();
+        disk.cut_power_at_sync(0);
+        assert_eq!(disk.sync(&path), Err(Failure::Broken));
+        disk.restore_power(Survival::Everything).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"fir");
     }
 
     #[test]

@@ -188,8 +188,13 @@ impl Connection {
         } else {
             format!("Host: {}\r\n", self.host)
         };
+        let kind = if headers.to_lowercase().contains("content-type:") {
+            ""
+        } else {
+            "Content-Type: application/json\r\n"
+        };
         let request = format!(
-            "{method} {path} HTTP/1.1\r\n{host}{headers}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            "{method} {path} HTTP/1.1\r\n{host}{headers}{kind}Content-Length: {}\r\n\r\n{body}",
             body.len()
         );
         self.stream.get_mut().write_all(request.as_bytes())?;
