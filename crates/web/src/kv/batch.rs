@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use pando_model::datetime;
 use pando_store::keys::{Surface, Verb};
-use pando_store::kv::{Key, NewEntry};
+use pando_store::kv::{Key, NewEntry, check_name};
 use pando_store::operation::Operation;
 use pando_store::precondition::Precondition;
 use serde::Deserialize;
@@ -62,6 +62,7 @@ pub(super) async fn plan(
     asked: Asked<'_>,
 ) -> Result<Operation<Answer>, ApiError> {
     Params::read(&asked.parts.uri, &[])?;
+    check_name("space", space)?;
     let items: Vec<Item> = serde_json::from_slice(&asked.body)
         .map_err(|error| malformed(format!("the body is no list of operations: {error}")))?;
     if items.len() > OPS_MAX {

@@ -11,6 +11,7 @@ use crate::web::Web;
 use http::StatusCode;
 use pando_model::json;
 use pando_store::keys::{Surface, Verb};
+use pando_store::kv::check_name;
 use pando_store::operation::Operation;
 use pando_store::precondition::Precondition;
 use pando_store::wide::{Put, RowKey, Selector, Wanted, WideRow};
@@ -61,6 +62,7 @@ pub(super) fn plan(
     asked: &Asked<'_>,
 ) -> Result<Operation<Answer>, ApiError> {
     Params::read(&asked.parts.uri, &[])?;
+    check_name("table", table)?;
     let items: Vec<Item> = serde_json::from_slice(&asked.body)
         .map_err(|error| malformed(format!("the body is no list of operations: {error}")))?;
     if items.len() > OPS_MAX {
