@@ -23,6 +23,8 @@ async fn writes_are_answered_as_postgrest_answers_them() {
     let cases: &[(&str, &str, &[(&str, &str)], &str, u16, &str)] = &[
         ("POST", "", &[], row, 201, ""),
         ("POST", "", &[], row, 409, "23505"),
+        ("POST", "", &[FULL], "null", 400, "PGRST102"),
+        ("PATCH", "id=eq.10&", &[FULL], "7", 400, "PGRST102"),
         ("POST", "", &[merge], r#"{"id":10,"name":"Di"}"#, 200, shown),
         ("POST", "", &[ignore], r#"{"id":10,"name":"No"}"#, 201, "[]"),
         (
