@@ -38,6 +38,19 @@ pub(crate) fn push_param(path: &mut String, name: &str, value: &str) {
     let _ = write!(path, "{mark}{}={}", encoded(name), encoded(value));
 }
 
+/// Names with commas between them, in one parameter; one that would be taken for several, or for
+/// a quoted one, stands in quotation marks.
+pub(crate) fn list(names: &[&str]) -> String {
+    let each = names.iter().map(|name| {
+        if name.contains([',', '"']) {
+            format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
+        } else {
+            (*name).to_owned()
+        }
+    });
+    each.collect::<Vec<_>>().join(",")
+}
+
 /// A span of time, rounded up to milliseconds: nothing that runs out is kept for no time.
 pub(crate) fn span(span: Duration) -> String {
     let nanos = span.as_nanos().div_ceil(1_000_000).max(1);
@@ -47,6 +60,19 @@ pub(crate) fn span(span: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_a_list_stay_apart() {
+        for (names, text) in [
+            (&["a", "b:*"][..], "a,b:*"),
+            (&["a,b", "c"], "\"a,b\",c"),
+            (&["a\"\\,"], "\"a\\\"\\\\,\""),
+            (&["a\\b"], "a\\b"),
+            (&[], ""),
+        ] {
+            assert_eq!(list(names), text);
+        }
+    }
 
     #[test]
     fn whatever_a_name_is_it_stays_one_segment() {

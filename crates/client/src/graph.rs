@@ -1,14 +1,23 @@
 //! Graph: nodes, edges by time, and questions that follow them.
 
+mod questions;
+
+pub use questions::{Direction, Found, Hop, Path, Recommended};
+
 use crate::address;
 use crate::answer::Answer;
 use crate::call::{Call, Request};
 use crate::client::Client;
 use crate::error::Result;
+use crate::kv::Stored;
+use crate::page::{self, Page};
+use futures_util::Stream;
 use http::Method;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
 
 /// A graph.
 #[derive(Clone, Debug)]
@@ -37,51 +46,41 @@ pub struct Edge<T = Value> {
     pub kind: String,
     /// The node it leads to.
     pub to: String,
-    /// Its time, as the server writes it.
-    pub at: Value,
+    /// Its time: RFC 3339.
+    pub at: String,
     /// What is known of it.
     pub body: T,
 }
 
-/// A shortest path.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Path {
-    /// Its nodes, both ends among them.
-    pub path: Vec<String>,
-    /// How many edges it has.
-    pub hops: u64,
-}
-
-/// Which way edges are followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Direction {
-    /// From a node.
-    Out,
-    /// To a node.
-    In,
-}
-
-/// One hop of a traversal.
-#[derive(Clone, Debug, Serialize)]
-pub struct Hop {
-    kind: String,
-    direction: Direction,
-    #[serde(rename = "where", skip_serializing_if = "Option::is_none")]
-    condition: Option<Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    limit: Option<u64>,
-}
-
 /// Edges of a node, newest first.
 #[derive(Clone, Debug)]
-#[must_use = "nothing is read until list or count is called and awaited"]
+#[must_use = "nothing is done until page, stream, count or delete is called and awaited"]
 pub struct Edges {
     graph: Graph,
     node: String,
     kind: String,
-    direction: Option<&'static str>,
+    direction: Direction,
     params: Vec<(&'static str, String)>,
+}
+
+/// Edges of a node that were deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct EdgesDeleted {
+    /// So many are gone.
+    pub deleted: u64,
+    /// So many of the kind are still there: one call removes 10,000 at most.
+    pub left: u64,
+}
+
+/// All nodes, or all edges, of a graph.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is read until page or stream is called and awaited"]
+pub struct Whole<T> {
+    graph: Graph,
+    what: &'static str,
+    limit: Option<u64>,
+    cursor: Option<String>,
+    kind: PhantomData<fn() -> T>,
 }
 
 impl Client {
@@ -96,14 +95,14 @@ impl Client {
 
 impl Graph {
     /// Puts a node; what was known of it is replaced.
-    pub fn put_node<T: Serialize + ?Sized>(&self, id: &str, kind: &str, body: &T) -> Call<()> {
+    pub fn put_node<T: Serialize + ?Sized>(&self, id: &str, kind: &str, body: &T) -> Call<Stored> {
         #[derive(Serialize)]
         struct Sent<'a, T: ?Sized> {
             kind: &'a str,
             body: &'a T,
         }
         let request = Request::new(Method::PUT, self.path(&["nodes", id]));
-        self.done(request.json(&Sent { kind, body }))
+        self.stored(request.json(&Sent { kind, body }))
     }
 
     /// A node.
@@ -111,7 +110,7 @@ impl Graph {
         self.found(Request::get(self.path(&["nodes", id])))
     }
 
-    /// Changes a node by a merge patch; the node as it is now.
+    /// Changes a node by a merge patch of `{kind, body}`; the node as it is now.
     pub fn merge_node<P, T>(&self, id: &str, patch: &P) -> Call<Node<T>>
     where
         P: Serialize + ?Sized,
@@ -129,12 +128,12 @@ impl Graph {
 
     /// Puts an edge; both nodes must be there. `attributes` is an object with `at` and `body`,
     /// both optional.
-    pub fn put_edge<T>(&self, from: &str, kind: &str, to: &str, attributes: &T) -> Call<()>
+    pub fn put_edge<T>(&self, from: &str, kind: &str, to: &str, attributes: &T) -> Call<Stored>
     where
         T: Serialize + ?Sized,
     {
         let path = self.path(&["nodes", from, "edges", kind, to]);
-        self.done(Request::new(Method::PUT, path).json(attributes))
+        self.stored(Request::new(Method::PUT, path).json(attributes))
     }
 
     /// An edge.
@@ -156,90 +155,29 @@ impl Graph {
             graph: self.clone(),
             node: node.to_owned(),
             kind: kind.to_owned(),
-            direction: None,
+            direction: Direction::Out,
             params: Vec::new(),
         }
     }
 
-    /// The nodes that hops lead to, from several at once.
-    pub fn traverse<T: DeserializeOwned + 'static>(
-        &self,
-        from: &[&str],
-        hops: &[Hop],
-    ) -> Call<Vec<Node<T>>> {
-        #[derive(Deserialize)]
-        struct Told<T> {
-            nodes: Vec<Node<T>>,
+    /// All nodes, by their ids.
+    pub fn nodes<T>(&self) -> Whole<Node<T>> {
+        self.whole("nodes")
+    }
+
+    /// All edges, each once.
+    pub fn all_edges<T>(&self) -> Whole<Edge<T>> {
+        self.whole("edges")
+    }
+
+    fn whole<T>(&self, what: &'static str) -> Whole<T> {
+        Whole {
+            graph: self.clone(),
+            what,
+            limit: None,
+            cursor: None,
+            kind: PhantomData,
         }
-        let asked = self.traversal(from, hops, "nodes");
-        Call::new(&self.client, asked, |answer| {
-            let Told { nodes } = answer.success()?.json()?;
-            Ok(nodes)
-        })
-        .asking()
-    }
-
-    /// How many nodes hops lead to.
-    pub fn traverse_count(&self, from: &[&str], hops: &[Hop]) -> Call<u64> {
-        self.counted(self.traversal(from, hops, "count")).asking()
-    }
-
-    /// A shortest path along edges of these kinds, if there is one of at most `depth_max` hops.
-    pub fn path_between(
-        &self,
-        from: &str,
-        to: &str,
-        kinds: &[&str],
-        depth_max: u32,
-    ) -> Call<Option<Path>> {
-        let request = Request::get(self.path(&["path"]))
-            .param("from", Some(from))
-            .param("to", Some(to))
-            .param("kinds", Some(kinds.join(",")))
-            .param("max_depth", Some(depth_max));
-        self.found(request)
-    }
-
-    /// Nodes that share the most neighbours with this one, as the server writes them.
-    pub fn recommend(&self, node: &str, kind: &str, limit: u64) -> Call<Value> {
-        let request = Request::get(self.path(&["recommend"]))
-            .param("node", Some(node))
-            .param("kind", Some(kind))
-            .param("limit", Some(limit));
-        self.told(request)
-    }
-
-    /// What several nodes are all linked to, as the server writes it.
-    pub fn common(&self, nodes: &[&str], kind: &str) -> Call<Value> {
-        let request = Request::get(self.path(&["common"]))
-            .param("nodes", Some(nodes.join(",")))
-            .param("kind", Some(kind));
-        self.told(request)
-    }
-
-    /// Ways from a node back to it, as the server writes them.
-    pub fn cycles(&self, node: &str, kinds: &[&str], depth_max: u32) -> Call<Value> {
-        let request = Request::get(self.path(&["cycles"]))
-            .param("node", Some(node))
-            .param("kinds", Some(kinds.join(",")))
-            .param("max_depth", Some(depth_max));
-        self.told(request)
-    }
-
-    fn traversal(&self, from: &[&str], hops: &[Hop], returned: &str) -> Result<Request> {
-        #[derive(Serialize)]
-        struct Sent<'a> {
-            from: &'a [&'a str],
-            steps: &'a [Hop],
-            #[serde(rename = "return")]
-            returned: &'a str,
-        }
-        let sent = Sent {
-            from,
-            steps: hops,
-            returned,
-        };
-        Request::new(Method::POST, self.path(&["traverse"])).json(&sent)
     }
 
     fn found<T: DeserializeOwned + 'static>(&self, request: Request) -> Call<Option<T>> {
@@ -249,10 +187,6 @@ impl Graph {
                 None => Ok(None),
             }
         })
-    }
-
-    fn told(&self, request: Request) -> Call<Value> {
-        Call::new(&self.client, Ok(request), |answer| answer.success()?.json())
     }
 
     fn counted(&self, request: Result<Request>) -> Call<u64> {
@@ -266,10 +200,8 @@ impl Graph {
         })
     }
 
-    fn done(&self, request: Result<Request>) -> Call<()> {
-        Call::new(&self.client, request, |answer: Answer| {
-            answer.success().map(drop)
-        })
+    fn stored(&self, request: Result<Request>) -> Call<Stored> {
+        Call::new(&self.client, request, Stored::of)
     }
 
     fn deleted(&self, path: String) -> Call<bool> {
@@ -289,78 +221,123 @@ impl Graph {
 impl Edges {
     /// Those that lead to the node, rather than from it.
     pub fn incoming(mut self) -> Edges {
-        self.direction = Some("in");
+        self.direction = Direction::In;
         self
     }
 
-    /// Only later ones.
-    pub fn after(mut self, at: &str) -> Edges {
-        self.params.push(("after", at.to_owned()));
-        self
+    /// Only later ones: RFC 3339, or microseconds since 1970.
+    pub fn after(self, at: &str) -> Edges {
+        self.with("after", at.to_owned())
     }
 
     /// Only earlier ones.
-    pub fn before(mut self, at: &str) -> Edges {
-        self.params.push(("before", at.to_owned()));
-        self
+    pub fn before(self, at: &str) -> Edges {
+        self.with("before", at.to_owned())
     }
 
-    /// So many at most.
-    pub fn limit(mut self, edges: u64) -> Edges {
-        self.params.push(("limit", edges.to_string()));
-        self
+    /// So many at most; in pages and streams, so many in a page.
+    pub fn limit(self, edges: u64) -> Edges {
+        self.with("limit", edges.to_string())
     }
 
-    /// The edges.
-    pub fn list<T: DeserializeOwned + 'static>(self) -> Call<Vec<Edge<T>>> {
+    /// Goes on where a page ended.
+    pub fn cursor(self, cursor: &str) -> Edges {
+        self.with("cursor", cursor.to_owned())
+    }
+
+    /// One page.
+    pub fn page<T: DeserializeOwned + 'static>(self) -> Call<Page<Edge<T>>> {
         #[derive(Deserialize)]
         struct Told<T> {
             edges: Vec<Edge<T>>,
         }
-        let mut request = self.request(&[]);
+        let mut request = self.request(Method::GET, &[]);
         for (name, value) in &self.params {
             request = request.param(name, Some(value));
         }
         Call::new(&self.graph.client, Ok(request), |answer| {
-            let Told { edges } = answer.success()?.json()?;
-            Ok(edges)
+            Page::read(answer, |told: Told<T>| told.edges)
+        })
+    }
+
+    /// All of them, page by page.
+    pub fn stream<T: DeserializeOwned + Send + 'static>(
+        self,
+    ) -> impl Stream<Item = Result<Edge<T>>> + Send {
+        page::stream(move |cursor| match cursor {
+            Some(cursor) => self.clone().cursor(cursor).page(),
+            None => self.clone().page(),
         })
     }
 
     /// How many there are of all times: the node's degree.
     pub fn count(self) -> Call<u64> {
-        self.graph.counted(Ok(self.request(&["count"])))
+        self.graph
+            .counted(Ok(self.request(Method::GET, &["count"])))
     }
 
-    fn request(&self, rest: &[&str]) -> Request {
+    /// Deletes the newest of them, as many as [`Edges::limit`] says.
+    pub fn delete(self) -> Call<EdgesDeleted> {
+        let limit = self.params.iter().find(|(name, _)| *name == "limit");
+        let request = self.request(Method::DELETE, &[]);
+        let request = request.param("limit", limit.map(|(_, value)| value));
+        Call::new(&self.graph.client, Ok(request), |answer| {
+            answer.success()?.json()
+        })
+    }
+
+    fn with(mut self, name: &'static str, value: String) -> Edges {
+        self.params.retain(|(known, _)| *known != name);
+        self.params.push((name, value));
+        self
+    }
+
+    fn request(&self, method: Method, rest: &[&str]) -> Request {
         let mut segments = vec!["nodes", self.node.as_str(), "edges", self.kind.as_str()];
         segments.extend_from_slice(rest);
-        Request::get(self.graph.path(&segments)).param("direction", self.direction)
+        let request = Request::new(method, self.graph.path(&segments));
+        request.param("direction", Some(self.direction.name()))
     }
 }
 
-impl Hop {
-    /// Along edges of a kind.
-    pub fn along(kind: impl Into<String>, direction: Direction) -> Hop {
-        Hop {
-            kind: kind.into(),
-            direction,
-            condition: None,
-            limit: None,
-        }
-    }
-
-    /// Only where this holds, in the API's form.
-    #[must_use]
-    pub fn only(mut self, condition: Value) -> Hop {
-        self.condition = Some(condition);
+impl<T: DeserializeOwned + 'static> Whole<T> {
+    /// So many in a page.
+    pub fn limit(mut self, items: u64) -> Whole<T> {
+        self.limit = Some(items);
         self
     }
 
-    /// So many from each node at most.
-    #[must_use]
-    pub fn limit(mut self, edges: u64) -> Hop {
-        self.limit = Some(edges);
+    /// Goes on where a page ended.
+    pub fn after(mut self, cursor: impl Into<String>) -> Whole<T> {
+        self.cursor = Some(cursor.into());
         self
+    }
+
+    /// One page.
+    pub fn page(self) -> Call<Page<T>> {
+        let request = Request::get(self.graph.path(&[self.what]))
+            .param("limit", self.limit)
+            .param("cursor", self.cursor.as_deref());
+        let what = self.what;
+        Call::new(&self.graph.client, Ok(request), move |answer| {
+            Page::read(answer, move |mut told: BTreeMap<String, Vec<T>>| {
+                told.remove(what).unwrap_or_default()
+            })
+        })
+    }
+
+    /// All of them, page by page.
+    pub fn stream(self) -> impl Stream<Item = Result<T>> + Send
+    where
+        T: Send,
+    {
+        page::stream(move |cursor| {
+            let page = Whole {
+                graph: self.graph.clone(),
+                cursor: cursor.map(str::to_owned).or_else(|| self.cursor.clone()),
+                ..self
+            };
+            page.page()
+        })
     }
 }

@@ -272,7 +272,7 @@ impl Entry {
 }
 
 impl Stored {
-    fn of(answer: Answer) -> Result<Stored> {
+    pub(crate) fn of(answer: Answer) -> Result<Stored> {
         let answer = answer.success()?;
         Ok(Stored {
             created: answer.status == StatusCode::CREATED,

@@ -34,7 +34,9 @@ pub use call::{Call, Detailed};
 pub use client::{Client, ClientBuilder};
 pub use docs::{Collection, Document, DocumentStored};
 pub use error::{Error, ErrorKind, Result};
-pub use graph::{Direction, Edge, Edges, Graph, Hop, Node, Path};
+pub use graph::{
+    Direction, Edge, Edges, EdgesDeleted, Found, Graph, Hop, Node, Path, Recommended, Whole,
+};
 pub use kv::{Counted, Entry, Fetched, KeyInfo, KeyList, Kv, KvDone, KvOp, Stored};
 pub use page::Page;
 pub use retry::{Retry, Timer};
@@ -44,7 +46,7 @@ pub use tables::{
     quoted,
 };
 pub use tx::{Done, Place, Transaction};
-pub use wide::{CellsStored, Partition, Slice, WideRow, WideTable};
+pub use wide::{CellsStored, Partition, Partitions, Slice, WideRow, WideTable};
 
 /// The manual's examples are compiled with the crate's own.
 #[cfg(doctest)]

@@ -136,7 +136,8 @@ impl Transaction {
     }
 
     /// Carries it out. An error is about all of it: nothing was done, unless the outcome is
-    /// unknown; [`Error::op`] says which call it was. A read that finds nothing is no error.
+    /// unknown; [`Error::op`] says which call it was. A read that finds nothing is no error; a
+    /// delete that does is one.
     pub async fn send(self) -> Result<Done> {
         let sent = Sent {
             ops: &self.ops,

@@ -51,6 +51,15 @@ pub struct Slice {
     cursor: Option<String>,
 }
 
+/// The keys of a table's partitions.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is read until page or stream is called and awaited"]
+pub struct Partitions {
+    table: WideTable,
+    limit: Option<u64>,
+    cursor: Option<String>,
+}
+
 impl Client {
     /// A wide-column table.
     pub fn wide(&self, table: &str) -> WideTable {
@@ -68,6 +77,15 @@ impl WideTable {
             client: self.client.clone(),
             table: self.name.clone(),
             partition: partition.to_owned(),
+        }
+    }
+
+    /// The keys of its partitions, by their bytes.
+    pub fn partitions(&self) -> Partitions {
+        Partitions {
+            table: self.clone(),
+            limit: None,
+            cursor: None,
         }
     }
 
@@ -89,7 +107,7 @@ impl Partition {
         })
     }
 
-    /// A row.
+    /// A row. [`Call::columns`] and [`Call::versions`] say what of it.
     pub fn get(&self, row: &str) -> Call<Option<WideRow>> {
         let request = Request::get(self.path(&[row]));
         Call::new(&self.client, Ok(request), |answer| {
@@ -102,10 +120,13 @@ impl Partition {
 
     /// Deletes a row; whether it was there.
     pub fn delete(&self, row: &str) -> Call<bool> {
+        self.deleted(Request::new(Method::DELETE, self.path(&[row])))
+    }
+
+    /// Deletes some columns of a row: `obs:temp`, `wind:*`; whether one was there.
+    pub fn delete_columns(&self, row: &str, columns: &[&str]) -> Call<bool> {
         let request = Request::new(Method::DELETE, self.path(&[row]));
-        Call::new(&self.client, Ok(request), |answer: Answer| {
-            Ok(answer.found()?.is_some())
-        })
+        self.deleted(request.param("columns", Some(address::list(columns))))
     }
 
     /// Rows, in their order.
@@ -117,10 +138,52 @@ impl Partition {
         }
     }
 
+    fn deleted(&self, request: Request) -> Call<bool> {
+        Call::new(&self.client, Ok(request), |answer: Answer| {
+            Ok(answer.found()?.is_some())
+        })
+    }
+
     fn path(&self, rest: &[&str]) -> String {
         let mut segments = vec![self.table.as_str(), self.partition.as_str()];
         segments.extend_from_slice(rest);
         address::path("wide", &segments)
+    }
+}
+
+impl Partitions {
+    /// So many in a page.
+    pub fn limit(mut self, partitions: u64) -> Partitions {
+        self.limit = Some(partitions);
+        self
+    }
+
+    /// Goes on where a page ended.
+    pub fn after(mut self, cursor: impl Into<String>) -> Partitions {
+        self.cursor = Some(cursor.into());
+        self
+    }
+
+    /// One page.
+    pub fn page(self) -> Call<Page<String>> {
+        #[derive(Deserialize)]
+        struct List {
+            partitions: Vec<String>,
+        }
+        let request = Request::get(address::path("wide", &[&self.table.name]))
+            .param("limit", self.limit)
+            .param("cursor", self.cursor.as_deref());
+        Call::new(&self.table.client, Ok(request), |answer| {
+            Page::read(answer, |list: List| list.partitions)
+        })
+    }
+
+    /// All of them, page by page.
+    pub fn stream(self) -> impl Stream<Item = Result<String>> + Send {
+        page::stream(move |cursor| match cursor {
+            Some(cursor) => self.clone().after(cursor).page(),
+            None => self.clone().page(),
+        })
     }
 }
 
@@ -133,6 +196,18 @@ impl Call<CellsStored> {
     /// They run out after this time.
     pub fn ttl(self, time: Duration) -> Call<CellsStored> {
         self.param("ttl", address::span(time))
+    }
+}
+
+impl Call<Option<WideRow>> {
+    /// Only these columns: `temp`, `wind:*`, `obs:temp`.
+    pub fn columns(self, columns: &[&str]) -> Call<Option<WideRow>> {
+        self.param("columns", address::list(columns))
+    }
+
+    /// So many versions of each cell.
+    pub fn versions(self, versions: u32) -> Call<Option<WideRow>> {
+        self.param("versions", versions)
     }
 }
 
@@ -159,7 +234,7 @@ impl Slice {
 
     /// Only these columns: `temp`, `wind:*`.
     pub fn columns(self, columns: &[&str]) -> Slice {
-        self.with("columns", columns.join(","))
+        self.with("columns", address::list(columns))
     }
 
     /// So many versions of each cell.

@@ -16,9 +16,11 @@ mod scan;
 mod string;
 mod tree;
 
-pub use merge::merge_patch;
+pub use merge::{check_merge_patch, merge_patch};
 pub(crate) use ordered::{split_ordered_bytes, write_ordered_bytes};
-pub use patch::{OPERATIONS_MAX, PatchError, PatchErrorKind, PatchLimits, json_patch};
+pub use patch::{
+    OPERATIONS_MAX, PatchError, PatchErrorKind, PatchLimits, check_json_patch, json_patch,
+};
 pub use path::extract;
 pub use scan::DEPTH_MAX;
 pub use string::write_string;
@@ -72,6 +74,15 @@ pub fn type_of(text: &str) -> &'static str {
         Some(b't' | b'f') => "boolean",
         Some(b'n') => "null",
         _ => "number",
+    }
+}
+
+/// What [`type_of`] gives, in a sentence: `an array`.
+pub fn with_article(ty: &str) -> String {
+    match ty {
+        "null" => ty.to_owned(),
+        "array" | "object" => format!("an {ty}"),
+        other => format!("a {other}"),
     }
 }
 

@@ -1,4 +1,4 @@
-"""Where SQL could be smuggled in, and what is tried there.
+"""Where SQL could be smuggled into what is asked of tables, and what is tried there.
 
 A position is a place in the grammar and how a payload is put into it; it knows
 what an honest server may answer at most.
@@ -70,6 +70,7 @@ class Verdict(Enum):
     EMPTY = "a refusal, or no rows"
     ONE = "a refusal, or the one row with id 1"
     WRITTEN = "a refusal, or no rows, and nothing elsewhere has changed"
+    STORED = "a refusal, or something that was made under that very name, and can be taken away"
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,8 @@ class Position:
     verdict: Verdict
     build: Callable[[str], httpx.Request]
     in_header: bool = False
+    undo: Callable[[str], httpx.Request] | None = None
+    """Takes away what was stored."""
 
 
 def positions() -> list[Position]:
@@ -256,8 +259,8 @@ def _in_bodies() -> Iterator[Position]:
 
     refused, written = Verdict.REFUSED, Verdict.WRITTEN
     row = {"id": 900, "title": "x"}
-    # A string is JSON, and as a list of rows it is empty.
-    yield post(Verdict.EMPTY, "body", lambda p: p)
+    yield post(refused, "body", lambda p: p)
+    yield post(refused, "body that is a string", json.dumps)
     yield post(refused, "key of a body", lambda p: json.dumps({**row, p: 1}))
     yield post(refused, "integer in a body", lambda p: json.dumps({**row, "stars": p}))
     yield post(refused, "key in a body", lambda p: json.dumps({**row, "id": p}))

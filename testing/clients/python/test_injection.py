@@ -1,26 +1,35 @@
-"""SQL injection, tried in every position of the grammar.
+"""Injection, tried in every position of the grammar of tables, and of the other models' requests.
 
 Whatever is sent: no 5xx, an error has the common shape and tells nothing of the
 engine, no condition is bypassed, nothing is injected into the answer, and all
-tables hold the same bytes afterwards.
+models hold the same bytes afterwards.
 """
 
 import json
+from urllib.parse import quote
 
 import httpx
+import model_world
 import pytest
 import world
 from injection import PAYLOADS, Position, Verdict, positions
+from injection_models import model_positions
 
 ENGINE_WORDS = [
-    "no such table",
-    "no such column",
+    "no such table:",
+    "no such column:",
     "unrecognized token",
     "sql logic error",
     "panicked",
     "rusqlite",
 ]
 """What an engine would say, and a caller must never read."""
+
+LISTS = ["keys", "rows", "partitions", "nodes", "edges", "paths", "cycles"]
+"""What lists are called in answers."""
+
+LONGEST_NAME = 255
+"""Bytes of the name of a space, a collection, a table or a graph."""
 
 SLOWEST_ANSWER = 5.0
 """Seconds. A payload that computes or sleeps inside the engine takes longer."""
@@ -29,10 +38,13 @@ SLOWEST_ANSWER = 5.0
 @pytest.fixture(scope="module")
 def before(http: httpx.Client) -> dict[str, str]:
     world.fill(http)
-    return world.digest(http)
+    model_world.fill(http)
+    return _digest(http)
 
 
-@pytest.mark.parametrize("position", positions(), ids=lambda position: position.name)
+@pytest.mark.parametrize(
+    "position", [*positions(), *model_positions()], ids=lambda position: position.name
+)
 def test_nothing_is_injected(http: httpx.Client, before: dict[str, str], position: Position) -> None:
     for payload in PAYLOADS:
         if position.in_header and any(ord(char) < 32 for char in payload):
@@ -45,7 +57,10 @@ def test_nothing_is_injected(http: httpx.Client, before: dict[str, str], positio
             raise
         if position.verdict is Verdict.WRITTEN:
             http.delete("/rest/v1/notes", params={"id": "eq.900"})
-    assert world.digest(http) == before
+        if position.undo and answer.is_success:
+            undone = _send(http, position.undo(payload))
+            assert undone.status_code == 204, f"{payload!r} was not stored as such: {undone.text}"
+    assert _digest(http) == before
 
 
 def test_text_is_stored_as_it_is(http: httpx.Client, before: dict[str, str]) -> None:
@@ -63,7 +78,35 @@ def test_text_is_stored_as_it_is(http: httpx.Client, before: dict[str, str]) -> 
             assert found.json() == [{"id": 900, "title": payload}]
             gone = http.delete("/rest/v1/notes", params={"title": f"eq.{payload}"})
             assert gone.status_code == 204
-    assert world.digest(http) == before
+    assert _digest(http) == before
+
+
+def test_names_and_texts_of_the_models_are_stored_as_they_are(
+    http: httpx.Client, before: dict[str, str]
+) -> None:
+    for payload in PAYLOADS:
+        if "\x00" in payload:
+            continue  # refused, as the positions show
+        name = quote(payload, safe="")
+        cell = f"f:{payload}"
+        for path, body, read in [
+            (f"/kv/v1/{name}/{name}", payload, lambda found: found),
+            (f"/docs/v1/{name}/{name}", {payload: payload}, lambda found: found[payload]),
+            (f"/wide/v1/{name}/{name}/{name}", {cell: payload}, lambda found: found["cells"][cell]),
+            (f"/graph/v1/{name}/nodes/{name}", {"kind": "k", "body": payload}, lambda found: found["body"]),
+        ]:
+            put = http.put(path, json=body)
+            if len(payload) > LONGEST_NAME:
+                assert put.status_code == 400, (path, put.text)
+                continue
+            assert put.status_code == 201, (path, put.text)
+            assert read(http.get(path).json()) == payload
+            assert http.delete(path).status_code == 204
+    assert _digest(http) == before
+
+
+def _digest(http: httpx.Client) -> dict[str, str]:
+    return world.digest(http) | model_world.digest(http)
 
 
 def _send(http: httpx.Client, request: httpx.Request) -> httpx.Response:
@@ -90,12 +133,28 @@ def _judge_success(verdict: Verdict, answer: httpx.Response) -> None:
     assert verdict is not Verdict.REFUSED, "not refused"
     if "json" not in answer.headers.get("content-type", ""):
         return
-    body = answer.json()
-    rows = body if isinstance(body, list) else [body]
+    rows = _items(answer.json())
     if verdict is Verdict.EMPTY:
-        assert rows == []
+        assert [row for row in rows if not _is_nothing(row)] == []
     else:
         assert len(rows) <= 1
+
+
+def _items(body: object) -> list:
+    """What a list holds: as it is for tables and documents, under its name for the others."""
+    if isinstance(body, dict):
+        listed = [value for name, value in body.items() if name in LISTS]
+        return listed[0] if listed else [body]
+    return body
+
+
+def _is_nothing(item: object) -> bool:
+    """An operation that found nothing, or a count of nothing."""
+    if not isinstance(item, dict):
+        return False
+    if item.get("status") == 200:
+        return item.get("body") == []
+    return item.get("found") is False or item.get("status") == 404 or item.get("count", item.get("deleted")) == 0
 
 
 def _judge_refusal(answer: httpx.Response) -> None:

@@ -3,12 +3,15 @@
 // Clippy's own exemption covers test functions, not what they call; cases are tables.
 #![allow(clippy::expect_used, clippy::panic, clippy::type_complexity)]
 
+mod docs;
 mod encryption;
 mod failures;
+mod graph;
 mod kv;
 mod proxy;
 mod retries;
 mod sessions;
 mod tables;
 mod transactions;
+mod wide;
 mod world;

@@ -1,7 +1,7 @@
 //! Several calls at once.
 
 use crate::world::World;
-use pando_client::{ErrorKind, column};
+use pando_client::{Direction, ErrorKind, Hop, column};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -114,4 +114,63 @@ async fn a_place_is_its_own_transaction_s_and_taken_once() {
     let mut done = again.send().await.expect("it was done");
     assert!(done.replayed);
     assert_eq!(done.take(place).expect("an answer").value, 1);
+}
+
+#[tokio::test]
+async fn every_model_takes_part_and_is_answered_by_type() {
+    let world = World::new().await;
+    let client = world.client();
+    let (notes, graph) = (client.docs("notes"), client.graph("g"));
+    let hours = client.wide("weather").partition("JFK");
+    let mut tx = client.transaction();
+    let document = json!({ "글": [1.5] });
+    let inserted = tx.add(notes.insert(&document)).expect("added");
+    let put = tx.add(notes.put("n/1", &document)).expect("added");
+    let patch = json!({ "n": 1 });
+    let merged = tx
+        .add(notes.merge::<_, Value>("n/1", &patch))
+        .expect("added");
+    let cells = json!({ "obs:temp": 10 });
+    tx.add(hours.put("010", &cells).at("1000000"))
+        .expect("added");
+    let row = tx.add(hours.get("010").versions(2)).expect("added");
+    for id in ["a", "나"] {
+        tx.add(graph.put_node(id, "k", &json!({}))).expect("added");
+    }
+    let edge = tx.add(graph.put_edge("a", "to", "나", &json!({ "at": 7 })));
+    let degree = tx.add(graph.edges("나", "to").incoming().count());
+    let path = tx.add(graph.path_between("a", "나", &[], 3));
+    let hop = [Hop::along("to", Direction::Out)];
+    let reached = tx.add(graph.traverse::<Value>(&["a"], &hop));
+    let found = tx.add(notes.find().filter(column("n").eq(1)).rows::<Value>());
+    let absent = tx.add(notes.get::<Value>("none"));
+    let deleted = tx.add(graph.delete_edge("a", "to", "나"));
+    let mut done = tx.send().await.expect("all of it");
+    let inserted = done.take(inserted).expect("an answer");
+    assert!(inserted.created && !inserted.id.is_empty());
+    assert!(done.take(put).expect("an answer").created);
+    let merged = done.take(merged).expect("an answer").body;
+    assert_eq!(merged, json!({ "_id": "n/1", "글": [1.5], "n": 1 }));
+    let row = done.take(row).expect("an answer").expect("it is there");
+    let version = json!([{ "at": "1970-01-01T00:00:01Z", "value": 10 }]);
+    assert_eq!(row.cells["obs:temp"], version);
+    assert!(done.take(edge.expect("added")).expect("an answer").created);
+    assert_eq!(done.take(degree.expect("added")).expect("an answer"), 1);
+    let path = done.take(path.expect("added")).expect("an answer");
+    assert_eq!(path.expect("there is one").hops, 1);
+    let reached = done.take(reached.expect("added")).expect("an answer");
+    assert_eq!(reached.items[0].id, "나");
+    assert_eq!(
+        done.take(found.expect("added")).expect("an answer"),
+        [merged]
+    );
+    assert_eq!(done.take(absent.expect("added")).expect("an answer"), None);
+    assert!(done.take(deleted.expect("added")).expect("an answer"));
+    let mut gone = client.transaction();
+    gone.add(notes.put("n/2", &document)).expect("added");
+    gone.add(notes.delete("none")).expect("added");
+    let error = gone.send().await.err().expect("there is nothing to delete");
+    assert_eq!((error.kind(), error.op()), (ErrorKind::NotFound, Some(1)));
+    let read = notes.get::<Value>(&inserted.id).await.expect("it is read");
+    assert_eq!(read.expect("it is there").etag, inserted.etag);
 }

@@ -4,6 +4,8 @@ use async_trait::async_trait;
 use pando_client::{Client, ClientBuilder, Retry, Timer};
 use pando_engine_memory::MemoryEngine;
 use pando_model::clock::SystemClock;
+use pando_store::config::Family;
+use pando_store::docs::Declared;
 use pando_store::migrate::MigrationFile;
 use pando_store::{Store, StoreConfig};
 use pando_web::{Admin, AdminError, AdminErrorKind, Running, TlsFiles, WebConfig, serve};
@@ -46,7 +48,15 @@ impl World {
 
     pub async fn with(config: WebConfig, tls: Option<Arc<TlsFiles>>) -> World {
         let engine = Arc::new(MemoryEngine::new());
-        let store = Store::open(engine, Arc::new(SystemClock), StoreConfig::default()).await;
+        let versions = Family {
+            versions: 3,
+            ..Family::default()
+        };
+        let settings = StoreConfig {
+            families: [(("weather".to_owned(), "obs".to_owned()), versions)].into(),
+            ..StoreConfig::default()
+        };
+        let store = Store::open(engine, Arc::new(SystemClock), settings).await;
         let store = store.expect("a store");
         let file = MigrationFile {
             name: "0001_world.sql".to_owned(),
@@ -71,6 +81,15 @@ impl World {
             url: format!("{scheme}://localhost:{}", running.addresses[0].port()),
             _running: running,
         }
+    }
+
+    /// Declares what is searched of a collection, and waits until it is.
+    pub async fn declare_search(&self, collection: &str, paths: &[&str]) {
+        let paths: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
+        let declared = Declared::read(&[], &paths).expect("paths");
+        let wanted = [(collection.to_owned(), declared)].into();
+        self.store.declare_search(&wanted).await.expect("declared");
+        while self.store.tend_documents().await.expect("tended") {}
     }
 
     pub fn client(&self) -> Client {

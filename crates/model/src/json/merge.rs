@@ -1,8 +1,9 @@
 //! JSON merge patch (RFC 7396).
 
-use super::patch::{PatchError, PatchLimits};
+use super::patch::{PatchError, PatchErrorKind, PatchLimits};
 use super::scan::scan;
 use super::tree::{Node, TreeBuilder, key_order};
+use super::{type_of, with_article};
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
@@ -13,6 +14,21 @@ pub fn merge_patch(target: &str, patch: &str, limits: &PatchLimits) -> Result<St
     let target = scan(target, TreeBuilder).map_err(PatchError::target)?;
     let patch = scan(patch, TreeBuilder).map_err(PatchError::not_json)?;
     limits.check_result(merge(target, patch).to_text())
+}
+
+/// Refuses what is no merge patch of an object, whatever the object is: one that is no object
+/// itself would replace it.
+pub fn check_merge_patch(patch: &str) -> Result<(), PatchError> {
+    match scan(patch, TreeBuilder).map_err(PatchError::not_json)? {
+        Node::Object(_) => Ok(()),
+        _ => Err(PatchError::new(
+            PatchErrorKind::Inapplicable,
+            format!(
+                "the merge patch is {}, not an object",
+                with_article(type_of(patch))
+            ),
+        )),
+    }
 }
 
 /// Section 2's algorithm. Both objects' members are in one order, so they are merged in one pass.
@@ -43,7 +59,6 @@ fn merge<'a>(target: Node<'a>, patch: Node<'a>) -> Node<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::patch::PatchErrorKind;
     use crate::json::{canonical, parse};
     use crate::value::tests::any_json;
     use proptest::prelude::*;

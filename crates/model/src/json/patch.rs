@@ -40,6 +40,12 @@ pub fn json_patch(target: &str, patch: &str, limits: &PatchLimits) -> Result<Str
     limits.check_result(work.root.to_text())
 }
 
+/// Refuses what is no JSON patch, whatever document it is for.
+pub fn check_json_patch(patch: &str) -> Result<(), PatchError> {
+    let patch = scan(patch, TreeBuilder).map_err(PatchError::not_json)?;
+    Operation::read_all(patch).map(drop)
+}
+
 struct Operation<'a> {
     path: Pointer,
     action: Action<'a>,

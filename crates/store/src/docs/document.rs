@@ -128,6 +128,17 @@ impl Document {
     }
 }
 
+impl Patch {
+    /// Refuses what is none for any document, before one is looked at.
+    pub(super) fn check(&self) -> Result<(), Refusal> {
+        let checked = match self {
+            Patch::Merge(text) => json::check_merge_patch(text),
+            Patch::Json(text) => json::check_json_patch(text),
+        };
+        checked.map_err(|error| unpatched(&error))
+    }
+}
+
 impl Body {
     /// Reads a document that is to be stored under `id`, or under an id that Pando makes. It may
     /// name its id itself, as documents that were read do.
@@ -136,7 +147,7 @@ impl Body {
         let Node::Object(mut members) = json::parse(text)? else {
             return Err(refused::unprocessable(format!(
                 "a document is a JSON object, not {}",
-                with_article(json::type_of(text))
+                json::with_article(json::type_of(text))
             )));
         };
         if let Some(place) = members.iter().position(|(name, _)| name == ID_MEMBER) {
@@ -223,14 +234,6 @@ pub(super) fn with_members(members: &[(&str, String)], object: &str) -> String {
 /// A JSON string.
 pub(super) fn quoted(text: &str) -> String {
     Node::String(Cow::Borrowed(text)).to_text()
-}
-
-fn with_article(ty: &str) -> String {
-    match ty {
-        "null" => ty.to_owned(),
-        "array" => "an array".to_owned(),
-        other => format!("a {other}"),
-    }
 }
 
 fn unpatched(error: &PatchError) -> Refusal {

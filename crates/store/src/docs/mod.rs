@@ -90,13 +90,15 @@ impl Store {
         Ok(stored.map(move |stored| Ok((key.clone(), stored.version))))
     }
 
-    /// Changes a document in part, and answers what is there then.
+    /// Changes a document in part, and answers what is there then. What is no patch is refused
+    /// before the precondition is looked at (RFC 9110, section 13.2.1).
     pub async fn docs_patch(
         &self,
         key: &DocumentKey,
         patch: Patch,
         precondition: Precondition,
     ) -> Result<Operation<Document>> {
+        patch.check()?;
         let version = self.new_version().await?;
         let collections = Arc::clone(self.collections());
         let bytes_max = self.config().document_bytes_max;

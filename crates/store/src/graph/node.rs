@@ -15,11 +15,12 @@ use crate::session;
 use crate::store::Store;
 use pando_model::engine::{Outcome, Step};
 use pando_model::error::Refusal;
-use pando_model::json::{PatchLimits, merge_patch};
+use pando_model::json::{self, PatchLimits, merge_patch};
 use pando_model::plan::{Change, Conflict, Delete, Filter, Insert, Row};
 use pando_model::schema::Table;
 use pando_model::value::Value;
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::sync::Arc;
 
 /// A node.
@@ -123,6 +124,9 @@ impl Store {
     ) -> session::Result<Operation<Node>> {
         if let Some(kind) = &patch.kind {
             check_kind(kind)?;
+        }
+        if let Some(changes) = &patch.body {
+            json::canonical(changes).map_err(|refusal| bad_patch(&refusal))?;
         }
         let version = self.new_version().await?;
         let patched = {
@@ -244,11 +248,15 @@ fn patched(key: &NodeKey, outcomes: &[Outcome], patch: &NodePatch, version: i64)
         Some("null") => node.body = "{}".to_owned(),
         Some(changes) => {
             node.body = merge_patch(&node.body, changes, &PatchLimits::default())
-                .map_err(|error| refused::malformed(format!("the body's patch: {error}")))?;
+                .map_err(|error| bad_patch(&error))?;
         }
     }
     node.version = version;
     Ok(node)
+}
+
+fn bad_patch(error: &dyn Display) -> Refusal {
+    refused::malformed(format!("the body's patch: {error}"))
 }
 
 /// The version that the first step has found.

@@ -130,8 +130,8 @@ impl Key {
     }
 }
 
-/// Refuses a name that cannot be one.
-pub(crate) fn check_name(what: &str, name: &str) -> std::result::Result<(), Refusal> {
+/// Refuses what cannot be the name of a space, a collection, a table or a graph.
+pub fn check_name(what: &str, name: &str) -> std::result::Result<(), Refusal> {
     if name.is_empty() || name.len() > NAME_BYTES_MAX {
         let message = format!(
             "the name of a {what} has 1 to {NAME_BYTES_MAX} bytes, not {}",

@@ -91,6 +91,30 @@ async fn patches_apply_whole_or_not_at_all() {
     assert_eq!(code(absent), "not_found");
 }
 
+/// Checks of the request itself come before its precondition (RFC 9110, section 13.2.1); whether
+/// the patch fits what is there comes after it.
+#[tokio::test]
+async fn what_is_no_patch_is_refused_whatever_is_there() {
+    let world = world().await;
+    let version = world.put("x", "{}").await.version;
+    for (patch, expected) in [
+        (Patch::Merge("{".into()), "malformed"),
+        (Patch::Merge("null".into()), "unprocessable"),
+        (Patch::Json("{}".into()), "malformed"),
+        (Patch::Json(r#"[{"op": "add"}]"#.into()), "malformed"),
+        (
+            Patch::Json(r#"[{"op": "remove", "path": "/a"}]"#.into()),
+            "precondition_failed",
+        ),
+    ] {
+        for id in ["x", "absent"] {
+            let stale = if_match(version - 1);
+            let refused = world.patch(id, patch.clone(), stale).await;
+            assert_eq!(code(refused), expected, "{patch:?} of {id}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn patches_at_once_lose_no_update() {
     let world = world().await;

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use pando_model::datetime;
 use pando_store::keys::Surface;
-use pando_store::kv::{Key, NewEntry};
+use pando_store::kv::{Key, NewEntry, check_name};
 use pando_store::operation::Operation;
 use pando_store::precondition::Precondition;
 use serde::Deserialize;
@@ -58,6 +58,7 @@ pub(super) async fn plan(
     space: &str,
     asked: Asked<'_>,
 ) -> Result<Operation<Answer>, ApiError> {
+    check_name("space", space)?;
     let reads = |item: &Item| item.op == Op::Get;
     let items = batch::operations(web, &asked, Surface::Kv, space, reads)?;
     let minimal = answer::prefers_minimal(&asked.parts.headers)?;

@@ -11,6 +11,7 @@ use crate::web::Web;
 use http::StatusCode;
 use pando_model::json;
 use pando_store::keys::Surface;
+use pando_store::kv::check_name;
 use pando_store::operation::Operation;
 use pando_store::precondition::Precondition;
 use pando_store::wide::{Put, RowKey, Selector, Wanted, WideRow};
@@ -57,6 +58,7 @@ pub(super) fn plan(
     table: &str,
     asked: &Asked<'_>,
 ) -> Result<Operation<Answer>, ApiError> {
+    check_name("table", table)?;
     let reads = |item: &Item| item.op == Op::Get;
     let items = batch::operations(web, asked, Surface::Wide, table, reads)?;
     let mut operations = Vec::with_capacity(items.len());

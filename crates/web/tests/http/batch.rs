@@ -1,5 +1,5 @@
-//! `POST /kv/v1/{space}/batch` where all of it is values to store, and `Prefer:
-//! return=minimal`.
+//! `POST /kv/v1/{space}/batch` where all of it is values to store, `Prefer: return=minimal`, and
+//! batches of nothing.
 
 use crate::world::World;
 use serde_json::{Value, json};
@@ -99,4 +99,21 @@ async fn who_wants_no_more_than_to_know_gets_no_more() {
     let answer = world.ask("POST", "/tx/v1", &minimal[..1], &whole).await;
     assert_eq!((answer.status.as_u16(), answer.body.as_str()), (204, ""));
     assert_eq!(world.ask("GET", "/kv/v1/s/a", &[], "").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_batch_of_nothing_too_names_where_it_could_go() {
+    let world = World::new().await;
+    let long = "n".repeat(256);
+    for (path, status) in [
+        ("/kv/v1/s/batch", 200),
+        ("/wide/v1/t/batch", 200),
+        (&*format!("/kv/v1/{long}/batch"), 400),
+        (&*format!("/wide/v1/{long}/batch"), 400),
+        ("/kv/v1/%00/batch", 400),
+        ("/wide/v1/%00/batch", 400),
+    ] {
+        let answer = world.ask("POST", path, &[], "[]").await;
+        assert_eq!(answer.status, status, "{path}: {}", answer.body);
+    }
 }

@@ -72,7 +72,7 @@ impl PatchError {
         PatchError::new(kind, message)
     }
 
-    pub(super) fn new(kind: PatchErrorKind, message: impl Into<String>) -> PatchError {
+    pub(in super::super) fn new(kind: PatchErrorKind, message: impl Into<String>) -> PatchError {
         PatchError {
             kind,
             operation: None,

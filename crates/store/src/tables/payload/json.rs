@@ -1,11 +1,13 @@
 //! A JSON body: an object, or an array of objects.
 //!
 //! Values are not read here but cut out; of duplicate keys the last one counts.
-//! What is JSON and neither of the two holds no rows, as in PostgREST.
+//! What is JSON and neither of the two is refused: PostgREST takes it for no rows, and answers a
+//! body of `null` as if something had been made.
 
 use super::{Cell, Chosen, Payload, places};
 use crate::tables::refusals;
 use pando_model::error::Refusal;
+use pando_model::json;
 use pando_model::schema::{ColumnIx, Table};
 use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
@@ -106,14 +108,25 @@ fn objects(body: &[u8]) -> Result<Vec<Object<'_>>, Refusal> {
             Ok(vec![one])
         }
         Some(b'[') => serde_json::from_slice(body).or_else(|_| {
-            let _: Vec<&RawValue> = serde_json::from_slice(body).map_err(malformed)?;
-            Err(refusals::bad_body(MISMATCH))
+            let items: Vec<&RawValue> = serde_json::from_slice(body).map_err(malformed)?;
+            let mut types = items.iter().map(|item| json::type_of(item.get()));
+            match types.position(|ty| ty != "object") {
+                Some(place) => Err(not_rows(&format!("The item at {place}"), items[place])),
+                None => Err(refusals::bad_body(MISMATCH)),
+            }
         }),
         _ => {
-            let _: &RawValue = serde_json::from_slice(body).map_err(malformed)?;
-            Ok(Vec::new())
+            let value: &RawValue = serde_json::from_slice(body).map_err(malformed)?;
+            Err(not_rows("The body", value))
         }
     }
+}
+
+/// A value in the place of a row.
+fn not_rows(what: &str, value: &RawValue) -> Refusal {
+    let ty = json::with_article(json::type_of(value.get()));
+    refusals::bad_body("Rows are a JSON object, or an array of objects")
+        .details(format!("{what} is {ty}."))
 }
 
 /// An object's fields as they stand in the body.

@@ -1,0 +1,55 @@
+//! A store on SQLite and one on the memory engine: 10,000 random operations of each model, and
+//! of all of them together, have the same answers.
+//!
+//! The seed is printed; `PANDO_SEED=… cargo test -p pando-store --test oracle` repeats a run, and
+//! `PANDO_OPERATIONS` makes it longer. Below the models the engines are compared by the
+//! conformance suite, and graphs with a naive one in `graph/engines.rs`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a test: a panic is how it fails"
+)]
+
+mod compare;
+mod docs;
+mod docs_query;
+mod draw;
+mod event;
+mod graph;
+mod kv;
+mod side;
+mod tables;
+mod wide;
+
+use crate::compare::both_answer_alike;
+use crate::event::Model;
+
+#[tokio::test]
+async fn key_values_are_the_same_on_both_engines() {
+    both_answer_alike("key-values", &[Model::Kv]).await;
+}
+
+#[tokio::test]
+async fn documents_are_the_same_on_both_engines() {
+    both_answer_alike("documents", &[Model::Docs]).await;
+}
+
+#[tokio::test]
+async fn wide_rows_are_the_same_on_both_engines() {
+    both_answer_alike("wide rows", &[Model::Wide]).await;
+}
+
+#[tokio::test]
+async fn all_models_together_are_the_same_on_both_engines() {
+    let all = [
+        Model::Kv,
+        Model::Docs,
+        Model::Wide,
+        Model::Graph,
+        Model::Tables,
+    ];
+    both_answer_alike("all models", &all).await;
+}
