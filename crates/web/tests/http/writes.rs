@@ -221,3 +221,21 @@ async fn one_bad_row_of_many_leaves_nothing_behind() {
     let left = world.get("/rest/v1/orders?id=gte.50").await;
     assert_eq!(left.body, "[]");
 }
+
+#[tokio::test]
+async fn a_body_that_is_no_row_makes_nothing_and_is_told_so() {
+    let world = World::new().await;
+    let path = "/rest/v1/customers";
+    for (method, query) in [("POST", ""), ("PATCH", "?id=eq.1"), ("PUT", "?id=eq.1")] {
+        for body in ["null", "7", "\"text\"", "[null]"] {
+            let answer = world
+                .ask(method, &format!("{path}{query}"), &[FULL], body)
+                .await;
+            assert_eq!(
+                (answer.status.as_u16(), answer.code()),
+                (400, "PGRST102".into()),
+                "{method} {body}"
+            );
+        }
+    }
+}
