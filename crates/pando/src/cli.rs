@@ -78,7 +78,7 @@ pub enum Command {
     --column obs:temp=temp --column wind:speed=wind_speed --null NA
   pando import graph/air airports.csv --key faa --kind airport
   pando import graph/air routes.csv --from origin --to dest --kind flies")]
-    Import(ImportArgs),
+    Import(Box<ImportArgs>),
     /// Write a table, collection, space or graph to a file, as import reads it
     #[command(before_help = "Examples:
   pando export tables/flights --out flights.csv

@@ -51,7 +51,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Serve(args) => block_on(serve::run(args, context)),
         Command::Migrate(args) => block_on(migrate::run(args, &context)),
-        Command::Import(args) => block_on(import::run(args, &context)),
+        Command::Import(args) => block_on(import::run(*args, &context)),
         Command::Export(args) => block_on(export::run(args, &context)),
         Command::Keys(command) => block_on(keys::run(command, &context)),
         Command::Doctor => block_on(doctor::run(&context)),
