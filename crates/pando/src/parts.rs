@@ -118,6 +118,7 @@ fn store_config(config: &Config) -> StoreConfig {
         max_filters: limits.max_filters as usize,
         max_embed_depth: limits.max_embed_depth as usize,
         max_columns: limits.max_columns as usize,
+        graph_max_visited: limits.max_visited,
         receipt_ttl: config.store.receipt_ttl.get(),
         document_bytes_max: usize::try_from(limits.max_body.bytes()).unwrap_or(usize::MAX),
         families: families(config),

@@ -66,7 +66,7 @@ fn faults_of_families(config: &Config) -> Vec<(Cow<'static, str>, String)> {
     faults
 }
 
-fn positive(config: &Config) -> [(&'static str, u64); 16] {
+fn positive(config: &Config) -> [(&'static str, u64); 17] {
     let limits = &config.limits;
     let millis = |duration: super::units::Duration| {
         u64::try_from(duration.get().as_millis()).unwrap_or(u64::MAX)
@@ -79,6 +79,7 @@ fn positive(config: &Config) -> [(&'static str, u64); 16] {
         ("limits.max_rows", limits.max_rows),
         ("limits.max_filters", limits.max_filters.into()),
         ("limits.max_columns", limits.max_columns.into()),
+        ("limits.max_visited", limits.max_visited),
         ("limits.request_timeout", millis(limits.request_timeout)),
         ("limits.header_timeout", millis(limits.header_timeout)),
         ("limits.idle_timeout", millis(limits.idle_timeout)),

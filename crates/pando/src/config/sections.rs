@@ -93,6 +93,8 @@ pub struct Limits {
     pub max_embed_depth: u32,
     /// The most columns that one request may name.
     pub max_columns: u32,
+    /// The most edges that one question to a graph looks at; an answer that met it says so.
+    pub max_visited: u64,
     /// How long one request may take.
     pub request_timeout: Duration,
     /// How long a caller may take to send its headers.
@@ -261,6 +263,7 @@ impl Default for Limits {
             max_filters: 100,
             max_embed_depth: 8,
             max_columns: 1_000,
+            max_visited: 100_000,
             request_timeout: Duration::seconds(30),
             header_timeout: Duration::seconds(10),
             idle_timeout: Duration::seconds(75),
