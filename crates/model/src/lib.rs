@@ -23,5 +23,6 @@ pub mod plan;
 pub mod schema;
 pub mod slot;
 pub mod stamp;
+pub mod steps;
 pub mod text_search;
 pub mod value;

@@ -24,8 +24,6 @@ const JSON: &str = "application/json";
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 /// Nor does a long one keep others waiting: so many times the operations that a server takes.
 const ROOM: usize = 10;
-/// And so many bytes.
-const BODY_MAX: u64 = 256 << 20;
 
 /// Where requests go.
 pub enum Surface {
@@ -73,7 +71,6 @@ impl Surface {
         config.auth_required = false;
         let limits = &mut config.limits;
         limits.request_timeout = REQUEST_TIMEOUT;
-        limits.max_body = limits.max_body.max(BODY_MAX);
         limits.max_batch *= ROOM;
         limits.max_operations *= ROOM;
         let web = Web::new(Arc::clone(store), Arc::new(NoProcess), config);

@@ -161,7 +161,11 @@ impl<T: 'static> Operation<T> {
             whole.steps.push(Step::Group(group));
             whole.reach = whole.reach.and(operation.reach);
             whole.writes |= operation.writes;
-            whole.planned_for = whole.planned_for.max(operation.planned_for);
+            // The oldest decides: a plan for an older schema does not fit a newer one.
+            whole.planned_for = match (whole.planned_for, operation.planned_for) {
+                (Some(one), Some(other)) => Some(one.min(other)),
+                (one, other) => one.or(other),
+            };
             conclusions.push(operation.conclude);
         }
         whole.conclude = Arc::new(move |outcomes| {

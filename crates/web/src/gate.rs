@@ -80,6 +80,12 @@ pub(crate) fn require(
         .hint(format!("The key needs the scope {scope}.")))
 }
 
+/// Whether a caller may see what its write leaves there.
+pub(crate) fn may_read(caller: &Caller, surface: Surface, collection: &str) -> bool {
+    let scopes = caller.as_ref().map(|key| &key.scopes);
+    scopes.is_none_or(|scopes| scopes.allow(surface, Verb::Read, Some(collection)))
+}
+
 /// The key that a request brings: `Authorization: Bearer`, else `apikey`.
 fn secret_of(headers: &HeaderMap) -> Option<&str> {
     let bearer = headers.get(AUTHORIZATION).and_then(|value| {

@@ -74,15 +74,15 @@ impl Readers {
         if let Err(error) = self.check_open() {
             return Short::Done(Err(error));
         }
-        let conn = match slot {
-            Some(conn) => conn,
-            None => match self.open() {
-                Ok(conn) => slot.insert(conn),
-                Err(error) => return Short::Done(Err(error)),
-            },
+        // Taken out meanwhile: one that a defect has left amid a snapshot is not used again.
+        let conn = match slot.take().map_or_else(|| self.open(), Ok) {
+            Ok(conn) => conn,
+            Err(error) => return Short::Done(Err(error)),
         };
         conn.control().allow(Some(SHORT_STEPS), None);
-        match read(conn) {
+        let result = read(&conn);
+        *slot = Some(conn);
+        match result {
             Err(fault) if fault.code() == Some(ErrorCode::OperationInterrupted) => Short::TooLong,
             result => Short::Done(result.map_err(|fault| fault.into_engine("read"))),
         }

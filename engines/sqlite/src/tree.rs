@@ -106,6 +106,14 @@ pub(crate) fn with_children(conn: &Conn, tree: &Tree, rows: Vec<Row>) -> Step<Ro
 fn read_child(conn: &Conn, child: &Child, parents: &[Row]) -> Step<RowSet> {
     let select = &child.tree.select;
     let keys = distinct_keys(child, parents);
+    if let (None, [key]) = (&child.via, keys.as_slice())
+        && select.limit.is_some()
+        && !select.is_aggregate()
+    {
+        let own = of_one_parent(child, key);
+        let rows = run(conn, &sql::select(&own, None), &own.table)?;
+        return with_children(conn, &child.tree, rows);
+    }
     let keyed = Keyed {
         via: child.via.as_ref(),
         key: &child.key,
@@ -113,6 +121,31 @@ fn read_child(conn: &Conn, child: &Child, parents: &[Row]) -> Step<RowSet> {
     };
     let rows = run(conn, &sql::select(select, Some(keyed)), &select.table)?;
     with_children(conn, &child.tree, rows)
+}
+
+/// A limited child of one parent, as a select of its own, which ends where the limit is met:
+/// among several parents all rows of each are numbered first.
+fn of_one_parent(child: &Child, key: &[Value]) -> Select {
+    let mut own = child.tree.select.clone();
+    let columns: Vec<ColumnIx> = child
+        .key
+        .iter()
+        .map(|source| match source {
+            KeySource::Via(ix) | KeySource::Table(ix) => *ix,
+        })
+        .collect();
+    // As for several parents, the key comes behind what is selected.
+    let outputs = columns.iter().copied();
+    own.output
+        .extend(outputs.map(|ix| Output::Scalar(Scalar::Column(ix))));
+    own.filter = Filter::And(vec![
+        Filter::Keys {
+            columns,
+            keys: vec![key.to_vec()],
+        },
+        own.filter,
+    ]);
+    own
 }
 
 /// The parents' keys, each once, those with a NULL left out.

@@ -22,4 +22,4 @@ pub use partitions::PartitionList;
 pub use read::{CELLS_MAX, Cell, ReadColumn, Wanted, WideRow};
 pub(crate) use relation::{CELL, EXPIRES_AT};
 pub use slice::{RowList, RowRange};
-pub use write::{Put, WRITTEN_MAX};
+pub use write::{DELETED_MAX, Put, WRITTEN_MAX};

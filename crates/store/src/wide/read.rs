@@ -78,6 +78,9 @@ impl Store {
         let mut cells = cells_of(row.filters(), &wanted.columns, now_us, Selector::filter);
         // One more than is answered tells whether there are more.
         cells.select.limit = cells.select.limit.or(Some(CELLS_MAX + 1));
+        for child in &mut cells.children {
+            child.tree.select.limit = Some(CELLS_MAX + 1);
+        }
         let read = Step::read(cells);
         Ok(Operation::reading(
             row.partition.reach(),

@@ -21,6 +21,8 @@ use std::time::Duration;
 
 /// Cells of one write to a row at most.
 pub const WRITTEN_MAX: usize = 10_000;
+/// Cells that one write removes at most: other writers wait meanwhile.
+pub const DELETED_MAX: u64 = 100_000;
 /// Stands for the version of a row, which has none: whether it is there is all that can be
 /// asked.
 const THERE: i64 = 0;
@@ -63,7 +65,7 @@ impl Store {
         let cells = self.new_cells(row, put, now_us)?;
         let key = row.clone();
         let steps = vec![
-            read_presence(row, &[], now_us),
+            read_presence(row, now_us),
             read_versions(row, &cells),
             Step::decide(move |outcomes| {
                 precondition.check(is_there(outcomes).then_some(THERE))?;
@@ -88,12 +90,19 @@ impl Store {
         filters.extend(any_of(columns));
         let filter = Filter::And(filters);
         let decide = Step::decide(move |outcomes| {
-            precondition.check(is_there(outcomes).then_some(THERE))?;
+            let cells = outcomes.first().map(rows_of).unwrap_or_default();
+            precondition.check(is_any_alive(cells, now_us).then_some(THERE))?;
+            if cells.len() as u64 > DELETED_MAX {
+                let message = format!("the row has more than {DELETED_MAX} of these cells");
+                return Err(refused::conflict(message)
+                    .hint("Delete some of its columns at a time: …?columns=family:qualifier"));
+            }
             Ok(vec![delete(filter.clone())])
         });
-        let steps = vec![read_presence(row, columns, now_us), decide];
-        Operation::writing(row.partition.reach(), steps, |outcomes| {
-            Ok(is_there(&outcomes))
+        let steps = vec![read_expiries(row, columns), decide];
+        Operation::writing(row.partition.reach(), steps, move |outcomes| {
+            let cells = outcomes.first().map(rows_of).unwrap_or_default();
+            Ok(is_any_alive(cells, now_us))
         })
     }
 
@@ -147,13 +156,28 @@ fn any_of(columns: &[Selector]) -> Option<Filter> {
 }
 
 /// Reads whether a row, or some column of it, is there.
-fn read_presence(row: &RowKey, columns: &[Selector], now_us: i64) -> Step {
+fn read_presence(row: &RowKey, now_us: i64) -> Step {
     let mut filters = row.filters();
-    filters.extend(any_of(columns));
     filters.push(alive(EXPIRES_AT, now_us));
     let mut first = select(&CELL, &[AT], Filter::And(filters));
     first.limit = Some(1);
     Step::read(tree(first))
+}
+
+/// When the cells that are to be deleted run out; one more than may be.
+fn read_expiries(row: &RowKey, columns: &[Selector]) -> Step {
+    let mut filters = row.filters();
+    filters.extend(any_of(columns));
+    let mut cells = select(&CELL, &[EXPIRES_AT], Filter::And(filters));
+    cells.limit = Some(DELETED_MAX + 1);
+    Step::read(tree(cells))
+}
+
+fn is_any_alive(cells: &[Row], now_us: i64) -> bool {
+    cells.iter().any(|cell| match cell.first() {
+        Some(Value::Timestamp(at)) => *at > now_us,
+        _ => true,
+    })
 }
 
 fn is_there(outcomes: &[Outcome]) -> bool {

@@ -7,6 +7,7 @@ mod reader;
 use crate::answer::{Answer, VARY};
 use crate::conditional;
 use crate::error::ApiError;
+use crate::gate;
 use crate::operate::Asked;
 use crate::params::Params;
 use crate::route::Place;
@@ -16,6 +17,7 @@ use http::request::Parts;
 use http::{Method, StatusCode};
 use pando_model::error::Refusal;
 use pando_store::docs::{DocumentKey, Stored};
+use pando_store::keys::Surface;
 use pando_store::operation::Operation;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reader::Accept;
@@ -116,8 +118,12 @@ async fn patch(
     let precondition = conditional::precondition(&asked.parts.headers)?;
     let accept = Accept::of(asked.parts)?;
     let patch = reader::patch(asked)?;
+    let may_read = gate::may_read(asked.caller, Surface::Docs, key.collection());
     let patched = web.store().docs_patch(key, patch, precondition).await?;
     Ok(patched.map(move |document| {
+        if !may_read {
+            return Ok(Answer::new(StatusCode::NO_CONTENT).tagged(document.version));
+        }
         let answer = accept.answer(StatusCode::OK, &document.to_json())?;
         Ok(answer.tagged(document.version))
     }))

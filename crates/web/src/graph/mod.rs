@@ -9,6 +9,7 @@ mod questions;
 use crate::answer::Answer;
 use crate::conditional;
 use crate::error::ApiError;
+use crate::gate;
 use crate::operate::{Asked, NextLink};
 use crate::params::{Params, malformed};
 use crate::route::Place;
@@ -19,6 +20,7 @@ use http::request::Parts;
 use http::{Method, StatusCode};
 use pando_model::datetime;
 use pando_store::graph::{Direction, EdgeKey, EdgeRange, NodeKey, NodePatch};
+use pando_store::keys::Surface;
 use pando_store::operation::Operation;
 use serde_json::json;
 
@@ -168,8 +170,14 @@ async fn patch_node(
         body: sent.body().map(str::to_owned),
         kind: sent.kind,
     };
+    let may_read = gate::may_read(asked.caller, Surface::Graph, key.graph());
     let patched = web.store().graph_patch_node(key, patch, precondition);
-    Ok(patched.await?.map(|node| Ok(body::node_answer(&node))))
+    Ok(patched.await?.map(move |node| {
+        Ok(match may_read {
+            true => body::node_answer(&node),
+            false => Answer::new(StatusCode::NO_CONTENT).tagged(node.version),
+        })
+    }))
 }
 
 fn delete_node(web: &Web, key: &NodeKey, parts: &Parts) -> Result<Operation<Answer>, ApiError> {

@@ -4,6 +4,7 @@ use crate::world::World;
 use pando_web::{Cors, WebConfig};
 
 const TABLE: &str = "/rest/v1/countries";
+const JSON: (&str, &str) = ("content-type", "application/json");
 
 #[tokio::test]
 async fn on_loopback_only_pages_that_are_named_may_ask() {
@@ -240,4 +241,37 @@ async fn browsers_are_told_what_named_pages_may_do() {
         .ask_publicly("OPTIONS", TABLE, &preflight(page))
         .await;
     assert_eq!(answer.status, 401, "CORS is off until origins are named");
+}
+
+#[tokio::test]
+async fn a_key_that_may_only_write_is_not_shown_what_it_patches() {
+    let world = World::new().await;
+    let key = world.key("docs:write,graph:write").await;
+    let reader = world.key("docs:*,graph:*").await;
+    for (uri, made, patch, shown) in [
+        (
+            "/docs/v1/people/1",
+            r#"{"salary": 100}"#,
+            "{}",
+            r#"{"_id": "1", "salary": 100}"#,
+        ),
+        (
+            "/graph/v1/g/nodes/1",
+            r#"{"kind": "person", "body": {"salary": 100}}"#,
+            "{}",
+            r#"{"id":"1","kind":"person","body":{"salary": 100}}"#,
+        ),
+    ] {
+        let put = world.ask("PUT", uri, &[JSON], made).await;
+        assert_eq!(put.status, 201, "{}", put.body);
+        for (secret, status, body) in [(&key, 204, ""), (&reader, 200, shown)] {
+            let headers = [
+                ("apikey", secret.as_str()),
+                ("content-type", "application/merge-patch+json"),
+            ];
+            let answer = world.ask_publicly_with("PATCH", uri, &headers, patch).await;
+            assert_eq!((answer.status.as_u16(), &*answer.body), (status, body), "{uri}");
+            assert!(answer.header("etag").is_some(), "{uri}");
+        }
+    }
 }

@@ -115,7 +115,18 @@ impl World {
 
     /// Asks through a listener that others can reach.
     pub async fn ask_publicly(&self, method: &str, uri: &str, headers: &[(&str, &str)]) -> Answer {
-        let request = request(method, uri, headers, "");
+        self.ask_publicly_with(method, uri, headers, "").await
+    }
+
+    /// The same, with a body.
+    pub async fn ask_publicly_with(
+        &self,
+        method: &str,
+        uri: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
+        let request = request(method, uri, headers, body);
         Answer::of(self.web.handle(request, Exposure::Public).await).await
     }
 
