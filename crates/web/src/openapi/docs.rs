@@ -121,7 +121,7 @@ fn patch() -> Value {
     let mut patch = of_documents(
         "patch_document",
         "Change a document in part",
-        &[("200", Some(content(&document())))],
+        &[("200", Some(content(&document()))), ("204", None)],
     );
     patch["parameters"] = json!([
         collection(),

@@ -89,7 +89,11 @@ fn node() -> Value {
     });
     let mut put = operation("put_node", "Put a node", &["201", "204"]);
     put["requestBody"] = required("application/json", &sent);
-    let mut patched = operation("patch_node", "Change a node in part (RFC 7396)", &["200"]);
+    let mut patched = operation(
+        "patch_node",
+        "Change a node in part (RFC 7396)",
+        &["200", "204"],
+    );
     patched["requestBody"] = required("application/merge-patch+json", &patch);
     json!({
         "parameters": places(&[GRAPH, ID]),

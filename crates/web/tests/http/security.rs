@@ -270,7 +270,11 @@ async fn a_key_that_may_only_write_is_not_shown_what_it_patches() {
                 ("content-type", "application/merge-patch+json"),
             ];
             let answer = world.ask_publicly_with("PATCH", uri, &headers, patch).await;
-            assert_eq!((answer.status.as_u16(), &*answer.body), (status, body), "{uri}");
+            assert_eq!(
+                (answer.status.as_u16(), &*answer.body),
+                (status, body),
+                "{uri}"
+            );
             assert!(answer.header("etag").is_some(), "{uri}");
         }
     }
