@@ -256,6 +256,7 @@ fn page(
     let last = listed.last().filter(|_| more);
     Ok(DocumentList {
         json,
+        documents: listed.len(),
         cursor: last.map(|((id, score), _)| seal(&format!("{:016x}{id}", score.to_bits()))),
         truncated: more && size.capped,
     })
