@@ -33,4 +33,5 @@ pub mod token;
 pub mod wide;
 
 pub use config::StoreConfig;
+pub use expiry::Swept;
 pub use store::Store;

@@ -14,13 +14,14 @@ use crate::idempotency;
 use crate::intake;
 use crate::kv;
 use crate::reply::{self, Reply};
+use crate::rest::content_range;
 use crate::route::Place;
 use crate::stamps;
 use crate::web::Web;
 use crate::wide;
 use bytes::Bytes;
 use http::Method;
-use http::header::{HeaderMap, HeaderName, HeaderValue, LINK, RETRY_AFTER};
+use http::header::{CONTENT_RANGE, HeaderMap, HeaderName, HeaderValue, LINK, RETRY_AFTER};
 use http::request::Parts;
 use hyper::body::Body;
 use pando_store::keys::Surface;
@@ -186,6 +187,21 @@ impl NextLink {
             }
         }
         NextLink { lead }
+    }
+
+    /// The answer of a page with so many entries: where it was cut it says which these are,
+    /// numbered from 0 within the page, as nobody has counted those before.
+    pub(crate) fn on_list(
+        &self,
+        mut page: Answer,
+        entries: usize,
+        truncated: bool,
+        cursor: Option<String>,
+    ) -> Answer {
+        if truncated {
+            page.put(CONTENT_RANGE, content_range(0, entries as u64, None));
+        }
+        self.on(page, truncated, cursor)
     }
 
     /// A page's answer, with what tells of the next one.

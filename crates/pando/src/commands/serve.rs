@@ -12,7 +12,7 @@ use crate::parts::{self, Purpose};
 use crate::report::Report;
 use crate::roles::{self, web};
 use crate::signals::{self, Stop};
-use pando_store::Store;
+use pando_store::{Store, Swept};
 use pando_web::Admin;
 use serde::Serialize;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -178,8 +178,10 @@ async fn sweep(store: Arc<Store>, every: std::time::Duration) {
     loop {
         due.tick().await;
         match store.sweep().await {
-            Ok(0) => {}
-            Ok(rows) => tracing::debug!(rows, "swept away what had run out"),
+            Ok(swept) if swept.is_nothing() => {}
+            Ok(Swept { values, receipts }) => {
+                tracing::debug!(values, receipts, "swept away what had run out");
+            }
             Err(error) => tracing::debug!(%error, "could not sweep; it is tried again"),
         }
     }

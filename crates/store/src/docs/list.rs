@@ -26,6 +26,8 @@ const LIST_BYTES_MAX: usize = 128 << 20;
 pub struct DocumentList {
     /// The documents, each with its `_id`, as a JSON array.
     pub json: String,
+    /// How many they are.
+    pub documents: usize,
     /// Where the next page begins, where there is one.
     pub cursor: Option<String>,
     /// Whether `max_rows` cut it.
@@ -97,6 +99,7 @@ impl Store {
                     .map(|(keyset, last)| seal(&keyset.cursor(&request, behind, last)));
                 Ok(DocumentList {
                     json,
+                    documents: kept,
                     cursor,
                     truncated: more && size.capped,
                 })

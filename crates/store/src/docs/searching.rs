@@ -68,10 +68,12 @@ impl Store {
         }
         let config = self.config();
         let words = Words::parse(text).map_err(unsearchable)?;
-        let size = self.page_size(query)?;
+        let mut size = self.page_size(query)?;
         let cursors = format!("{collection}\0{text}");
         let behind = match &query.cursor {
             Some(cursor) => {
+                // What was left out is before the page before.
+                size.offset = 0;
                 let place = self.open_list_cursor("docs", &cursors, cursor)?;
                 Some(hit_of(&place).ok_or_else(foreign_cursor)?)
             }
@@ -195,14 +197,11 @@ impl Search {
         let postings: Vec<Posting<'_>> = rows.iter().filter_map(posting_of).collect();
         let stats = outcomes.get(1).map(stats_of).unwrap_or_default();
         let hits = score(&self.words, &postings, &stats).into_iter();
-        Ok(hits
-            .map(|hit| (hit.document.to_owned(), hit.score))
-            .filter(|hit| {
-                self.behind
-                    .as_ref()
-                    .is_none_or(|before| is_behind(hit, before))
-            })
-            .collect())
+        let hits = hits.map(|hit| (hit.document.to_owned(), hit.score));
+        Ok(match &self.behind {
+            None => hits.collect(),
+            Some(before) => behind(hits.collect(), before).into(),
+        })
     }
 
     /// Reads the documents of the answers from a place on, a chunk at a time, until enough pass.
@@ -257,9 +256,21 @@ fn page(
     let last = listed.last().filter(|_| more);
     Ok(DocumentList {
         json,
+        documents: listed.len(),
         cursor: last.map(|((id, score), _)| seal(&format!("{:016x}{id}", score.to_bits()))),
         truncated: more && size.capped,
     })
+}
+
+/// The answers that follow one of a page before. Any write to the collection moves all scores,
+/// so it is found by its id; only where it is no answer any more, its score of then says where
+/// about it was.
+fn behind(mut ranked: Vec<Hit>, before: &Hit) -> Vec<Hit> {
+    let first = match ranked.iter().position(|(id, _)| *id == before.0) {
+        Some(place) => place + 1,
+        None => ranked.partition_point(|hit| !is_behind(hit, before)),
+    };
+    ranked.split_off(first)
 }
 
 /// Whether an answer comes after another.
@@ -328,6 +339,11 @@ mod tests {
             (hit("z", 0.6), false),
         ] {
             assert_eq!(is_behind(&after, &before), expected, "{after:?}");
+        }
+        let ranked = [("z", 0.6), ("m", 0.55), ("n", 0.5), ("a", 0.4)].map(|(id, s)| hit(id, s));
+        for (id, score, rest) in [("m", 0.5, 2), ("m", 0.7, 2), ("k", 0.5, 2), ("k", 0.1, 4)] {
+            let found = behind(ranked.to_vec(), &hit(id, score));
+            assert_eq!(found, ranked[rest..], "{id} {score}");
         }
         for place in ["", "short", "zzzzzzzzzzzzzzzzid", "가가가가가가"] {
             assert_eq!(hit_of(place), None, "{place}");

@@ -220,8 +220,9 @@ impl Store {
         let read = Step::read(tree(select(&KV, &columns, key.filter())));
         let own = key.clone();
         let decide = Step::decide(move |outcomes| {
+            // What another has written meanwhile need not be a number.
+            precondition.check(current(outcomes, now_us).map(|found| found.version))?;
             let (counted, before) = count(outcomes, by, now_us)?;
-            precondition.check(before.as_ref().map(|found| found.version))?;
             let kept = before.and_then(|found| found.expires_at_us);
             Ok(vec![put(own.row(Entry {
                 value: Bytes::from(counted.to_string()),

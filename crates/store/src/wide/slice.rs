@@ -15,7 +15,7 @@ use pando_model::engine::{Outcome, Step};
 use pando_model::error::Refusal;
 use pando_model::plan::{Comparison, Filter, Order, OrderBy, Output, Scalar, Select};
 use pando_model::value::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Which rows are read.
@@ -48,6 +48,8 @@ pub struct RowList {
 struct Page {
     /// The first and the last by their keys; `None` where there is no row.
     ends: Option<(String, String)>,
+    /// Its rows, by their keys.
+    rows: BTreeSet<String>,
     /// The row that the page ends with.
     last: Option<String>,
     /// Whether more rows follow.
@@ -102,7 +104,10 @@ impl Store {
             let cells = outcomes.split_off(counted.min(outcomes.len())).pop();
             let page = Page::of(&outcomes, most, reverse)?;
             let set = cells.and_then(|read| read.rows).unwrap_or_default();
-            let mut rows: Vec<WideRow> = assemble(set, &shown).into_values().collect();
+            let rows = assemble(set, &shown).into_values();
+            // A row that was written after the count is on no page, as if it had been later.
+            let counted = rows.filter(|row| page.rows.contains(&row.row));
+            let mut rows: Vec<WideRow> = counted.collect();
             if reverse {
                 rows.reverse();
             }
@@ -196,9 +201,57 @@ impl Page {
         let ends = first.zip(last.clone());
         Ok(Page {
             ends: ends.map(|(a, b)| if reverse { (b, a) } else { (a, b) }),
+            rows: in_order.iter().map(|(row, _)| (*row).to_owned()).collect(),
             last,
             more: found > kept as u64,
             heavy,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::StoreConfig;
+    use pando_engine_memory::MemoryEngine;
+    use pando_model::clock::ManualClock;
+    use pando_model::plan::RowSet;
+
+    fn read(rows: Vec<Vec<Value>>) -> Outcome {
+        Outcome {
+            rows: Some(RowSet {
+                rows,
+                ..RowSet::default()
+            }),
+            ..Outcome::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_row_written_between_the_count_and_the_cells_is_not_on_the_page() {
+        let clock = Arc::new(ManualClock::new(1_800_000_000_000_000));
+        let engine = Arc::new(MemoryEngine::with_clock(&*clock));
+        let store = Store::open(engine, clock, StoreConfig::default());
+        let store = store.await.unwrap();
+        let text = |text: &str| Value::Text(text.to_owned());
+        let partition = Partition::new("t", "p").unwrap();
+        for (reverse, counted) in [(false, ["a", "c", "d"]), (true, ["c", "a", "0"])] {
+            let range = RowRange {
+                limit: Some(2),
+                reverse,
+                ..RowRange::default()
+            };
+            let slice = store.wide_slice(&partition, &range, &Wanted::default());
+            let counts = counted.map(|row| vec![text(row), Value::Int(1)]);
+            let cells = ["a", "b", "c"].map(|row| {
+                let (at, value) = (Value::Timestamp(1), Value::Json("1".into()));
+                vec![text(row), text("f"), text("q"), at, value]
+            });
+            let outcomes = vec![read(counts.to_vec()), read(cells.to_vec())];
+            let list = (slice.unwrap().conclude)(outcomes).unwrap();
+            let rows: Vec<&str> = list.rows.iter().map(|row| row.row.as_str()).collect();
+            assert_eq!(rows, counted[..2]);
+            assert!(list.cursor.is_some());
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::world::{World, code, compare, filtered, ids_of, limited, refusal, selecting, world};
 use pando_model::plan::Comparison;
-use pando_store::docs::Patch;
+use pando_store::docs::{DocumentList, Patch};
 use pando_store::precondition::Precondition;
 use pando_store::request::Query;
 
@@ -159,6 +159,64 @@ async fn a_search_goes_with_filters_select_and_pages() {
         let list = world.search("word", &query).await.unwrap();
         let found: serde_json::Value = serde_json::from_str(&list.json).unwrap();
         assert_eq!(found[0]["_score"].is_number(), has_score, "{found}");
+    }
+}
+
+/// Ten documents, each with more words than the one before, so that the first is the best.
+async fn ranked() -> (World, Vec<String>) {
+    let world = world().await;
+    world.declare(&[], &["t"]).await;
+    for number in 0..10 {
+        let text = format!("word {}", "else ".repeat(number));
+        world
+            .put(&format!("{number}"), &format!(r#"{{"t": "{text}"}}"#))
+            .await;
+    }
+    let found = world.found("word").await;
+    assert_eq!(found.len(), 10);
+    (world, found)
+}
+
+fn score_of(list: &DocumentList, id: &str) -> f64 {
+    let found: Vec<serde_json::Value> = serde_json::from_str(&list.json).unwrap();
+    let document = found.iter().find(|document| document["_id"] == id);
+    document.unwrap()["_score"].as_f64().unwrap()
+}
+
+#[tokio::test]
+async fn an_offset_is_left_out_once_and_not_on_every_page() {
+    let (world, ranked) = ranked().await;
+    let mut page = limited(Query::default(), 3);
+    page.ranges[0].1.offset = 2;
+    let mut found = Vec::new();
+    loop {
+        let list = world.search("word", &page).await.unwrap();
+        found.extend(ids_of(&list));
+        match list.cursor {
+            Some(cursor) => page.cursor = Some(cursor),
+            None => break,
+        }
+    }
+    assert_eq!(found, ranked[2..]);
+}
+
+#[tokio::test]
+async fn pages_go_on_where_they_were_though_writes_move_all_scores() {
+    let long = format!(r#"{{"t": "{}"}}"#, "else ".repeat(500));
+    // With one more that holds the word all fall; with a longer one that does not, all rise.
+    for (text, rises) in [(r#"{"t": "word"}"#, false), (long.as_str(), true)] {
+        let (world, ranked) = ranked().await;
+        let mut page = limited(Query::default(), 4);
+        let first = world.search("word", &page).await.unwrap();
+        assert_eq!(ids_of(&first), ranked[..4]);
+        world.put("x", text).await;
+        let moved = world.search("word", &Query::default()).await.unwrap();
+        let of_last = |list: &DocumentList| score_of(list, &ranked[3]);
+        assert_eq!(of_last(&moved) > of_last(&first), rises);
+        page.cursor = first.cursor;
+        page.ranges.clear();
+        let second = ids_of(&world.search("word", &page).await.unwrap());
+        assert_eq!(second, ranked[4..], "{text}");
     }
 }
 

@@ -180,6 +180,21 @@ async fn a_list_holds_what_begins_with_the_prefix_page_by_page() {
 }
 
 #[tokio::test]
+async fn a_counter_s_condition_is_looked_at_before_whether_it_can_be_counted() {
+    let bench = Bench::new().await;
+    let word = put(&bench, "word", b"abc").await.version;
+    put(&bench, "most", i64::MAX.to_string().as_bytes()).await;
+    for name in ["word", "most"] {
+        let other = if_match(&[word - 1]);
+        let incr = bench.store.kv_incr(&key(name), 1, None, other).await;
+        bench.refused(incr.unwrap(), "precondition_failed").await;
+    }
+    let own = if_match(&[word]);
+    let incr = bench.store.kv_incr(&key("word"), 1, None, own).await;
+    bench.refused(incr.unwrap(), "conflict").await;
+}
+
+#[tokio::test]
 async fn operations_together_see_each_other_and_are_all_or_none() {
     let bench = Bench::new().await;
     let two = vec![incr(&bench, "n", 1).await, incr(&bench, "n", 2).await];

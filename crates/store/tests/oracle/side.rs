@@ -126,7 +126,12 @@ impl Side {
             Event::Together(verbs) => self.together(verbs).await,
             // The clock is both stores' and moved once.
             Event::Later(_) => Ok(String::new()),
-            Event::Sweep => self.store.sweep().await.map(|swept| swept.to_string()),
+            // An engine removes receipts with keyed writes too, as many as it likes.
+            Event::Sweep => self
+                .store
+                .sweep()
+                .await
+                .map(|swept| swept.values.to_string()),
             Event::Declare(place, whole) => self.declare(*place, *whole).await,
             Event::Tend => self
                 .store

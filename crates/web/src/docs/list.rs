@@ -34,7 +34,7 @@ pub(super) fn plan(
 
 fn answer(accept: &Accept, next: &NextLink, list: DocumentList) -> Result<Answer, Refusal> {
     let answer = accept.answer(StatusCode::OK, &list.json)?;
-    Ok(next.on(answer, list.truncated, list.cursor))
+    Ok(next.on_list(answer, list.documents, list.truncated, list.cursor))
 }
 
 /// The query of a list, and what is searched for.

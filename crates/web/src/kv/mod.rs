@@ -111,7 +111,7 @@ fn list(web: &Web, space: &str, parts: &Parts) -> Result<Operation<Answer>, ApiE
     Ok(web.store().kv_list(space, &range)?.map(move |list| {
         let keys = list.keys.iter().map(Listed::of).collect();
         let answer = Answer::json(StatusCode::OK, &List { keys });
-        Ok(next.on(answer, list.truncated, list.cursor))
+        Ok(next.on_list(answer, list.keys.len(), list.truncated, list.cursor))
     }))
 }
 

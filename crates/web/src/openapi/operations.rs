@@ -85,6 +85,7 @@ impl Operation {
             "Pando-Stamp-Lost",
             "Pando-Cursor",
             "Pando-Truncated",
+            "Content-Range",
             "Link",
             "ETag",
             "Idempotency-Replayed",

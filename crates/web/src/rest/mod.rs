@@ -10,6 +10,8 @@ mod reach;
 mod read;
 mod write;
 
+pub(crate) use read::content_range;
+
 use crate::answer::Answer;
 use crate::deadline::Deadline;
 use crate::error::ApiError;

@@ -92,7 +92,7 @@ pub(super) fn answer(request: &ReadRequest, rows: TableAnswer, parts: &Parts) ->
 }
 
 /// `0-24/100`: the rows that an answer holds, numbered from 0, of how many.
-pub(super) fn content_range(offset: u64, rows: u64, total: Option<u64>) -> String {
+pub(crate) fn content_range(offset: u64, rows: u64, total: Option<u64>) -> String {
     let total_text = total.map_or("*".to_owned(), |total| total.to_string());
     match rows.checked_sub(1) {
         Some(last) if total != Some(0) => format!("{offset}-{}/{total_text}", offset + last),

@@ -63,7 +63,8 @@ fn partitions(web: &Web, table: &str, parts: &Parts) -> Result<Operation<Answer>
     Ok(list.map(move |list| {
         let body = json!({ "partitions": list.partitions });
         let answer = Answer::json(StatusCode::OK, &body);
-        Ok(next.on(answer, list.truncated, list.cursor))
+        let entries = list.partitions.len();
+        Ok(next.on_list(answer, entries, list.truncated, list.cursor))
     }))
 }
 
@@ -87,7 +88,7 @@ fn slice(web: &Web, partition: &Partition, parts: &Parts) -> Result<Operation<An
     Ok(list.map(move |list| {
         let body = body::slice(own.key(), &list.rows, many(&wanted));
         let answer = Answer::with_body(StatusCode::OK, reply::JSON, body);
-        Ok(next.on(answer, list.truncated, list.cursor))
+        Ok(next.on_list(answer, list.rows.len(), list.truncated, list.cursor))
     }))
 }
 

@@ -77,6 +77,34 @@ async fn keys_are_listed_by_prefix_and_page() {
 }
 
 #[tokio::test]
+async fn a_list_that_was_cut_says_so_and_which_entries_it_holds() {
+    let world = World::capped(2).await;
+    let json = ("content-type", "application/json");
+    for name in ["a", "b", "c"] {
+        for (uri, body) in [
+            (format!("/kv/v1/s/{name}"), "1"),
+            (format!("/docs/v1/c/{name}"), "{}"),
+            (format!("/wide/v1/t/p/{name}"), r#"{"f:q": 1}"#),
+            (format!("/wide/v1/t/{name}/r"), r#"{"f:q": 1}"#),
+        ] {
+            let put = world.ask("PUT", &uri, &[json], body).await;
+            assert!(put.status.is_success(), "{uri}: {put:?}");
+        }
+    }
+    for list in ["/kv/v1/s", "/docs/v1/c", "/wide/v1/t/p", "/wide/v1/t"] {
+        for (query, cut) in [("", true), ("?limit=9", true), ("?limit=1", false)] {
+            let page = world.get(&format!("{list}{query}")).await;
+            let told = (page.header("content-range"), page.header("pando-truncated"));
+            let expected = cut.then_some(("0-1/*", "true")).unzip();
+            assert_eq!(told, expected, "{list}{query}: {page:?}");
+        }
+    }
+    let described = world.get("/openapi.json").await.json();
+    let headers = &described["paths"]["/kv/v1/{space}"]["get"]["responses"]["200"]["headers"];
+    assert!(headers["Content-Range"].is_object(), "{headers}");
+}
+
+#[tokio::test]
 async fn a_batch_of_keys_is_all_or_none() {
     let world = World::new().await;
     let uri = "/kv/v1/s/batch";

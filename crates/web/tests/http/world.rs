@@ -80,7 +80,19 @@ impl World {
     }
 
     pub async fn with(config: WebConfig) -> World {
-        let store = store().await;
+        World::over(store().await, config).await
+    }
+
+    /// Whose lists hold so many entries.
+    pub async fn capped(max_rows: u64) -> World {
+        let config = StoreConfig {
+            max_rows,
+            ..StoreConfig::default()
+        };
+        World::over(store_with(config).await, WebConfig::default()).await
+    }
+
+    async fn over(store: Arc<Store>, config: WebConfig) -> World {
         let admin = Arc::new(TestAdmin::default());
         let world = World {
             web: Web::new(Arc::clone(&store), admin.clone(), config),
@@ -179,8 +191,12 @@ impl Answer {
 
 /// A store with the schema and no rows.
 pub async fn store() -> Arc<Store> {
+    store_with(StoreConfig::default()).await
+}
+
+async fn store_with(config: StoreConfig) -> Arc<Store> {
     let engine = Arc::new(MemoryEngine::new());
-    let store = Store::open(engine, Arc::new(SystemClock), StoreConfig::default()).await;
+    let store = Store::open(engine, Arc::new(SystemClock), config).await;
     let store = store.expect("a store");
     let file = MigrationFile {
         name: "0001_world.sql".to_owned(),
