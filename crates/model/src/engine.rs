@@ -143,7 +143,7 @@ pub struct Read {
     /// The schema that the plan was made for.
     pub schema_version: u64,
     /// What to read.
-    pub tree: Tree,
+    pub tree: Arc<Tree>,
     /// Whether the root's rows are to be counted past its limit.
     pub count: bool,
 }

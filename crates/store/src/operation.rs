@@ -288,7 +288,7 @@ impl Store {
                 Step::Read { tree, count } => {
                     let read = Read {
                         schema_version: version,
-                        tree: Arc::unwrap_or_clone(tree),
+                        tree,
                         count,
                     };
                     let answer = self.engine().read(read).await?;

@@ -189,8 +189,9 @@ impl NextLink {
         NextLink { lead }
     }
 
-    /// The answer of a page with so many entries: where it was cut it says which these are,
-    /// numbered from 0 within the page, as nobody has counted those before.
+    /// The answer of a page with so many entries, with what tells of the next one. Where it was
+    /// cut it says which these are, numbered from 0 within the page, as nobody has counted those
+    /// before.
     pub(crate) fn on_list(
         &self,
         mut page: Answer,
@@ -200,13 +201,6 @@ impl NextLink {
     ) -> Answer {
         if truncated {
             page.put(CONTENT_RANGE, content_range(0, entries as u64, None));
-        }
-        self.on(page, truncated, cursor)
-    }
-
-    /// A page's answer, with what tells of the next one.
-    pub(crate) fn on(&self, mut page: Answer, truncated: bool, cursor: Option<String>) -> Answer {
-        if truncated {
             page.put(TRUNCATED, HeaderValue::from_static("true"));
         }
         if let Some(cursor) = cursor {

@@ -85,7 +85,7 @@ impl Catalog {
 
     /// All columns of the rows that pass a filter, by primary key.
     pub(crate) async fn fetch(&self, table: &Arc<Table>, filter: Filter) -> Result<Vec<Row>> {
-        let tree = Tree {
+        let tree = Arc::new(Tree {
             select: Select {
                 table: Arc::clone(table),
                 output: (0..table.columns.len())
@@ -97,11 +97,11 @@ impl Catalog {
                 offset: 0,
             },
             children: Vec::new(),
-        };
+        });
         for _ in 0..TRIES_MAX {
             let read = Read {
                 schema_version: self.version.load(Ordering::Relaxed),
-                tree: tree.clone(),
+                tree: Arc::clone(&tree),
                 count: false,
             };
             match self.engine.read(read).await {

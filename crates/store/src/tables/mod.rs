@@ -166,7 +166,7 @@ impl Store {
             .engine()
             .read(Read {
                 schema_version: directory.version,
-                tree,
+                tree: tree.into(),
                 count: request.count.is_some(),
             })
             .await?;

@@ -22,7 +22,7 @@ async fn rows(store: &Store, table: &str) -> Vec<Vec<Value>> {
     let schema = store.schema();
     let read = Read {
         schema_version: schema.version,
-        tree: select_all(schema.table(table).unwrap()),
+        tree: select_all(schema.table(table).unwrap()).into(),
         count: false,
     };
     store.engine().read(read).await.unwrap().rows.rows

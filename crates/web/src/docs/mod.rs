@@ -65,10 +65,10 @@ fn get(web: &Web, key: &DocumentKey, parts: &Parts) -> Result<Operation<Answer>,
     Params::read(&parts.uri, &[])?;
     let precondition = conditional::precondition(&parts.headers)?;
     let accept = Accept::of(parts)?;
-    let absent = absent(key);
+    let own = key.clone();
     Ok(web.store().docs_get(key).map(move |document| {
         let Some(document) = document else {
-            return Ok(absent.clone());
+            return Ok(absent(&own));
         };
         if let Some(mut instead) = conditional::instead(&precondition, document.version) {
             instead.put(VARY, HeaderValue::from_static("accept"));

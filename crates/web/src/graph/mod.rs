@@ -97,7 +97,7 @@ fn all_nodes(web: &Web, graph: &str, parts: &Parts) -> Result<Operation<Answer>,
     let listed = web.store().graph_list_nodes(graph, limit, cursor)?;
     Ok(listed.map(move |page| {
         let answer = Answer::json(StatusCode::OK, &NodesJson::of(&page.items));
-        Ok(next.on(answer, page.truncated, page.cursor))
+        Ok(next.on_list(answer, page.items.len(), page.truncated, page.cursor))
     }))
 }
 
@@ -108,17 +108,17 @@ fn all_edges(web: &Web, graph: &str, parts: &Parts) -> Result<Operation<Answer>,
     let listed = web.store().graph_list_all_edges(graph, limit, cursor)?;
     Ok(listed.map(move |page| {
         let answer = Answer::json(StatusCode::OK, &EdgesJson::of(&page.items));
-        Ok(next.on(answer, page.truncated, page.cursor))
+        Ok(next.on_list(answer, page.items.len(), page.truncated, page.cursor))
     }))
 }
 
 fn get_node(web: &Web, key: &NodeKey, parts: &Parts) -> Result<Operation<Answer>, ApiError> {
     Params::read(&parts.uri, &[])?;
     let precondition = conditional::precondition(&parts.headers)?;
-    let absent = no_node(key);
+    let own = key.clone();
     Ok(web.store().graph_node(key).map(move |node| {
         let Some(node) = node else {
-            return Ok(absent.clone());
+            return Ok(no_node(&own));
         };
         let instead = conditional::instead(&precondition, node.version);
         Ok(instead.unwrap_or_else(|| body::node_answer(&node)))
@@ -191,10 +191,10 @@ fn delete_node(web: &Web, key: &NodeKey, parts: &Parts) -> Result<Operation<Answ
 fn get_edge(web: &Web, key: &EdgeKey, parts: &Parts) -> Result<Operation<Answer>, ApiError> {
     Params::read(&parts.uri, &[])?;
     let precondition = conditional::precondition(&parts.headers)?;
-    let absent = no_edge(key);
+    let own = key.clone();
     Ok(web.store().graph_edge(key).map(move |edge| {
         let Some(edge) = edge else {
-            return Ok(absent.clone());
+            return Ok(no_edge(&own));
         };
         let instead = conditional::instead(&precondition, edge.version);
         Ok(instead.unwrap_or_else(|| body::edge_answer(&edge)))
@@ -250,7 +250,7 @@ fn list_edges(
     let listed = web.store().graph_list_edges(node, kind, &range)?;
     Ok(listed.map(move |list| {
         let answer = Answer::json(StatusCode::OK, &EdgesJson::of(&list.edges));
-        Ok(next.on(answer, list.truncated, list.cursor))
+        Ok(next.on_list(answer, list.edges.len(), list.truncated, list.cursor))
     }))
 }
 

@@ -58,10 +58,10 @@ pub(crate) async fn plan(
 fn get(web: &Web, key: &Key, parts: &Parts) -> Result<Operation<Answer>, ApiError> {
     Params::read(&parts.uri, &[])?;
     let precondition = conditional::precondition(&parts.headers)?;
-    let absent = absent(key);
+    let own = key.clone();
     Ok(web.store().kv_get(key).map(move |entry| {
         let Some(entry) = entry else {
-            return Ok(absent.clone());
+            return Ok(absent(&own));
         };
         Ok(conditional::instead(&precondition, entry.version).unwrap_or_else(|| value(entry)))
     }))

@@ -95,11 +95,11 @@ fn slice(web: &Web, partition: &Partition, parts: &Parts) -> Result<Operation<An
 fn get(web: &Web, row: &RowKey, parts: &Parts) -> Result<Operation<Answer>, ApiError> {
     let params = Params::read(&parts.uri, &["columns", "versions"])?;
     let wanted = wanted(&params)?;
-    let absent = absent(row);
+    let own = row.clone();
     let found = web.store().wide_get(row, &wanted)?;
     Ok(found.map(move |found| {
         let Some(found) = found else {
-            return Ok(absent.clone());
+            return Ok(absent(&own));
         };
         let body = body::row(&found, many(&wanted));
         Ok(Answer::with_body(StatusCode::OK, reply::JSON, body))

@@ -119,7 +119,8 @@ pub async fn read(
                 offset: 0,
             },
             children: vec![],
-        },
+        }
+        .into(),
         count: false,
     };
     engine.read(read).await.unwrap().rows.rows

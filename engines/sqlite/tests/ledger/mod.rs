@@ -152,7 +152,8 @@ fn reading(filter: Filter) -> Read {
                 offset: 0,
             },
             children: vec![],
-        },
+        }
+        .into(),
         count: false,
     }
 }

@@ -142,7 +142,8 @@ impl World {
                     offset: 0,
                 },
                 children: vec![],
-            },
+            }
+            .into(),
             count,
         }
     }

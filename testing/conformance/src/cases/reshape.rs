@@ -69,7 +69,7 @@ pub(crate) async fn plans_for_another_schema_are_turned_away(mut bench: Bench) {
     for version in [current - 1, current + 1] {
         let read = Read {
             schema_version: version,
-            tree: select(&t, &["id"]).tree(),
+            tree: select(&t, &["id"]).tree().into(),
             count: false,
         };
         let write = Write {

@@ -90,7 +90,7 @@ pub(super) async fn carry_out(
         Operation::Read { tree, count } => {
             let read = Read {
                 schema_version: 1,
-                tree: tree.clone(),
+                tree: tree.clone().into(),
                 count: *count,
             };
             match engine.read(read).await {
