@@ -23,7 +23,7 @@ pub use patch::{
 };
 pub use path::extract;
 pub use scan::DEPTH_MAX;
-pub use string::write_string;
+pub use string::{write_part, write_string};
 pub use tree::Node;
 
 use crate::error::Refusal;

@@ -30,6 +30,7 @@ use http::{Method, Request, StatusCode, Version};
 use hyper::body::Body;
 use pando_store::Store;
 use pando_store::session::Stamped;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tracing::Instrument;
@@ -84,13 +85,16 @@ impl Web {
         let (parts, body) = request.into_parts();
         let route = Route::of(parts.uri.path());
         let mut body = Some(body);
-        let answer = self.answer(&parts, &mut body, &route, exposure, started);
-        let outcome = match parts.headers.get("traceparent") {
-            Some(parent) => {
-                let span = tracing::info_span!("request", traceparent = ?parent);
-                answer.instrument(span).await
+        let outcome = {
+            // Pinned where it lies: it has room for every kind of request, and moving that costs.
+            let answer = pin!(self.answer(&parts, &mut body, &route, exposure, started));
+            match parts.headers.get("traceparent") {
+                Some(parent) => {
+                    let span = tracing::info_span!("request", traceparent = ?parent);
+                    answer.instrument(span).await
+                }
+                None => answer.await,
             }
-            None => answer.await,
         };
         let mut reply = match outcome {
             Ok(reply) => reply,

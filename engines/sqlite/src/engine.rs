@@ -189,9 +189,7 @@ impl Engine for SqliteEngine {
 fn is_short(read: &Read) -> bool {
     let select = &read.tree.select;
     select.limit.is_some_and(|limit| limit <= SHORT_ROWS)
-        || crate::sql::fixed_by(&select.filter)
-            .slot(&select.table)
-            .is_some()
+        || crate::sql::fixed_by(&select.filter).has_slot(&select.table)
 }
 
 /// A read with its marks, refused where its plan was made for another schema.

@@ -10,6 +10,12 @@ const HIGHS: u64 = ONES << 7;
 pub fn write_string(text: &str, out: &mut Vec<u8>) {
     out.reserve(text.len() + 2);
     out.push(b'"');
+    write_part(text, out);
+    out.push(b'"');
+}
+
+/// Appends a part of a string, escaped; the quotes are the caller's.
+pub fn write_part(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
     let mut start = 0;
     while let Some(at) = next_escape(bytes, start) {
@@ -18,7 +24,6 @@ pub fn write_string(text: &str, out: &mut Vec<u8>) {
         start = at + 1;
     }
     out.extend_from_slice(&bytes[start..]);
-    out.push(b'"');
 }
 
 /// What a valid string means, given with its quotes. Lone surrogates and U+0000 are faults.

@@ -14,7 +14,8 @@ use pando_model::error::Refusal;
 use pando_model::plan::{Child, Filter, KeySource, Row, RowSet, Tree};
 use pando_model::schema::ColumnIx;
 use pando_model::value::Value;
-use std::collections::{BTreeMap, HashMap};
+use std::cmp::Reverse;
+use std::collections::HashMap;
 
 /// Cells of one answer at most, versions included.
 pub const CELLS_MAX: u64 = 100_000;
@@ -93,7 +94,7 @@ impl Store {
                 if cells_in(&set) > CELLS_MAX {
                     return Err(too_many());
                 }
-                Ok(assemble(set, &shown).into_values().next())
+                Ok(assemble(set, &shown).into_iter().next())
             },
         ))
     }
@@ -179,47 +180,85 @@ fn cells_in(set: &RowSet) -> u64 {
     }
 }
 
-/// Rows of cells, whatever order they come in, each cell once.
-pub(super) fn assemble(set: RowSet, shown: &Shown) -> BTreeMap<String, WideRow> {
-    type Columns = BTreeMap<(String, String), BTreeMap<i64, String>>;
-    let mut rows: BTreeMap<String, Columns> = BTreeMap::new();
-    let cells: Vec<Row> = if set.children.is_empty() {
-        set.rows
+/// Rows of cells by their keys, whatever order the cells come in, each cell once.
+pub(super) fn assemble(set: RowSet, shown: &Shown) -> Vec<WideRow> {
+    let mut cells: Vec<ReadCell> = if set.children.is_empty() {
+        set.rows.into_iter().filter_map(ReadCell::of).collect()
     } else {
-        set.children
-            .into_iter()
-            .flat_map(|child| child.rows)
-            .collect()
+        let children = set.children.into_iter();
+        let cells = children.flat_map(|child| child.rows);
+        cells.filter_map(ReadCell::of).collect()
     };
+    // One column's cells come in this order already, and sorting them is a look at each.
+    cells.sort_unstable_by(|a, b| a.place().cmp(&b.place()));
+    cells.dedup_by(|a, b| a.place() == b.place());
+    let mut rows: Vec<WideRow> = Vec::new();
     for cell in cells {
-        let mut values = cell.into_iter();
-        let mut next = || values.next().unwrap_or(Value::Null);
-        if let (
+        match rows.last_mut() {
+            Some(row) if row.row == cell.row => row.take(cell, shown),
+            _ => {
+                let mut row = WideRow {
+                    row: cell.row.clone(),
+                    columns: Vec::new(),
+                };
+                row.take(cell, shown);
+                rows.push(row);
+            }
+        }
+    }
+    rows
+}
+
+/// A cell as it was read, with its place.
+struct ReadCell {
+    row: String,
+    family: String,
+    qualifier: String,
+    cell: Cell,
+}
+
+impl ReadCell {
+    fn of(row: Row) -> Option<ReadCell> {
+        let values: [Value; READ.len()] = row.try_into().ok()?;
+        let [
             Value::Text(row),
             Value::Text(family),
             Value::Text(qualifier),
-            Value::Timestamp(at),
+            Value::Timestamp(at_us),
             Value::Json(value),
-        ) = (next(), next(), next(), next(), next())
-        {
-            let columns = rows.entry(row).or_default();
-            columns
-                .entry((family, qualifier))
-                .or_default()
-                .insert(at, value);
+        ] = values
+        else {
+            return None;
+        };
+        Some(ReadCell {
+            row,
+            family,
+            qualifier,
+            cell: Cell { at_us, value },
+        })
+    }
+
+    /// What cells are ordered by: the newest of a column comes first.
+    fn place(&self) -> (&str, &str, &str, Reverse<i64>) {
+        let newest = Reverse(self.cell.at_us);
+        (&self.row, &self.family, &self.qualifier, newest)
+    }
+}
+
+impl WideRow {
+    /// Takes the row's next cell; where its column has as many as are shown, it is left out.
+    fn take(&mut self, next: ReadCell, shown: &Shown) {
+        match self.columns.last_mut() {
+            Some(last) if last.family == next.family && last.qualifier == next.qualifier => {
+                if last.versions.len() < shown.of(&last.family) {
+                    last.versions.push(next.cell);
+                }
+            }
+            _ => self.columns.push(ReadColumn {
+                family: next.family,
+                qualifier: next.qualifier,
+                versions: vec![next.cell],
+            }),
         }
     }
-    let rows = rows.into_iter().map(|(row, columns)| {
-        let columns = columns.into_iter().map(|((family, qualifier), versions)| {
-            let newest = versions.into_iter().rev().take(shown.of(&family));
-            ReadColumn {
-                versions: newest.map(|(at_us, value)| Cell { at_us, value }).collect(),
-                family,
-                qualifier,
-            }
-        });
-        let columns = columns.collect();
-        (row.clone(), WideRow { row, columns })
-    });
-    rows.collect()
 }

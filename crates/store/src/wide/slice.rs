@@ -104,7 +104,7 @@ impl Store {
             let cells = outcomes.split_off(counted.min(outcomes.len())).pop();
             let page = Page::of(&outcomes, most, reverse)?;
             let set = cells.and_then(|read| read.rows).unwrap_or_default();
-            let rows = assemble(set, &shown).into_values();
+            let rows = assemble(set, &shown).into_iter();
             // A row that was written after the count is on no page, as if it had been later.
             let counted = rows.filter(|row| page.rows.contains(&row.row));
             let mut rows: Vec<WideRow> = counted.collect();

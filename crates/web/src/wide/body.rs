@@ -117,9 +117,11 @@ pub(super) fn slice(partition: &str, rows: &[WideRow], many: bool) -> Vec<u8> {
 pub(super) fn write_cells(columns: &[ReadColumn], many: bool, out: &mut Vec<u8>) {
     out.push(b'{');
     separated(columns, out, |column, out| {
-        let name = format!("{}:{}", column.family, column.qualifier);
-        json::write_string(&name, out);
+        out.push(b'"');
+        json::write_part(&column.family, out);
         out.push(b':');
+        json::write_part(&column.qualifier, out);
+        out.extend_from_slice(b"\":");
         if many {
             out.push(b'[');
             separated(&column.versions, out, write_version);

@@ -75,8 +75,16 @@ impl<'a> Fixed<'a> {
         }
     }
 
+    /// Whether the rows' slot follows from the filter.
+    pub(crate) fn has_slot(&self, table: &Table) -> bool {
+        if table.is_catalog() || table.reference {
+            return self.value(table.primary_key.columns[0]).is_some();
+        }
+        table.shard_key.iter().all(|ix| self.value(*ix).is_some())
+    }
+
     /// The slot of the rows, where it follows from the filter.
-    pub(crate) fn slot(&self, table: &Table) -> Option<Slot> {
+    fn slot(&self, table: &Table) -> Option<Slot> {
         let leads = self.value(table.primary_key.columns[0]).is_some();
         if table.is_catalog() {
             return leads.then_some(Slot::CATALOG);

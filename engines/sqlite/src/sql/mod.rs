@@ -33,7 +33,7 @@ impl<'a> Sql<'a> {
     /// A statement without a word yet.
     pub(crate) fn new() -> Sql<'a> {
         Sql {
-            text: String::with_capacity(256),
+            text: String::with_capacity(512),
             params: Vec::with_capacity(4),
             tables: 0,
         }

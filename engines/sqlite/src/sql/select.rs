@@ -47,6 +47,7 @@ pub(super) type KeyColumns<'a> = Vec<(Alias, &'a Table, ColumnIx)>;
 /// A select; with `keyed`, the key's values follow the outputs in each row.
 pub(crate) fn select<'a>(select: &'a Select, keyed: Option<Keyed<'a>>) -> Statement<'a> {
     let mut sql = Sql::new();
+    let fixed = fixed_by(&select.filter);
     let bounded = keyed.is_some() && (select.limit.is_some() || select.offset > 0);
     if bounded {
         sql.push("SELECT * FROM (");
@@ -73,14 +74,19 @@ pub(crate) fn select<'a>(select: &'a Select, keyed: Option<Keyed<'a>>) -> Statem
     if bounded {
         window(&mut sql, select, root, &key_columns);
     }
-    source(&mut sql, select, keyed, root, &key_columns, via_alias);
+    let way = match keyed {
+        Some(_) => Way::Any,
+        None => fixed.way(&select.table, is_by_key(select, &fixed)),
+    };
+    let keys = keyed.map(|keyed| (keyed, &key_columns, via_alias));
+    source(&mut sql, select, way, root, keys);
     if select.is_aggregate() {
         group_by(&mut sql, select, key_columns.len());
     }
     if bounded {
         beyond_offset(&mut sql, select, key_columns.len());
     } else {
-        let one = keyed.is_none() && fixed_by(&select.filter).is_one_row(&select.table);
+        let one = keyed.is_none() && fixed.is_one_row(&select.table);
         if !one || select.is_aggregate() {
             order_by(&mut sql, select, root, Ends::Statement(&key_columns));
         }
@@ -122,15 +128,17 @@ pub(crate) fn whole_rows<'a>(table: &'a Table, filter: &'a Filter) -> Statement<
 pub(crate) fn count(select: &Select) -> Sql<'_> {
     let mut sql = Sql::new();
     let root = sql.alias();
+    let fixed = fixed_by(&select.filter);
+    let way = fixed.way(&select.table, is_by_key(select, &fixed));
     if select.is_aggregate() {
         sql.push("SELECT count(*) FROM (SELECT ");
         outputs(&mut sql, select, root);
-        source(&mut sql, select, None, root, &Vec::new(), None);
+        source(&mut sql, select, way, root, None);
         group_by(&mut sql, select, 0);
         sql.push(")");
     } else {
         sql.push("SELECT count(*)");
-        source(&mut sql, select, None, root, &Vec::new(), None);
+        source(&mut sql, select, way, root, None);
     }
     sql
 }
@@ -220,30 +228,24 @@ pub(super) fn is_native(function: AggregateFn, ty: &ColumnType) -> bool {
     }
 }
 
-/// Adds ` FROM … WHERE …`.
+/// Adds ` FROM … WHERE …`; with `keys`, of rows that belong to parents.
 fn source<'a>(
     sql: &mut Sql<'a>,
     select: &'a Select,
-    keyed: Option<Keyed<'a>>,
+    way: Way,
     root: Alias,
-    key_columns: &KeyColumns<'a>,
-    via_alias: Option<Alias>,
+    keys: Option<(Keyed<'a>, &KeyColumns<'a>, Option<Alias>)>,
 ) {
     let table = &*select.table;
-    let way = match keyed {
-        Some(_) => Way::Any,
-        None => {
-            let fixed = fixed_by(&select.filter);
-            fixed.way(table, is_by_key(select, &fixed))
-        }
-    };
     found(sql, table, root, way);
-    if let (Some(via), Some(alias)) = (keyed.and_then(|keyed| keyed.via), via_alias) {
+    if let Some((keyed, _, Some(alias))) = keys
+        && let Some(via) = keyed.via
+    {
         sql.joined_via(via, alias, table, root);
     }
     sql.push(" WHERE ");
-    if let Some(keyed) = keyed {
-        sql.keys(key_columns, keyed.keys).push(" AND ");
+    if let Some((keyed, columns, _)) = keys {
+        sql.keys(columns, keyed.keys).push(" AND ");
     }
     passing(sql, table, &select.filter, root, way);
 }
