@@ -19,7 +19,8 @@ pub(crate) fn precondition(headers: &HeaderMap) -> Result<Precondition, ApiError
 
 /// The entity tag of a version.
 pub(crate) fn etag(version: i64) -> String {
-    format!("\"{version}\"")
+    let mut digits = itoa::Buffer::new();
+    ["\"", digits.format(version), "\""].concat()
 }
 
 /// What a read that found this version is answered instead, where its precondition says so:

@@ -10,11 +10,13 @@
 use crate::cors::Origins;
 use crate::error::ApiError;
 use crate::route::Route;
-use http::header::{AUTHORIZATION, HOST, HeaderMap, ORIGIN};
+use http::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, ORIGIN};
 use http::{Method, StatusCode, Uri};
 use pando_store::Store;
 use pando_store::keys::{KeyInfo, Surface, Verb};
 use std::sync::Arc;
+
+const APIKEY: HeaderName = HeaderName::from_static("apikey");
 
 /// How a listener is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +94,7 @@ fn secret_of(headers: &HeaderMap) -> Option<&str> {
         let (scheme, secret) = value.to_str().ok()?.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim())
     });
-    bearer.or_else(|| headers.get("apikey")?.to_str().ok())
+    bearer.or_else(|| headers.get(APIKEY)?.to_str().ok())
 }
 
 fn refuse_foreign_pages(origins: &Origins, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {

@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 const STAMP: HeaderName = HeaderName::from_static("pando-stamp");
 const LOST: HeaderName = HeaderName::from_static("pando-stamp-lost");
+const CONSISTENCY: HeaderName = HeaderName::from_static("pando-consistency");
 const COOKIE_PREFIX: &str = "__Host-pando-stamp-";
 /// Longer than copies lag behind; a write's cookie is not needed once they have caught up.
 const COOKIE_SECONDS: u32 = 60;
@@ -60,7 +61,7 @@ pub(crate) fn session_of(store: &Store, headers: &HeaderMap) -> Result<Session, 
     }
     Ok(Session {
         token,
-        consistency: match headers.get("pando-consistency") {
+        consistency: match headers.get(CONSISTENCY) {
             Some(value) => consistency(value)?,
             None => Consistency::default(),
         },

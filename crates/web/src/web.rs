@@ -24,7 +24,7 @@ use crate::stamps::StampHeaders;
 use crate::tx;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH, HeaderValue};
+use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, StatusCode, Version};
 use hyper::body::Body;
@@ -34,6 +34,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tracing::Instrument;
+
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The web tier over one store.
 pub struct Web {
@@ -88,7 +90,7 @@ impl Web {
         let outcome = {
             // Pinned where it lies: it has room for every kind of request, and moving that costs.
             let answer = pin!(self.answer(&parts, &mut body, &route, exposure, started));
-            match parts.headers.get("traceparent") {
+            match parts.headers.get(TRACEPARENT) {
                 Some(parent) => {
                     let span = tracing::info_span!("request", traceparent = ?parent);
                     answer.instrument(span).await

@@ -6,7 +6,7 @@ use crate::operation::{Operation, Reach};
 use crate::relation::{equals, rows_of, select, tree};
 use crate::store::Store;
 use pando_model::engine::Step;
-use pando_model::plan::{Change, Conflict, Delete, Filter, Insert, Row};
+use pando_model::plan::{Change, Conflict, Delete, Filter, Insert, Row, Update};
 use pando_model::value::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -50,7 +50,8 @@ pub(super) fn recount(
             .iter()
             .filter_map(|row| Some((str_of(row.first()?)?, count_of(row.get(1)?)?)))
             .collect();
-        let mut counted = Vec::new();
+        let mut steps = Vec::new();
+        let mut first = Vec::new();
         let mut none_left = Vec::new();
         for node in &nodes {
             let before = before.get(node.as_str()).copied().unwrap_or(0);
@@ -59,15 +60,14 @@ pub(super) fn recount(
             } else {
                 before.saturating_sub(1)
             };
-            if count == 0 {
-                none_left.push(node);
-                continue;
+            match (before, count) {
+                (_, 0) => none_left.push(node),
+                (0, _) => first.push(row(&graph, node, direction, &kind, count)),
+                _ => steps.push(change(&graph, node, direction, &kind, count)),
             }
-            counted.push(row(&graph, node, direction, &kind, count));
         }
-        let mut steps = Vec::new();
-        if !counted.is_empty() {
-            steps.push(store(counted));
+        if !first.is_empty() {
+            steps.push(store(first));
         }
         if !none_left.is_empty() {
             steps.push(remove(filter(&graph, &none_left, direction, &kind)));
@@ -99,23 +99,37 @@ pub(super) fn count_of(value: &Value) -> Option<u64> {
     }
 }
 
-/// Writes down how many edges there are.
+/// Writes down how many edges are left where some had been counted.
 pub(super) fn set(graph: &str, node: &str, direction: Direction, kind: &str, count: u64) -> Step {
-    if count == 0 {
-        return remove(filter(graph, &[node], direction, kind));
+    match count {
+        0 => remove(filter(graph, &[node], direction, kind)),
+        _ => change(graph, node, direction, kind, count),
     }
-    store(vec![row(graph, node, direction, kind, count)])
+}
+
+/// Writes another count down where there is one.
+fn change(graph: &str, node: &str, direction: Direction, kind: &str, count: u64) -> Step {
+    Step::from(Change::Update(Update {
+        table: Arc::clone(&DEGREE),
+        filter: filter(graph, &[node], direction, kind),
+        set: vec![(degree::COUNT, value(count))],
+        max_affected: None,
+        returning: None,
+    }))
 }
 
 fn row(graph: &str, node: &str, direction: Direction, kind: &str, count: u64) -> Row {
-    let count = Value::Int(i64::try_from(count).unwrap_or(i64::MAX));
     vec![
         text(graph),
         text(node),
         direction.value(),
         text(kind),
-        count,
+        value(count),
     ]
+}
+
+fn value(count: u64) -> Value {
+    Value::Int(i64::try_from(count).unwrap_or(i64::MAX))
 }
 
 fn store(rows: Vec<Row>) -> Step {

@@ -16,7 +16,7 @@ use crate::session;
 use crate::store::Store;
 use pando_model::datetime;
 use pando_model::engine::{Outcome, Step};
-use pando_model::plan::{Change, Conflict, Filter, Insert, Row};
+use pando_model::plan::{Change, Conflict, Filter, Insert, Row, Update};
 use pando_model::value::Value;
 use std::sync::Arc;
 
@@ -139,6 +139,24 @@ impl EdgeKey {
         }))
     }
 
+    /// Writes both rows anew, where they are there.
+    fn replace(&self, at_us: i64, body: &str, version: i64) -> Vec<Step> {
+        let replaced = self.ends().map(|end| {
+            Step::from(Change::Update(Update {
+                table: Arc::clone(&EDGE),
+                filter: self.end(end),
+                set: vec![
+                    (edge::AT, Value::Timestamp(at_us)),
+                    (edge::BODY, Value::Jsonb(body.to_owned())),
+                    (edge::VERSION, Value::Int(version)),
+                ],
+                max_affected: None,
+                returning: None,
+            }))
+        });
+        replaced.into()
+    }
+
     /// Counts one more, or one less, at both ends.
     fn recounted(&self, more: bool) -> Vec<Step> {
         let ends = self.ends().into_iter();
@@ -203,15 +221,14 @@ impl Store {
         let body = body_of(body)?;
         let version = self.new_version().await?;
         let own = key.clone();
-        let put = key.put(at_us, &body, version);
         let decide = Step::decide(move |outcomes| {
             let current = version_of(outcomes);
             precondition.check(current)?;
             if current.is_some() {
                 // Its nodes are there, and it is counted.
-                return Ok(vec![put.clone()]);
+                return Ok(own.replace(at_us, &body, version));
             }
-            let (own_, put) = (own.clone(), put.clone());
+            let (own_, put) = (own.clone(), own.put(at_us, &body, version));
             let when_new = Step::decide(move |outcomes| {
                 own_.check_nodes(outcomes.last().map(rows_of).unwrap_or_default())?;
                 let mut steps = vec![put.clone()];

@@ -1,8 +1,10 @@
 //! `Prefer`: what is read of it, and what is said to have been applied.
 
-use http::HeaderMap;
+use http::header::{HeaderMap, HeaderName};
 use pando_model::error::Refusal;
 use pando_store::request::{Count, Resolution, Returning};
+
+const PREFER: HeaderName = HeaderName::from_static("prefer");
 
 /// The preferences of a request. The first of several for the same thing counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,7 +32,7 @@ impl Prefer {
     pub(crate) fn read(headers: &HeaderMap) -> Result<Prefer, Refusal> {
         let mut prefer = Prefer::default();
         let mut unknown = Vec::new();
-        for header in headers.get_all("prefer") {
+        for header in headers.get_all(PREFER) {
             let Ok(text) = header.to_str() else {
                 unknown.push("a preference that is not text".to_owned());
                 continue;
