@@ -10,6 +10,8 @@
 //! - **All or nothing**: a write's changes, its receipt, its feed events and
 //!   its position are one transaction. An error leaves nothing behind.
 //! - **Durable before answered**, as [`EngineInfo::durability`] says.
+//! - **Bounded**: the rows that one read, its children, or all steps of one request give take no
+//!   more than [`crate::budget`] allows; what is more is refused while it is read.
 //! - **The row's rules**: each row about to be stored passes
 //!   [`crate::constraint::complete_row`] (generated columns, NOT NULL, CHECK),
 //!   then keys and foreign keys; each breach is the [`Refusal`] that
@@ -57,6 +59,10 @@ pub trait Engine: Send + Sync {
 
     /// Carries out a read in one snapshot.
     async fn read(&self, read: Read) -> Result<ReadAnswer>;
+
+    /// Takes steps that read, and decide what to read next, in one snapshot. A decision is asked
+    /// where it holds nobody up, and may be asked again.
+    async fn read_steps(&self, read: ReadSteps) -> Result<StepsAnswer>;
 
     /// Carries out a write as one transaction, durable when it answers.
     ///
@@ -153,6 +159,26 @@ pub struct Read {
 pub struct ReadAnswer {
     /// The rows.
     pub rows: RowSet,
+    /// Taken before the snapshot: all up to it is in the answer.
+    pub low: Position,
+    /// Taken after the snapshot: nothing beyond it is in the answer.
+    pub high: Position,
+}
+
+/// Several reads, of which later ones may follow from what earlier ones found.
+#[derive(Clone)]
+pub struct ReadSteps {
+    /// The schema that the steps were planned for.
+    pub schema_version: u64,
+    /// What is read, in order; no step of them is a change, nor gives one.
+    pub steps: Vec<Step>,
+}
+
+/// The answer to several reads.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepsAnswer {
+    /// What the steps found.
+    pub outcomes: Vec<Outcome>,
     /// Taken before the snapshot: all up to it is in the answer.
     pub low: Position,
     /// Taken after the snapshot: nothing beyond it is in the answer.
@@ -256,6 +282,16 @@ pub struct Outcome {
     pub rows: Option<RowSet>,
     /// What the steps of a group did.
     pub group: Vec<Outcome>,
+}
+
+impl Outcome {
+    /// What a read found.
+    pub fn found(rows: RowSet) -> Outcome {
+        Outcome {
+            rows: Some(rows),
+            ..Outcome::default()
+        }
+    }
 }
 
 /// The answer to a write.

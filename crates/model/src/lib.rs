@@ -6,6 +6,7 @@
 
 pub mod aggregate;
 pub mod array;
+pub mod budget;
 pub mod canonical;
 pub mod clock;
 pub mod column;

@@ -1,18 +1,17 @@
 //! Operations: what a request does as steps, and what is made of their outcomes.
 //!
-//! One definition serves three callers. By itself an operation that only reads has each of
-//! its reads answered by a snapshot; one that writes is one transaction; and both are a
-//! part of a larger write when several are carried out at once ([`Operation::all`]).
+//! One definition serves three callers. By itself an operation that only reads is answered by
+//! one snapshot; one that writes is one transaction; and both are a part of a larger one when
+//! several are carried out at once ([`Operation::all`]).
 
 use crate::error::StoreError;
 use crate::request::Idempotency;
 use crate::session::{Result, Session, Stamped};
 use crate::store::Store;
-use pando_model::engine::{Outcome, Read, Receipt, Step, Write, WriteAnswer};
+use pando_model::engine::{Outcome, Read, ReadSteps, Receipt, Step, Write, WriteAnswer};
 use pando_model::error::{EngineError, Refusal};
 use pando_model::slot::Slot;
 use pando_model::stamp::Position;
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// How often something is tried again because the schema changed meanwhile; each time the
@@ -181,8 +180,7 @@ impl<T: 'static> Operation<T> {
 }
 
 impl Store {
-    /// Answers an operation that only reads. Each of its reads has a snapshot of its own; the
-    /// stamp covers all of them.
+    /// Answers an operation that only reads, on one snapshot.
     pub async fn answer<T: 'static>(
         &self,
         operation: &Operation<T>,
@@ -265,61 +263,25 @@ impl Store {
     }
 
     async fn read_steps<T>(&self, operation: &Operation<T>) -> Result<(Vec<Outcome>, Position)> {
-        let version = operation
+        let schema_version = operation
             .planned_for
             .unwrap_or_else(|| self.schema().version);
-        let mut high = None;
-        let steps = operation.steps.clone();
-        let outcomes = self.read_each(version, steps, &mut high).await?;
-        let high = high.unwrap_or_else(|| self.engine().progress().high);
-        Ok((outcomes, high))
-    }
-
-    async fn read_each(
-        &self,
-        version: u64,
-        steps: Vec<Step>,
-        high: &mut Option<Position>,
-    ) -> Result<Vec<Outcome>> {
-        let mut left = VecDeque::from(steps);
-        let mut outcomes = Vec::new();
-        while let Some(step) = left.pop_front() {
-            match step {
-                Step::Read { tree, count } => {
-                    let read = Read {
-                        schema_version: version,
-                        tree,
-                        count,
-                    };
-                    let answer = self.engine().read(read).await?;
-                    *high = (*high).max(Some(answer.high));
-                    outcomes.push(Outcome {
-                        rows: Some(answer.rows),
-                        ..Outcome::default()
-                    });
-                }
-                Step::Decide(decide) => {
-                    for next in decide(&outcomes)?.into_iter().rev() {
-                        left.push_front(next);
-                    }
-                }
-                Step::Group(steps) => {
-                    // Boxed: a group may hold groups.
-                    let group = Box::pin(self.read_each(version, steps, &mut *high)).await?;
-                    outcomes.push(Outcome {
-                        group,
-                        ..Outcome::default()
-                    });
-                }
-                Step::Change(_) => {
-                    return Err(StoreError::Engine(EngineError::internal(
-                        "answer a read",
-                        "it is made of more than reads",
-                    )));
-                }
-            }
+        // One read needs none of what makes one snapshot of several.
+        if let [Step::Read { tree, count }] = operation.steps.as_slice() {
+            let read = Read {
+                schema_version,
+                tree: Arc::clone(tree),
+                count: *count,
+            };
+            let answer = self.engine().read(read).await?;
+            return Ok((vec![Outcome::found(answer.rows)], answer.high));
         }
-        Ok(outcomes)
+        let read = ReadSteps {
+            schema_version,
+            steps: operation.steps.clone(),
+        };
+        let answer = self.engine().read_steps(read).await?;
+        Ok((answer.outcomes, answer.high))
     }
 }
 

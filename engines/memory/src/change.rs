@@ -5,6 +5,7 @@ use crate::feed::RowEvent;
 use crate::key::Key;
 use crate::select::{find_rows, read_returning};
 use crate::statement::Statement;
+use pando_model::budget::RowBudget;
 use pando_model::constraint::{complete_row, merged_twice, too_many_affected};
 use pando_model::engine::{Outcome, Result};
 use pando_model::error::EngineError;
@@ -19,16 +20,21 @@ pub(crate) fn execute(
     db: &mut Database,
     events: &mut Vec<RowEvent>,
     change: &Change,
+    budget: &RowBudget,
 ) -> Result<Outcome> {
     let statement = Statement::new(db, events);
     match change {
-        Change::Insert(insert) => execute_insert(statement, insert),
-        Change::Update(update) => execute_update(statement, update),
-        Change::Delete(delete) => execute_delete(statement, delete),
+        Change::Insert(insert) => execute_insert(statement, insert, budget),
+        Change::Update(update) => execute_update(statement, update, budget),
+        Change::Delete(delete) => execute_delete(statement, delete, budget),
     }
 }
 
-fn execute_insert(mut statement: Statement<'_>, insert: &Insert) -> Result<Outcome> {
+fn execute_insert(
+    mut statement: Statement<'_>,
+    insert: &Insert,
+    budget: &RowBudget,
+) -> Result<Outcome> {
     let mut written = Vec::with_capacity(insert.rows.len());
     let mut touched = BTreeSet::new();
     let mut inserted = 0;
@@ -47,7 +53,7 @@ fn execute_insert(mut statement: Statement<'_>, insert: &Insert) -> Result<Outco
     Ok(Outcome {
         affected: written.len() as u64,
         inserted,
-        rows: returning(statement.db(), insert.returning.as_ref(), &written)?,
+        rows: returning(statement.db(), insert.returning.as_ref(), &written, budget)?,
         ..Outcome::default()
     })
 }
@@ -100,7 +106,11 @@ fn conflicting(
     Ok(table.lookup(&conflict.target, &values).next().cloned())
 }
 
-fn execute_update(mut statement: Statement<'_>, update: &Update) -> Result<Outcome> {
+fn execute_update(
+    mut statement: Statement<'_>,
+    update: &Update,
+    budget: &RowBudget,
+) -> Result<Outcome> {
     let table = &update.table;
     let rows = find_rows(statement.db(), table, &update.filter)?;
     check_count(rows.len() as u64, update.max_affected)?;
@@ -120,16 +130,20 @@ fn execute_update(mut statement: Statement<'_>, update: &Update) -> Result<Outco
     written.sort_by_cached_key(|row| Key::of(&table.primary_key.columns, row));
     Ok(Outcome {
         affected: written.len() as u64,
-        rows: returning(statement.db(), update.returning.as_ref(), &written)?,
+        rows: returning(statement.db(), update.returning.as_ref(), &written, budget)?,
         ..Outcome::default()
     })
 }
 
-fn execute_delete(mut statement: Statement<'_>, delete: &Delete) -> Result<Outcome> {
+fn execute_delete(
+    mut statement: Statement<'_>,
+    delete: &Delete,
+    budget: &RowBudget,
+) -> Result<Outcome> {
     let rows = find_rows(statement.db(), &delete.table, &delete.filter)?;
     check_count(rows.len() as u64, delete.max_affected)?;
     // Before they go: what is embedded in them may go with them.
-    let answer = returning(statement.db(), delete.returning.as_ref(), &rows)?;
+    let answer = returning(statement.db(), delete.returning.as_ref(), &rows, budget)?;
     for row in &rows {
         statement.remove(&delete.table, row)?;
     }
@@ -165,6 +179,12 @@ fn check_count(rows: u64, max: Option<u64>) -> Result<()> {
     }
 }
 
-fn returning(db: &Database, tree: Option<&Tree>, rows: &[Arc<Row>]) -> Result<Option<RowSet>> {
-    tree.map(|tree| read_returning(db, tree, rows)).transpose()
+fn returning(
+    db: &Database,
+    tree: Option<&Tree>,
+    rows: &[Arc<Row>],
+    budget: &RowBudget,
+) -> Result<Option<RowSet>> {
+    tree.map(|tree| read_returning(db, tree, rows, budget))
+        .transpose()
 }

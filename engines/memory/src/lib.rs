@@ -32,10 +32,11 @@ mod table;
 
 use crate::database::Database;
 use async_trait::async_trait;
+use pando_model::budget::RowBudget;
 use pando_model::clock::{Clock, SystemClock};
 use pando_model::engine::{
-    Durability, Engine, EngineInfo, FeedCursor, FeedPage, Progress, Read, ReadAnswer, Result,
-    SchemaChange, Statistics, Write, WriteAnswer,
+    Durability, Engine, EngineInfo, FeedCursor, FeedPage, Progress, Read, ReadAnswer, ReadSteps,
+    Result, SchemaChange, Statistics, StepsAnswer, Write, WriteAnswer,
 };
 use pando_model::error::EngineError;
 use pando_model::stamp::{Fork, History, Position};
@@ -160,7 +161,18 @@ impl Engine for MemoryEngine {
         let db = self.snapshot();
         check_version(&db, read.schema_version)?;
         Ok(ReadAnswer {
-            rows: select::read_tree(&db, &read.tree, read.count)?,
+            rows: select::read_tree(&db, &read.tree, read.count, &RowBudget::default())?,
+            low: db.position,
+            high: db.position,
+        })
+    }
+
+    async fn read_steps(&self, read: ReadSteps) -> Result<StepsAnswer> {
+        self.check_open()?;
+        let db = self.snapshot();
+        check_version(&db, read.schema_version)?;
+        Ok(StepsAnswer {
+            outcomes: steps::take_reads(&db, &read.steps)?,
             low: db.position,
             high: db.position,
         })
@@ -185,7 +197,7 @@ impl Engine for MemoryEngine {
             db.schema_version = change.to_version;
             let mut events = Vec::new();
             for record in &change.record {
-                change::execute(db, &mut events, record)?;
+                change::execute(db, &mut events, record, &RowBudget::default())?;
             }
             db.position.p += 1;
             db.feed.append(db.position, events);

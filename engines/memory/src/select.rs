@@ -6,6 +6,7 @@ use crate::evaluate::{passes, scalar};
 use crate::group::group;
 use crate::key::Key;
 use crate::relation::{Found, related_rows, rows_of_key};
+use pando_model::budget::RowBudget;
 use pando_model::engine::Result;
 use pando_model::error::EngineError;
 use pando_model::plan::{Child, Filter, Order, OrderBy, Output, Row, RowSet, Scalar, Select, Tree};
@@ -16,7 +17,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Reads a whole tree.
-pub(crate) fn read_tree(db: &Database, tree: &Tree, count: bool) -> Result<RowSet> {
+pub(crate) fn read_tree(
+    db: &Database,
+    tree: &Tree,
+    count: bool,
+    budget: &RowBudget,
+) -> Result<RowSet> {
     let select = &tree.select;
     // Rows come by primary key: where that is the order asked for, and nobody
     // counts, what lies behind the last row wanted need not be looked at.
@@ -39,8 +45,8 @@ pub(crate) fn read_tree(db: &Database, tree: &Tree, count: bool) -> Result<RowSe
             }
         }
     }
-    let (rows, total) = shape(db, select, found, false)?;
-    let children = read_children(db, &tree.children, &rows)?;
+    let (rows, total) = shape(db, select, found, false, budget)?;
+    let children = read_children(db, &tree.children, &rows, budget)?;
     Ok(RowSet {
         rows,
         children,
@@ -50,7 +56,12 @@ pub(crate) fn read_tree(db: &Database, tree: &Tree, count: bool) -> Result<RowSe
 
 /// Reads a tree over rows that are given instead of found, in their order
 /// unless the tree has one.
-pub(crate) fn read_returning(db: &Database, tree: &Tree, rows: &[Arc<Row>]) -> Result<RowSet> {
+pub(crate) fn read_returning(
+    db: &Database,
+    tree: &Tree,
+    rows: &[Arc<Row>],
+    budget: &RowBudget,
+) -> Result<RowSet> {
     let select = &tree.select;
     let mut found = Vec::new();
     for row in rows {
@@ -62,8 +73,8 @@ pub(crate) fn read_returning(db: &Database, tree: &Tree, rows: &[Arc<Row>]) -> R
         let key = &select.table.primary_key.columns;
         found.sort_by_cached_key(|found| Key::of(key, found.row));
     }
-    let (rows, _) = shape(db, select, found, false)?;
-    let children = read_children(db, &tree.children, &rows)?;
+    let (rows, _) = shape(db, select, found, false, budget)?;
+    let children = read_children(db, &tree.children, &rows, budget)?;
     Ok(RowSet {
         rows,
         children,
@@ -83,14 +94,24 @@ pub(crate) fn find_rows(db: &Database, table: &Table, filter: &Filter) -> Result
 }
 
 /// Each child once: all keys of its parents, each key by itself.
-fn read_children(db: &Database, children: &[Child], parents: &[Row]) -> Result<Vec<RowSet>> {
+fn read_children(
+    db: &Database,
+    children: &[Child],
+    parents: &[Row],
+    budget: &RowBudget,
+) -> Result<Vec<RowSet>> {
     children
         .iter()
-        .map(|child| read_child(db, child, parents))
+        .map(|child| read_child(db, child, parents, budget))
         .collect()
 }
 
-fn read_child(db: &Database, child: &Child, parents: &[Row]) -> Result<RowSet> {
+fn read_child(
+    db: &Database,
+    child: &Child,
+    parents: &[Row],
+    budget: &RowBudget,
+) -> Result<RowSet> {
     let select = &child.tree.select;
     let keys: BTreeSet<Key> = parents
         .iter()
@@ -119,9 +140,9 @@ fn read_child(db: &Database, child: &Child, parents: &[Row]) -> Result<RowSet> {
         if let Some(error) = error {
             return Err(error);
         }
-        rows.extend(shape(db, select, found, true)?.0);
+        rows.extend(shape(db, select, found, true, budget)?.0);
     }
-    let children = read_children(db, &child.tree.children, &rows)?;
+    let children = read_children(db, &child.tree.children, &rows, budget)?;
     Ok(RowSet {
         rows,
         children,
@@ -130,12 +151,14 @@ fn read_child(db: &Database, child: &Child, parents: &[Row]) -> Result<RowSet> {
 }
 
 /// Orders, cuts and projects rows that passed, and counts them before the cut.
-/// They come by primary key, and the sort is stable: ties are left in its order.
+/// They come by primary key, and the sort is stable: ties are left in its order. What is
+/// projected is taken from `budget`.
 fn shape(
     db: &Database,
     select: &Select,
     found: Vec<Found<'_>>,
     keyed: bool,
+    budget: &RowBudget,
 ) -> Result<(Vec<Row>, u64)> {
     let offset = usize::try_from(select.offset).unwrap_or(usize::MAX);
     let limit = select.limit.map_or(usize::MAX, |limit| {
@@ -151,7 +174,9 @@ fn shape(
             )),
         })?;
         let total = sorted.len() as u64;
-        return Ok((sorted.into_iter().skip(offset).take(limit).collect(), total));
+        let rows: Vec<Row> = sorted.into_iter().skip(offset).take(limit).collect();
+        rows.iter().try_for_each(|row| budget.take_row(row))?;
+        return Ok((rows, total));
     }
     let total = found.len() as u64;
     let sorted = sorted(found, &select.order, |found, by| {
@@ -164,8 +189,11 @@ fn shape(
         .map(|found| {
             let mut row = Vec::with_capacity(select.output.len() + found.key.len());
             for output in &select.output {
-                row.push(output_value(select, output, found.row)?);
+                let value = output_value(select, output, found.row)?;
+                budget.take(&value)?;
+                row.push(value);
             }
+            budget.take_row(&found.key)?;
             row.extend(found.key);
             Ok(row)
         })

@@ -8,6 +8,7 @@ use crate::cell::Param;
 use crate::config::{SqliteConfig, Synchronous};
 use crate::fault::{Fault, Step, unprepared};
 use crate::functions;
+use pando_model::budget::RowBudget;
 use pando_model::error::Refusal;
 use parking_lot::Mutex;
 use rusqlite::config::DbConfig;
@@ -38,6 +39,7 @@ pub(crate) struct Conn {
     db: Connection,
     refusal: RefusalSlot,
     control: Arc<Control>,
+    budget: RowBudget,
     loads: bool,
 }
 
@@ -95,6 +97,7 @@ impl Conn {
             db,
             refusal,
             control,
+            budget: RowBudget::default(),
             loads: config.bulk_load,
         })
     }
@@ -150,6 +153,11 @@ impl Conn {
     /// What stops this connection's statements.
     pub(crate) fn control(&self) -> &Control {
         &self.control
+    }
+
+    /// What is left to the request that is being carried out.
+    pub(crate) fn budget(&self) -> &RowBudget {
+        &self.budget
     }
 
     /// An error of a statement: the refusal of one of its functions, where that is its cause.

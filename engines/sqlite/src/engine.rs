@@ -10,7 +10,7 @@
 use crate::backup::Copying;
 use crate::config::SqliteConfig;
 use crate::connection::Conn;
-use crate::fault::{Fault, Step};
+use crate::fault::{Fault, Step, interrupted};
 use crate::marks::Marks;
 use crate::readers::{Readers, Short};
 use crate::tree::{read_count, read_tree};
@@ -18,12 +18,13 @@ use crate::writer::{Transaction, WriterHandle, receipt};
 use crate::{feed, verify};
 use async_trait::async_trait;
 use pando_model::engine::{
-    Durability, Engine, EngineInfo, FeedCursor, FeedPage, Progress, Read, ReadAnswer, Result,
-    SchemaChange, Statistics, Write, WriteAnswer,
+    self, Durability, Engine, EngineInfo, FeedCursor, FeedPage, Outcome, Progress, Read,
+    ReadAnswer, ReadSteps, Result, SchemaChange, Statistics, StepsAnswer, Write, WriteAnswer,
 };
 use pando_model::error::EngineError;
-use pando_model::plan::RowSet;
+use pando_model::plan::{RowSet, Tree};
 use pando_model::stamp::Position;
+use pando_model::steps;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -92,7 +93,7 @@ impl Engine for SqliteEngine {
     }
 
     async fn read(&self, read: Read) -> Result<ReadAnswer> {
-        if is_short(&read) {
+        if is_short(&read.tree) {
             let short = self
                 .readers
                 .try_short(|conn| read_snapshot(conn, &self.marks, &read));
@@ -103,6 +104,19 @@ impl Engine for SqliteEngine {
         let marks = self.marks.clone();
         self.readers
             .run(move |conn| read_snapshot(conn, &marks, &read))
+            .await
+    }
+
+    async fn read_steps(&self, read: ReadSteps) -> Result<StepsAnswer> {
+        let short = self
+            .readers
+            .try_short(|conn| take_reads(conn, &self.marks, &read, is_short));
+        if let Short::Done(result) = short {
+            return result;
+        }
+        let marks = self.marks.clone();
+        self.readers
+            .run(move |conn| take_reads(conn, &marks, &read, |_| true))
             .await
     }
 
@@ -186,24 +200,24 @@ impl Engine for SqliteEngine {
 
 /// Whether a read is worth trying on its caller's thread: it is a short page, or what lies
 /// under one key.
-fn is_short(read: &Read) -> bool {
-    let select = &read.tree.select;
+fn is_short(tree: &Tree) -> bool {
+    let select = &tree.select;
     select.limit.is_some_and(|limit| limit <= SHORT_ROWS)
         || crate::sql::fixed_by(&select.filter).has_slot(&select.table)
 }
 
 /// A read with its marks, refused where its plan was made for another schema.
 fn read_snapshot(conn: &Conn, marks: &Marks, read: &Read) -> Step<ReadAnswer> {
-    check_schema(marks.schema_low(), read)?;
+    check_schema(marks.schema_low(), read.schema_version)?;
     let low = marks.low();
     let result = if read.count || !read.tree.children.is_empty() {
-        in_snapshot(conn, |conn| read_rows(conn, read))
+        in_snapshot(conn, |conn| read_rows(conn, &read.tree, read.count))
     } else {
         // One statement is one snapshot.
         read_tree(conn, &read.tree)
     };
     // Before the result is looked at: an error may come of a schema that changed meanwhile.
-    check_schema(marks.schema_high(), read)?;
+    check_schema(marks.schema_high(), read.schema_version)?;
     Ok(ReadAnswer {
         rows: result?,
         low,
@@ -211,16 +225,43 @@ fn read_snapshot(conn: &Conn, marks: &Marks, read: &Read) -> Step<ReadAnswer> {
     })
 }
 
-fn read_rows(conn: &Conn, read: &Read) -> Step<RowSet> {
-    let mut rows = read_tree(conn, &read.tree)?;
-    if read.count {
-        rows.total = Some(read_count(conn, &read.tree.select)?);
+/// Several reads with their marks, on one snapshot; interrupted before one that is not
+/// `allowed`.
+fn take_reads(
+    conn: &Conn,
+    marks: &Marks,
+    read: &ReadSteps,
+    allowed: impl Fn(&Tree) -> bool,
+) -> Step<StepsAnswer> {
+    check_schema(marks.schema_low(), read.schema_version)?;
+    let low = marks.low();
+    let taken = in_snapshot(conn, |conn| {
+        steps::take(&read.steps, &mut |step| match step {
+            engine::Step::Read { tree, count } if allowed(tree) => {
+                Ok(Outcome::found(read_rows(conn, tree, *count)?))
+            }
+            engine::Step::Read { .. } => Err(interrupted()),
+            _ => Err(EngineError::internal("take a read", "it is a change").into()),
+        })
+    });
+    check_schema(marks.schema_high(), read.schema_version)?;
+    Ok(StepsAnswer {
+        outcomes: taken?,
+        low,
+        high: marks.high(),
+    })
+}
+
+fn read_rows(conn: &Conn, tree: &Tree, count: bool) -> Step<RowSet> {
+    let mut rows = read_tree(conn, tree)?;
+    if count {
+        rows.total = Some(read_count(conn, &tree.select)?);
     }
     Ok(rows)
 }
 
-fn check_schema(current: u64, read: &Read) -> Step<()> {
-    if current == read.schema_version {
+fn check_schema(current: u64, planned_for: u64) -> Step<()> {
+    if current == planned_for {
         return Ok(());
     }
     Err(Fault::Engine(EngineError::SchemaChanged { current }))

@@ -97,6 +97,12 @@ pub(crate) fn unprepared(error: rusqlite::Error) -> Fault {
         .into()
 }
 
+/// A statement took more than it was allowed.
+pub(crate) fn interrupted() -> Fault {
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_INTERRUPT);
+    rusqlite::Error::SqliteFailure(code, None).into()
+}
+
 /// Not now; nothing was done.
 pub(crate) fn unavailable(reason: impl Into<String>, retry_after: Duration) -> EngineError {
     EngineError::Unavailable {

@@ -80,6 +80,7 @@ impl Readers {
             Err(error) => return Short::Done(Err(error)),
         };
         conn.control().allow(Some(SHORT_STEPS), None);
+        conn.budget().refill();
         let result = read(&conn);
         *slot = Some(conn);
         match result {
@@ -111,6 +112,7 @@ impl Readers {
                 None => readers.open()?,
             };
             conn.control().allow(None, Some(given_up));
+            conn.budget().refill();
             let result = read(&conn);
             conn.control().allow(None, None);
             readers.put_back(conn);

@@ -1,6 +1,7 @@
 //! Reads: a select, and what is embedded in its rows.
 //!
-//! A child is one select for all its parents, by their keys; never one for each row.
+//! A child is one select for all its parents, by their keys; never one for each row. What is
+//! answered of a tree is taken from its request's budget; rows that a write looks at are not.
 
 use crate::cell::value_of;
 use crate::connection::Conn;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 
 /// Reads a tree. The caller sees to the snapshot.
 pub(crate) fn read_tree(conn: &Conn, tree: &Tree) -> Step<RowSet> {
-    let rows = run(conn, &sql::select(&tree.select, None), &tree.select.table)?;
+    let rows = answered(conn, &sql::select(&tree.select, None), &tree.select.table)?;
     with_children(conn, tree, rows)
 }
 
@@ -29,6 +30,11 @@ pub(crate) fn read_count(conn: &Conn, select: &Select) -> Step<u64> {
 /// Whole rows that pass a filter, in the order of the primary key.
 pub(crate) fn read_whole_rows(conn: &Conn, table: &Table, filter: &Filter) -> Step<Vec<Row>> {
     run(conn, &sql::whole_rows(table, filter), table)
+}
+
+/// The same, to be answered in part.
+pub(crate) fn read_returned(conn: &Conn, table: &Table, filter: &Filter) -> Step<Vec<Row>> {
+    answered(conn, &sql::whole_rows(table, filter), table)
 }
 
 /// The next whole rows that pass behind `after`, in the order of the primary key.
@@ -111,7 +117,7 @@ fn read_child(conn: &Conn, child: &Child, parents: &[Row]) -> Step<RowSet> {
         && !select.is_aggregate()
     {
         let own = of_one_parent(child, key);
-        let rows = run(conn, &sql::select(&own, None), &own.table)?;
+        let rows = answered(conn, &sql::select(&own, None), &own.table)?;
         return with_children(conn, &child.tree, rows);
     }
     let keyed = Keyed {
@@ -119,7 +125,7 @@ fn read_child(conn: &Conn, child: &Child, parents: &[Row]) -> Step<RowSet> {
         key: &child.key,
         keys: &keys,
     };
-    let rows = run(conn, &sql::select(select, Some(keyed)), &select.table)?;
+    let rows = answered(conn, &sql::select(select, Some(keyed)), &select.table)?;
     with_children(conn, &child.tree, rows)
 }
 
@@ -178,17 +184,35 @@ fn distinct_keys(child: &Child, parents: &[Row]) -> Vec<Vec<Value>> {
     keys
 }
 
+/// The rows of a statement, which are answered.
+fn answered(conn: &Conn, statement: &Statement<'_>, table: &Table) -> Step<Vec<Row>> {
+    run_within(conn, statement, table, |value| {
+        Ok(conn.budget().take(value)?)
+    })
+}
+
 fn run(conn: &Conn, statement: &Statement<'_>, table: &Table) -> Step<Vec<Row>> {
+    run_within(conn, statement, table, |_| Ok(()))
+}
+
+fn run_within(
+    conn: &Conn,
+    statement: &Statement<'_>,
+    table: &Table,
+    take: impl Fn(&Value) -> Step<()>,
+) -> Step<Vec<Row>> {
     let mut rows = Vec::new();
     conn.select(&statement.sql.text, &statement.sql.params, |raw| {
         let mut row = Vec::with_capacity(statement.decode.len());
         for (place, decode) in statement.decode.iter().enumerate() {
             let cell = raw.get_ref(place)?;
-            row.push(match decode {
+            let value = match decode {
                 Decode::Column(ty) => value_of(cell, ty)?,
                 Decode::Scalar(scalar, ty) => sql::evaluate(scalar, table, value_of(cell, ty)?)?,
                 Decode::Result(ty) => value_of(cell, ty)?,
-            });
+            };
+            take(&value)?;
+            row.push(value);
         }
         rows.push(row);
         Ok(())

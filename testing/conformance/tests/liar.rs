@@ -6,8 +6,8 @@ use pando_conformance::differential::differential;
 use pando_conformance::{Capabilities, Factory, Instance};
 use pando_engine_memory::MemoryEngine;
 use pando_model::engine::{
-    Engine, EngineInfo, FeedCursor, FeedPage, Progress, Read, ReadAnswer, Result, SchemaChange,
-    Statistics, Step, Write, WriteAnswer,
+    Engine, EngineInfo, FeedCursor, FeedPage, Progress, Read, ReadAnswer, ReadSteps, Result,
+    SchemaChange, Statistics, Step, StepsAnswer, Write, WriteAnswer,
 };
 use pando_model::plan::Change;
 use pando_model::stamp::Position;
@@ -86,6 +86,10 @@ impl Engine for Liar {
             answer.rows.rows.swap(0, 2);
         }
         Ok(answer)
+    }
+
+    async fn read_steps(&self, read: ReadSteps) -> Result<StepsAnswer> {
+        self.engine.read_steps(read).await
     }
 
     async fn write(&self, mut write: Write) -> Result<WriteAnswer> {

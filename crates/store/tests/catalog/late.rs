@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use pando_model::engine::{
-    Engine, EngineInfo, FeedCursor, FeedPage, Progress, Read, ReadAnswer, Result, SchemaChange,
-    Statistics, Write, WriteAnswer,
+    Engine, EngineInfo, FeedCursor, FeedPage, Progress, Read, ReadAnswer, ReadSteps, Result,
+    SchemaChange, Statistics, StepsAnswer, Write, WriteAnswer,
 };
 use pando_model::stamp::Position;
 use std::path::Path;
@@ -75,6 +75,10 @@ impl Engine for Late {
             self.let_go.notified().await;
         }
         answer
+    }
+
+    async fn read_steps(&self, read: ReadSteps) -> Result<StepsAnswer> {
+        self.engine.read_steps(read).await
     }
 
     async fn write(&self, write: Write) -> Result<WriteAnswer> {

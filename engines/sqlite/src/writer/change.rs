@@ -5,7 +5,7 @@ use super::foreign::Statement;
 use super::rows::differs;
 use crate::fault::{Fault, Step};
 use crate::sql::{ScalarSource, evaluate};
-use crate::tree::{read_tree, read_whole_rows, with_children};
+use crate::tree::{read_returned, read_tree, with_children};
 use pando_model::engine::Outcome;
 use pando_model::plan::{Delete, Filter, Insert, Output, Row, RowSet, Select, Tree, Update};
 use pando_model::schema::Table;
@@ -36,6 +36,7 @@ impl Transaction<'_> {
                     affected += 1;
                     inserted += u64::from(is_new);
                     if insert.returning.is_some() {
+                        self.conn.budget().take_row(&row)?;
                         written.push(row);
                     }
                 }
@@ -70,6 +71,7 @@ impl Transaction<'_> {
             let row = transaction.replace_row(&mut statement, &physical, &old, row)?;
             moved |= differs(&table.primary_key.columns, &old, &row);
             if update.returning.is_some() {
+                transaction.conn.budget().take_row(&row)?;
                 written.push(row);
             }
             Ok(())
@@ -97,7 +99,7 @@ impl Transaction<'_> {
         // Before they go: what is embedded in them may go with them.
         let returned = match &delete.returning {
             Some(tree) => {
-                let rows = read_whole_rows(self.conn, &delete.table, &delete.filter)?;
+                let rows = read_returned(self.conn, &delete.table, &delete.filter)?;
                 self.returned(Some(tree), rows)?
             }
             None => None,
@@ -155,7 +157,11 @@ impl Transaction<'_> {
                 .iter()
                 .skip(skip)
                 .take(take)
-                .map(|row| project(select, row))
+                .map(|row| {
+                    let shaped = project(select, row)?;
+                    self.conn.budget().take_row(&shaped)?;
+                    Ok(shaped)
+                })
                 .collect::<Step<_>>()?;
             return with_children(self.conn, tree, shaped).map(Some);
         }
@@ -178,7 +184,7 @@ impl Transaction<'_> {
             return read_tree(self.conn, &tree);
         }
         // Filtered, but in the order given: find out which pass, and shape those.
-        let passing = read_whole_rows(self.conn, &tree.select.table, &tree.select.filter)?;
+        let passing = read_returned(self.conn, &tree.select.table, &tree.select.filter)?;
         let same = |a: &Row, b: &Row| !differs(&columns, a, b);
         let kept = rows
             .into_iter()

@@ -202,6 +202,7 @@ fn member_of(transaction: &mut Transaction<'_>, member: &mut Pending) -> Step<Wr
         return Ok(answer);
     }
     transaction.check_schema(write.schema_version)?;
+    transaction.conn.budget().refill();
     let before = transaction.conn.db().total_changes();
     let outcomes = transaction.take_steps(&write.steps)?;
     let answer = (write.finish)(outcomes)?;

@@ -16,10 +16,7 @@ impl Transaction<'_> {
                 if *count {
                     rows.total = Some(read_count(self.conn, &tree.select)?);
                 }
-                Ok(Outcome {
-                    rows: Some(rows),
-                    ..Outcome::default()
-                })
+                Ok(Outcome::found(rows))
             }
             // Taken apart before.
             Step::Decide(_) | Step::Group(_) => Ok(Outcome::default()),

@@ -2,6 +2,7 @@
 
 mod aggregates;
 mod atomic;
+mod bounds;
 mod children;
 mod conflicts;
 mod contents;
@@ -119,6 +120,13 @@ cases! {
         a_decision_sees_the_outcomes_so_far_and_its_steps_come_next,
         a_group_s_outcomes_lie_by_themselves,
         a_decision_that_refuses_takes_everything_back,
+    },
+    bounds::{
+        the_rows_of_a_read_are_bounded_by_their_bytes,
+        children_share_the_bytes_of_their_parents,
+        the_reads_of_one_request_share_their_bytes,
+        a_write_that_reads_too_much_is_taken_back,
+        reads_that_follow_from_each_other_see_one_state,
     },
     conflicts::{
         merge_overwrites_the_named_columns,
