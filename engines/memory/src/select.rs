@@ -106,12 +106,7 @@ fn read_children(
         .collect()
 }
 
-fn read_child(
-    db: &Database,
-    child: &Child,
-    parents: &[Row],
-    budget: &RowBudget,
-) -> Result<RowSet> {
+fn read_child(db: &Database, child: &Child, parents: &[Row], budget: &RowBudget) -> Result<RowSet> {
     let select = &child.tree.select;
     let keys: BTreeSet<Key> = parents
         .iter()

@@ -175,13 +175,25 @@ impl Conn {
         params: &[Param<'_>],
         mut each: impl FnMut(&Row<'_>) -> Step<()>,
     ) -> Step<()> {
+        self.select_while(sql, params, |row| each(row).map(|()| true))
+    }
+
+    /// The same, until `each` has enough.
+    pub(crate) fn select_while(
+        &self,
+        sql: &str,
+        params: &[Param<'_>],
+        mut each: impl FnMut(&Row<'_>) -> Step<bool>,
+    ) -> Step<()> {
         let mut statement = self.db.prepare_cached(sql).map_err(unprepared)?;
         for (place, param) in params.iter().enumerate() {
             statement.raw_bind_parameter(place + 1, param)?;
         }
         let mut rows = statement.raw_query();
         while let Some(row) = rows.next().map_err(|error| self.fault(error))? {
-            each(row)?;
+            if !each(row)? {
+                break;
+            }
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use crate::cell::value_of;
 use crate::connection::Conn;
 use crate::fault::Step;
 use crate::sql::{self, Decode, Keyed, Statement};
+use pando_model::budget::bytes_of;
 use pando_model::canonical;
 use pando_model::plan::{Child, Filter, KeySource, Output, Row, RowSet, Scalar, Select, Tree};
 use pando_model::schema::{ColumnIx, Table};
@@ -32,7 +33,33 @@ pub(crate) fn read_whole_rows(conn: &Conn, table: &Table, filter: &Filter) -> St
     run(conn, &sql::whole_rows(table, filter), table)
 }
 
-/// The same, to be answered in part.
+/// The first of them: so many, or so many bytes and what is left of a row.
+pub(crate) fn read_first_rows(
+    conn: &Conn,
+    table: &Arc<Table>,
+    filter: &Filter,
+    limit: Option<u64>,
+    bytes_max: usize,
+) -> Step<Vec<Row>> {
+    let all: Vec<ColumnIx> = (0..table.columns.len()).collect();
+    let select;
+    let statement = if limit.is_some() {
+        select = Select {
+            limit,
+            ..by_key(table, &all, filter, None)
+        };
+        sql::select(&select, None)
+    } else {
+        sql::whole_rows(table, filter)
+    };
+    let mut bytes = 0;
+    run_while(conn, &statement, table, |value| {
+        bytes += bytes_of(value);
+        Ok(bytes < bytes_max)
+    })
+}
+
+/// All of them, to be answered in part.
 pub(crate) fn read_returned(conn: &Conn, table: &Table, filter: &Filter) -> Step<Vec<Row>> {
     answered(conn, &sql::whole_rows(table, filter), table)
 }
@@ -186,24 +213,28 @@ fn distinct_keys(child: &Child, parents: &[Row]) -> Vec<Vec<Value>> {
 
 /// The rows of a statement, which are answered.
 fn answered(conn: &Conn, statement: &Statement<'_>, table: &Table) -> Step<Vec<Row>> {
-    run_within(conn, statement, table, |value| {
-        Ok(conn.budget().take(value)?)
+    let budget = conn.budget();
+    run_while(conn, statement, table, |value| {
+        budget.take(value)?;
+        Ok(true)
     })
 }
 
 fn run(conn: &Conn, statement: &Statement<'_>, table: &Table) -> Step<Vec<Row>> {
-    run_within(conn, statement, table, |_| Ok(()))
+    run_while(conn, statement, table, |_| Ok(true))
 }
 
-fn run_within(
+/// The rows up to the one with a value that is not to `go_on`.
+fn run_while(
     conn: &Conn,
     statement: &Statement<'_>,
     table: &Table,
-    take: impl Fn(&Value) -> Step<()>,
+    mut go_on: impl FnMut(&Value) -> Step<bool>,
 ) -> Step<Vec<Row>> {
     let mut rows = Vec::new();
-    conn.select(&statement.sql.text, &statement.sql.params, |raw| {
+    conn.select_while(&statement.sql.text, &statement.sql.params, |raw| {
         let mut row = Vec::with_capacity(statement.decode.len());
+        let mut goes_on = true;
         for (place, decode) in statement.decode.iter().enumerate() {
             let cell = raw.get_ref(place)?;
             let value = match decode {
@@ -211,11 +242,11 @@ fn run_within(
                 Decode::Scalar(scalar, ty) => sql::evaluate(scalar, table, value_of(cell, ty)?)?,
                 Decode::Result(ty) => value_of(cell, ty)?,
             };
-            take(&value)?;
+            goes_on &= go_on(&value)?;
             row.push(value);
         }
         rows.push(row);
-        Ok(())
+        Ok(goes_on)
     })?;
     Ok(rows)
 }

@@ -5,7 +5,8 @@
 
 use super::Transaction;
 use crate::fault::Step;
-use crate::tree::{read_keys_behind, read_page, read_whole_rows};
+use crate::tree::{read_first_rows, read_keys_behind};
+use pando_model::budget::bytes_of;
 use pando_model::constraint::too_many_affected;
 use pando_model::plan::{Filter, Row};
 use pando_model::schema::Table;
@@ -14,6 +15,8 @@ use std::sync::Arc;
 
 /// Whole rows in memory at once.
 const ROWS_AT_ONCE: u64 = 2_000;
+/// Their bytes, but for the last of them: as many as the largest body brings.
+const BYTES_AT_ONCE: usize = 16 << 20;
 
 /// Rows that passed, by primary key.
 #[derive(Debug)]
@@ -38,11 +41,10 @@ impl Transaction<'_> {
         filter: &Filter,
         max: Option<u64>,
     ) -> Step<Targets> {
-        let at_hand = read_page(self.conn, table, filter, None, ROWS_AT_ONCE)?;
+        let at_hand = self.first_rows(table, filter, Some(ROWS_AT_ONCE))?;
+        let is_part = at_hand.len() as u64 == ROWS_AT_ONCE || is_much(&at_hand);
         let behind = match at_hand.last() {
-            Some(last) if at_hand.len() as u64 == ROWS_AT_ONCE => {
-                read_keys_behind(self.conn, table, filter, last)?
-            }
+            Some(last) if is_part => read_keys_behind(self.conn, table, filter, last)?,
             _ => Vec::new(),
         };
         let targets = Targets { at_hand, behind };
@@ -55,22 +57,52 @@ impl Transaction<'_> {
     /// Hands each row to `each`, as it was when it was found.
     pub(super) fn for_each(
         &mut self,
-        table: &Table,
+        table: &Arc<Table>,
         targets: Targets,
         mut each: impl FnMut(&mut Self, Row) -> Step<()>,
     ) -> Step<()> {
         for row in targets.at_hand {
             each(self, row)?;
         }
-        for keys in targets.behind.chunks(ROWS_AT_ONCE as usize) {
+        let columns = &table.primary_key.columns;
+        let mut behind = targets.behind.as_slice();
+        while !behind.is_empty() {
+            let keys = &behind[..behind.len().min(ROWS_AT_ONCE as usize)];
             let filter = Filter::Keys {
-                columns: table.primary_key.columns.clone(),
+                columns: columns.clone(),
                 keys: keys.to_vec(),
             };
-            for row in read_whole_rows(self.conn, table, &filter)? {
+            let rows = self.first_rows(table, &filter, None)?;
+            // Where not all were read, those behind the last one are next.
+            let done = match rows.last() {
+                Some(last) if is_much(&rows) => {
+                    let is_last = |key: &Vec<Value>| {
+                        let mut parts = columns.iter().zip(key);
+                        parts.all(|(ix, part)| last[*ix].compare(part).is_eq())
+                    };
+                    keys.iter().position(is_last).map(|place| place + 1)
+                }
+                _ => None,
+            };
+            for row in rows {
                 each(self, row)?;
             }
+            behind = &behind[done.unwrap_or(keys.len())..];
         }
         Ok(())
     }
+
+    fn first_rows(
+        &self,
+        table: &Arc<Table>,
+        filter: &Filter,
+        limit: Option<u64>,
+    ) -> Step<Vec<Row>> {
+        read_first_rows(self.conn, table, filter, limit, BYTES_AT_ONCE)
+    }
+}
+
+/// Whether there may be more behind, for all that these are few.
+fn is_much(rows: &[Row]) -> bool {
+    rows.iter().flatten().map(bytes_of).sum::<usize>() >= BYTES_AT_ONCE
 }

@@ -8,7 +8,7 @@ use pando_model::budget::ROW_BYTES_MAX;
 use pando_model::column::ColumnType::*;
 use pando_model::engine::{Engine, ReadSteps, Result, Step, StepsAnswer};
 use pando_model::error::{EngineError, Refusal};
-use pando_model::plan::Select;
+use pando_model::plan::{Filter, Select};
 use pando_model::schema::Table;
 use std::sync::Arc;
 
@@ -140,4 +140,22 @@ pub(crate) async fn reads_that_follow_from_each_other_see_one_state(mut bench: B
     bench.version += 1;
     let other = read_steps(&bench, vec![Step::read(ids())]).await;
     assert!(matches!(other, Err(EngineError::SchemaChanged { .. })));
+}
+
+pub(crate) async fn large_rows_are_changed_a_few_at_a_time(mut bench: Bench) {
+    let t = large(&mut bench).await;
+    let v = "y".repeat(LARGE);
+    bench
+        .insert(&t, rows![[3, v.as_str()], [4, "small"], [5, v.as_str()]])
+        .await;
+    let changed = bench
+        .change(update(
+            &t,
+            Filter::Const(true),
+            vec![(1, row!["z"].remove(0))],
+        ))
+        .await;
+    assert_eq!(changed.affected, 5);
+    let expected = rows![[1, "z"], [2, "z"], [3, "z"], [4, "z"], [5, "z"]];
+    assert_eq!(bench.rows(select(&t, &["id", "v"])).await, expected);
 }

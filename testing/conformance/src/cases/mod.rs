@@ -127,6 +127,7 @@ cases! {
         the_reads_of_one_request_share_their_bytes,
         a_write_that_reads_too_much_is_taken_back,
         reads_that_follow_from_each_other_see_one_state,
+        large_rows_are_changed_a_few_at_a_time,
     },
     conflicts::{
         merge_overwrites_the_named_columns,
