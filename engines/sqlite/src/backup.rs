@@ -87,7 +87,7 @@ fn copy_pages(
     path: &Path,
     told: &mpsc::UnboundedSender<(u64, u64)>,
 ) -> Step<()> {
-    let source = Conn::open(config, Purpose::Read, false)?;
+    let source = Conn::open(config, false)?;
     source.settle(config, Purpose::Read)?;
     source.batch("BEGIN")?;
     // The snapshot begins with the first read.
@@ -121,7 +121,7 @@ fn copy_pages(
 
 fn verify_copy(path: &Path) -> Step<Vec<String>> {
     let config = SqliteConfig::new(path);
-    let conn = Conn::open(&config, Purpose::Read, false)?;
+    let conn = Conn::open(&config, false)?;
     conn.settle(&config, Purpose::Read)?;
     verify_data(&conn)
 }

@@ -1,12 +1,12 @@
 //! One connection: its settings, its functions, and how a statement is run on it.
 //!
 //! A statement is prepared once for each text and kept. A running one can be
-//! stopped from outside ([`Control`]), and a function that refuses a value leaves the
+//! stopped from outside, and ends when it has done as much as it may ([`Control`]), and a function that refuses a value leaves the
 //! refusal where the statement's caller finds it: SQLite itself carries only text.
 
 use crate::cell::Param;
 use crate::config::{SqliteConfig, Synchronous};
-use crate::fault::{Fault, Step, unprepared};
+use crate::fault::{Fault, Step, interrupted, unprepared};
 use crate::functions;
 use pando_model::budget::RowBudget;
 use pando_model::error::Refusal;
@@ -19,6 +19,11 @@ use std::time::Duration;
 
 /// Steps of SQLite's machine between two looks at [`Control`]: some microseconds.
 const STEPS_PER_LOOK: i32 = 1_000;
+/// Bytes of a text that a function goes through in about the time of a step: SQLite's machine
+/// takes it for one step, however long the text is.
+const BYTES_PER_STEP: usize = 4;
+/// Bytes that are handed over as they are in about the time of a step.
+const BYTES_COPIED_PER_STEP: usize = 64;
 /// Prepared statements that a connection keeps: shapes of plans, not plans.
 const STATEMENTS_KEPT: usize = 256;
 /// Another connection of this process may hold a lock for the length of a checkpoint.
@@ -46,32 +51,65 @@ pub(crate) struct Conn {
 /// Stops what runs on a connection.
 #[derive(Debug)]
 pub(crate) struct Control {
-    looks_left: AtomicI64,
+    steps_left: AtomicI64,
     given_up: Mutex<Option<Arc<AtomicBool>>>,
 }
 
 impl Control {
     fn is_over(&self) -> bool {
-        self.looks_left.fetch_sub(1, Relaxed) <= 0
-            || self
-                .given_up
-                .lock()
-                .as_ref()
-                .is_some_and(|flag| flag.load(Relaxed))
+        let steps = i64::from(STEPS_PER_LOOK);
+        self.steps_left.fetch_sub(steps, Relaxed) < steps || self.is_given_up()
     }
 
-    /// From here on a statement may take `steps` of SQLite's machine (`None`: any number), and
+    fn is_given_up(&self) -> bool {
+        let given_up = self.given_up.lock();
+        given_up.as_ref().is_some_and(|flag| flag.load(Relaxed))
+    }
+
+    /// A text of so many bytes is about to be gone through; interrupted where that is too much.
+    pub(crate) fn charge_reading(&self, bytes: usize) -> Step<()> {
+        self.charge(bytes / BYTES_PER_STEP)
+    }
+
+    /// A value of so many bytes is about to be copied; interrupted where that is too much.
+    pub(crate) fn charge_copying(&self, bytes: usize) -> Step<()> {
+        self.charge(bytes / BYTES_COPIED_PER_STEP)
+    }
+
+    /// A text was gone through by what cannot be interrupted.
+    pub(crate) fn note_reading(&self, bytes: usize) {
+        let steps = (bytes / BYTES_PER_STEP) as i64;
+        self.steps_left.fetch_sub(steps, Relaxed);
+    }
+
+    fn charge(&self, steps: usize) -> Step<()> {
+        if steps == 0 {
+            return Ok(());
+        }
+        let steps = steps as i64;
+        let is_over = self.steps_left.fetch_sub(steps, Relaxed) < steps;
+        if is_over || (steps >= i64::from(STEPS_PER_LOOK) && self.is_given_up()) {
+            return Err(interrupted());
+        }
+        Ok(())
+    }
+
+    /// Steps that are left.
+    pub(crate) fn steps_left(&self) -> i64 {
+        self.steps_left.load(Relaxed).max(0)
+    }
+
+    /// From here on statements may take `steps` of SQLite's machine (`None`: any number), and
     /// ends when `given_up` is set.
     pub(crate) fn allow(&self, steps: Option<i64>, given_up: Option<Arc<AtomicBool>>) {
-        let looks = steps.map_or(i64::MAX, |steps| steps / i64::from(STEPS_PER_LOOK));
-        self.looks_left.store(looks, Relaxed);
+        self.steps_left.store(steps.unwrap_or(i64::MAX), Relaxed);
         *self.given_up.lock() = given_up;
     }
 }
 
 impl Conn {
     /// Opens the file, which must exist unless `create`, and settles the connection.
-    pub(crate) fn open(config: &SqliteConfig, purpose: Purpose, create: bool) -> Step<Conn> {
+    pub(crate) fn open(config: &SqliteConfig, create: bool) -> Step<Conn> {
         let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         flags.set(OpenFlags::SQLITE_OPEN_CREATE, create);
         let db = match &config.vfs {
@@ -79,15 +117,13 @@ impl Conn {
             None => Connection::open_with_flags(&config.path, flags)?,
         };
         let refusal = RefusalSlot::default();
-        functions::register(&db, &refusal)?;
         let control = Arc::new(Control {
-            looks_left: AtomicI64::new(i64::MAX),
+            steps_left: AtomicI64::new(i64::MAX),
             given_up: Mutex::new(None),
         });
-        if purpose == Purpose::Read {
-            let watched = control.clone();
-            db.progress_handler(STEPS_PER_LOOK, Some(move || watched.is_over()))?;
-        }
+        functions::register(&db, &refusal, &control)?;
+        let watched = control.clone();
+        db.progress_handler(STEPS_PER_LOOK, Some(move || watched.is_over()))?;
         db.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
         // Else SQLite prepares a statement again whenever its LIMIT is bound, to plan for
         // the very number.

@@ -15,14 +15,15 @@ use crate::marks::Marks;
 use crate::readers::{Readers, Short};
 use crate::tree::{read_count, read_tree};
 use crate::writer::{Transaction, WriterHandle, receipt};
-use crate::{feed, verify};
+use crate::{feed, sql, verify};
 use async_trait::async_trait;
+use pando_model::column::ColumnType;
 use pando_model::engine::{
     self, Durability, Engine, EngineInfo, FeedCursor, FeedPage, Outcome, Progress, Read,
     ReadAnswer, ReadSteps, Result, SchemaChange, Statistics, StepsAnswer, Write, WriteAnswer,
 };
 use pando_model::error::EngineError;
-use pando_model::plan::{RowSet, Tree};
+use pando_model::plan::{Filter, OrderBy, RowSet, Select, Tree};
 use pando_model::stamp::Position;
 use pando_model::steps;
 use std::path::Path;
@@ -199,11 +200,38 @@ impl Engine for SqliteEngine {
 }
 
 /// Whether a read is worth trying on its caller's thread: it is a short page, or what lies
-/// under one key.
+/// under one key; and it does not match texts, but that of one row.
 fn is_short(tree: &Tree) -> bool {
     let select = &tree.select;
-    select.limit.is_some_and(|limit| limit <= SHORT_ROWS)
-        || crate::sql::fixed_by(&select.filter).has_slot(&select.table)
+    let fixed = || sql::fixed_by(&select.filter);
+    let is_page = select.limit.is_some_and(|limit| limit <= SHORT_ROWS);
+    (is_page || fixed().has_slot(&select.table))
+        && (is_light(select) || fixed().is_one_row(&select.table))
+        && tree
+            .children
+            .iter()
+            .all(|child| is_light(&child.tree.select))
+}
+
+/// Whether its rows cost little each: patterns and searches may go over a text more than once,
+/// and what is ordered by jsonb is compared many times in one step. What a path costs is charged.
+fn is_light(select: &Select) -> bool {
+    let ordered_by = select.order.iter().filter_map(|term| match &term.by {
+        OrderBy::Scalar(scalar) => Some(scalar.ty(&select.table)),
+        OrderBy::Related(join, scalar) => Some(scalar.ty(&join.table)),
+        OrderBy::Output(_) => None,
+    });
+    !ordered_by.into_iter().any(|ty| ty == ColumnType::Jsonb) && !matches_text(&select.filter)
+}
+
+fn matches_text(filter: &Filter) -> bool {
+    match filter {
+        Filter::Match { .. } | Filter::Search { .. } => true,
+        Filter::And(parts) | Filter::Or(parts) => parts.iter().any(matches_text),
+        Filter::Not(inner) => matches_text(inner),
+        Filter::Exists { filter, .. } => matches_text(filter),
+        _ => false,
+    }
 }
 
 /// A read with its marks, refused where its plan was made for another schema.
@@ -285,3 +313,6 @@ fn size_of_files(path: &Path) -> u64 {
     log.push("-wal");
     size(path) + size(Path::new(&log))
 }
+
+#[cfg(test)]
+mod tests;

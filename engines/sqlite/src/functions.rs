@@ -2,10 +2,11 @@
 //! model, so that a filter means the same on every engine.
 //!
 //! Arguments that stay the same over a statement (patterns, paths, types) are read
-//! once and kept beside it.
+//! once and kept beside it. What a call costs follows from how long its arguments are, and is
+//! charged before it is done.
 
 use crate::cell::{Param, result_cell, value_of};
-use crate::connection::RefusalSlot;
+use crate::connection::{Control, RefusalSlot};
 use crate::fault::Fault;
 use crate::tuple;
 use pando_model::aggregate::{Accumulator, AggregateFn};
@@ -25,8 +26,16 @@ use std::sync::Arc;
 pub(crate) const JSONB_COLLATION: &str = "pando_jsonb";
 
 /// Puts the functions and the collation on a connection.
-pub(crate) fn register(db: &Connection, refusal: &RefusalSlot) -> Result<()> {
-    db.create_collation(JSONB_COLLATION, json::compare)?;
+pub(crate) fn register(
+    db: &Connection,
+    refusal: &RefusalSlot,
+    control: &Arc<Control>,
+) -> Result<()> {
+    let watched = control.clone();
+    db.create_collation(JSONB_COLLATION, move |a, b| {
+        watched.note_reading(a.len() + b.len());
+        json::compare(a, b)
+    })?;
     rusqlite::vtab::array::load_module(db)?;
     let scalars: [(&str, i32, Scalar); 7] = [
         ("pando_match", 3, matches_pattern),
@@ -38,9 +47,12 @@ pub(crate) fn register(db: &Connection, refusal: &RefusalSlot) -> Result<()> {
         ("pando_part", 2, tuple::part),
     ];
     for (name, arguments, function) in scalars {
-        let refusal = refusal.clone();
+        let (refusal, control) = (refusal.clone(), control.clone());
         db.create_scalar_function(name, arguments, flags(), move |context| {
-            function(context).map_err(|fault| told(fault, &refusal))
+            control
+                .charge_reading(length(context))
+                .and_then(|()| function(context))
+                .map_err(|fault| told(fault, &refusal))
         })?;
     }
     for (name, function) in [
@@ -108,6 +120,15 @@ fn flags() -> FunctionFlags {
     FunctionFlags::SQLITE_UTF8
         | FunctionFlags::SQLITE_DETERMINISTIC
         | FunctionFlags::SQLITE_INNOCUOUS
+}
+
+/// How long a call's texts and bytes are together.
+fn length(context: &Context<'_>) -> usize {
+    let lengths = (0..context.len()).map(|place| match context.get_raw(place) {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.len(),
+        _ => 0,
+    });
+    lengths.sum()
 }
 
 /// Leaves a refusal for the statement's caller; SQLite is told that the statement fails.

@@ -40,7 +40,7 @@ pub(crate) fn open_writer(config: &SqliteConfig) -> Result<Conn> {
         }
     }
     let open = || -> Step<Conn> {
-        let conn = Conn::open(config, Purpose::Write, true)?;
+        let conn = Conn::open(config, true)?;
         if is_blank(&conn)? {
             create(&conn, config)?;
             return Ok(conn);
@@ -59,7 +59,7 @@ pub(crate) fn open_writer(config: &SqliteConfig) -> Result<Conn> {
 /// error: a new one in its place would pass for the data.
 pub(crate) fn reopen_writer(config: &SqliteConfig) -> Result<Conn> {
     let open = || -> Step<Conn> {
-        let conn = Conn::open(config, Purpose::Write, false)?;
+        let conn = Conn::open(config, false)?;
         check_sound(&conn, config)?;
         Ok(conn)
     };

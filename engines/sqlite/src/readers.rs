@@ -141,7 +141,7 @@ impl Readers {
 
     fn open(&self) -> Result<Conn> {
         let open = || -> Step<Conn> {
-            let conn = Conn::open(&self.config, Purpose::Read, false)?;
+            let conn = Conn::open(&self.config, false)?;
             conn.settle(&self.config, Purpose::Read)?;
             Ok(conn)
         };

@@ -125,7 +125,7 @@ fn make(backup: &Path, beside: &Path) -> Result<Position> {
     copy_database(backup, beside).map_err(|error| EngineError::internal("copy a backup", error))?;
     let config = SqliteConfig::new(beside);
     let make = || -> Step<Position> {
-        let conn = Conn::open(&config, Purpose::Write, false)?;
+        let conn = Conn::open(&config, false)?;
         check_ours(&conn)?;
         conn.settle(&config, Purpose::Write)?;
         if let Some(line) = verify_data(&conn)?.first() {

@@ -12,6 +12,7 @@ use pando_model::canonical;
 use pando_model::plan::{Child, Filter, KeySource, Output, Row, RowSet, Scalar, Select, Tree};
 use pando_model::schema::{ColumnIx, Table};
 use pando_model::value::Value;
+use rusqlite::types::ValueRef;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -237,6 +238,12 @@ fn run_while(
         let mut goes_on = true;
         for (place, decode) in statement.decode.iter().enumerate() {
             let cell = raw.get_ref(place)?;
+            if let ValueRef::Text(bytes) | ValueRef::Blob(bytes) = cell {
+                match decode {
+                    Decode::Scalar(..) => conn.control().charge_reading(bytes.len())?,
+                    _ => conn.control().charge_copying(bytes.len())?,
+                }
+            }
             let value = match decode {
                 Decode::Column(ty) => value_of(cell, ty)?,
                 Decode::Scalar(scalar, ty) => sql::evaluate(scalar, table, value_of(cell, ty)?)?,

@@ -34,7 +34,7 @@ pub fn verify_file(path: &Path) -> Result<Vec<String>> {
     }
     let config = SqliteConfig::new(path);
     let check = || -> Step<Vec<String>> {
-        let conn = Conn::open(&config, Purpose::Read, false)?;
+        let conn = Conn::open(&config, false)?;
         conn.settle(&config, Purpose::Read)?;
         check_ours(&conn)?;
         verify_data(&conn)

@@ -7,7 +7,7 @@ mod documents;
 
 use super::{Keyed, Statement, select};
 use crate::config::SqliteConfig;
-use crate::connection::{Conn, Purpose};
+use crate::connection::Conn;
 use crate::layout::{create_table_sql, reconcile_indexes};
 use pando_model::column::ColumnType;
 use pando_model::plan::{Comparison, Filter, KeySource, Order, OrderBy, Output, Scalar, Select};
@@ -95,7 +95,7 @@ fn page(filter: Filter, order: Vec<Order>) -> Select {
 
 fn prepared(name: &str) -> Conn {
     let config = SqliteConfig::new(":memory:");
-    let conn = Conn::open(&config, Purpose::Write, true).unwrap();
+    let conn = Conn::open(&config, true).unwrap();
     conn.batch(&create_table_sql(&table(), name)).unwrap();
     conn
 }
@@ -107,7 +107,7 @@ fn way(statement: &Statement<'_>) -> String {
 
 fn way_in(table: &Table, statement: &Statement<'_>) -> String {
     let config = SqliteConfig::new(":memory:");
-    let conn = Conn::open(&config, Purpose::Write, true).unwrap();
+    let conn = Conn::open(&config, true).unwrap();
     conn.batch(&create_table_sql(table, &table.name)).unwrap();
     reconcile_indexes(&conn, table).unwrap();
     let sql = format!("EXPLAIN QUERY PLAN {}", statement.sql.text);
