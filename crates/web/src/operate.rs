@@ -87,16 +87,26 @@ where
         body: body.clone(),
     };
     let operation = plan(web, place, asked).await?;
+    if operation.writes() {
+        return write(web, operation, parts, &body, caller, deadline).await;
+    }
+    read(web, &operation, parts, deadline).await
+}
+
+/// Answers an operation that only reads.
+pub(crate) async fn read(
+    web: &Web,
+    operation: &Operation<Answer>,
+    parts: &Parts,
+    deadline: Deadline,
+) -> Result<Reply, ApiError> {
     if parts.method == Method::POST {
         // Where a question is asked by POST its key is not needed, and no less a key for that.
         let (method, uri) = (&parts.method, &parts.uri);
         idempotency::identify("", method, uri, &parts.headers, &[])?;
     }
-    if operation.writes() {
-        return write(web, operation, parts, &body, caller, deadline).await;
-    }
     let session = stamps::session_of(web.store(), &parts.headers)?;
-    let answered = async { Ok(web.store().answer(&operation, &session).await?) };
+    let answered = async { Ok(web.store().answer(operation, &session).await?) };
     let (answer, stamped) = deadline.for_read(answered).await?;
     let mut reply = answer.into_reply();
     web.stamps().put(web.store(), stamped, reply.headers_mut());

@@ -1,7 +1,8 @@
 //! Several operations at once, over all models: `POST /tx/v1`.
 //!
 //! Each operation is planned as its own request would be, with its own scope; then all of
-//! them are one transaction. A read that finds nothing is an answer (404 in its place);
+//! them are one transaction: on a snapshot where all of them only read, so that no write waits
+//! for them. A read that finds nothing is an answer (404 in its place);
 //! every other failure takes all of it back, and says which operation it was.
 
 mod body;
@@ -55,28 +56,22 @@ where
         .await?;
     let request = Request::read(&body, web.limits().max_operations)?;
     let minimal = answer::prefers_minimal(&parts.headers)?;
-    let done = deadline.for_write(carry_out(web, &request, minimal, parts, &body, caller));
-    match done.await {
-        Ok(done) => Ok(operate::reply_to(web, done, &parts.headers)),
-        Err(error) => Err(operate::with_key(error, &parts.headers)),
-    }
-}
-
-async fn carry_out(
-    web: &Web,
-    request: &Request,
-    minimal: bool,
-    parts: &Parts,
-    body: &[u8],
-    caller: &Caller,
-) -> Result<operate::Done, ApiError> {
     let at = Arc::new(AtomicUsize::new(NONE));
     let mut tries = 1;
     loop {
         at.store(NONE, Ordering::Relaxed);
-        let whole = plan(web, request, minimal, caller, &at).await?;
-        match operate::carry_out(web, whole, parts, body, caller).await {
-            Ok(done) => return Ok(done),
+        // Nothing is done yet: to plan is to read.
+        let planned = plan(web, &request, minimal, caller, &at);
+        let whole = deadline.for_read(planned).await?;
+        // A key's receipt is a write too.
+        let done = if whole.writes() || parts.headers.contains_key("idempotency-key") {
+            let whole = whole.as_write();
+            operate::write(web, whole, parts, &body, caller, deadline).await
+        } else {
+            operate::read(web, &whole, parts, deadline).await
+        };
+        match done {
+            Ok(reply) => return Ok(reply),
             Err(error) if error.code() == "retry" && tries < PLANS_MAX => {
                 tries += 1;
                 web.store().reload_schema().await?;
@@ -112,14 +107,12 @@ async fn plan(
         let error = ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "not_within_slot", message);
         return Err(error.hint("Leave out \"within\", or use keys that share a shard key."));
     }
-    Ok(whole
-        .map(move |answers: Vec<Answer>| {
-            Ok(match minimal {
-                true => Answer::minimal(),
-                false => body::write(&answers),
-            })
+    Ok(whole.map(move |answers: Vec<Answer>| {
+        Ok(match minimal {
+            true => Answer::minimal(),
+            false => body::write(&answers),
         })
-        .as_write())
+    }))
 }
 
 async fn plan_op(web: &Web, op: &Op, caller: &Caller) -> Result<Operation<Answer>, ApiError> {

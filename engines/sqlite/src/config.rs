@@ -33,6 +33,9 @@ pub struct SqliteConfig {
     pub reader_wait: Duration,
     /// Files up to this size are checked page by page when they are opened.
     pub check_on_open_bytes: u64,
+    /// Steps of SQLite's machine that the reads of one write may take together, while all other
+    /// writes wait.
+    pub write_read_steps: i64,
     /// What a commit waits for. Anything but [`Synchronous::Full`] loses acknowledged
     /// writes in a power cut; the tests show it.
     pub synchronous: Synchronous,
@@ -64,6 +67,8 @@ impl SqliteConfig {
             bulk_load: false,
             reader_wait: Duration::from_secs(5),
             check_on_open_bytes: 32 << 20,
+            // Half a second or a whole one.
+            write_read_steps: 50_000_000,
             synchronous: Synchronous::Full,
             vfs: None,
         }

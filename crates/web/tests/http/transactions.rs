@@ -209,3 +209,52 @@ async fn what_is_no_list_of_operations_is_refused() {
     }
     assert_eq!(world.get("/tx/v1").await.status, 405);
 }
+
+#[tokio::test]
+async fn a_transaction_that_only_reads_is_no_write() {
+    let world = World::new().await;
+    world.ask("PUT", "/kv/v1/s/k", &[], "1").await;
+    let writes = || async {
+        world
+            .store
+            .engine()
+            .fetch_statistics()
+            .await
+            .unwrap()
+            .writes
+    };
+    let before = writes().await;
+    let ops = json!([
+        op("GET", "/kv/v1/s/k", Value::Null),
+        op("GET", "/rest/v1/customers?id=eq.1&select=name", Value::Null),
+        op("GET", "/kv/v1/s/none", Value::Null),
+    ]);
+    let read = tx(&world, &[], ops.clone()).await;
+    assert_eq!(statuses(&read), [200, 200, 404]);
+    assert_eq!(read.json()[1]["body"], json!([{ "name": "Ada" }]));
+    assert_eq!(writes().await, before);
+    // What it shows is covered by its stamp.
+    let stamp = read.header("pando-stamp").expect("a stamp").to_owned();
+    let behind = [("pando-stamp", stamp.as_str())];
+    assert_eq!(tx(&world, &behind, ops.clone()).await.status, 200);
+    // A key asks for a receipt, and that is written.
+    let key = [("idempotency-key", "r1")];
+    let first = tx(&world, &key, ops.clone()).await;
+    assert_eq!(
+        tx(&world, &key, ops).await.header("idempotency-replayed"),
+        Some("true")
+    );
+    assert_eq!(first.body, read.body);
+    let wrong = json!([
+        op("GET", "/kv/v1/s/k", Value::Null),
+        op("GET", "/kv/v1/s/k?cursor=x", Value::Null)
+    ]);
+    let refused = tx(&world, &[], wrong).await;
+    assert_eq!(
+        (
+            refused.status.as_u16(),
+            refused.json()["details"]["op"].as_u64()
+        ),
+        (400, Some(1))
+    );
+}

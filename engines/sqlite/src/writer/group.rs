@@ -128,6 +128,7 @@ impl Writer {
     ) -> std::result::Result<(Vec<Result<WriteAnswer>>, Sealed, Kept), Stop> {
         group.extend(more.next());
         let alone = group.len() == 1;
+        let read_steps = self.config.write_read_steps;
         let kept = self.kept.take();
         let conn = self.conn()?;
         let mut transaction = Transaction::begin(conn, &self.layout, &self.marks, kept)?;
@@ -138,7 +139,7 @@ impl Writer {
                 conn.execute("SAVEPOINT member", &[])?;
             }
             let before = conn.db().total_changes();
-            let carried_out = || member_of(&mut transaction, member);
+            let carried_out = || member_of(&mut transaction, member, read_steps);
             let Ok(result) = catch_unwind(AssertUnwindSafe(carried_out)) else {
                 return Err(Stop::Defect(answers.len()));
             };
@@ -194,7 +195,11 @@ fn is_all_or_nothing(write: &Write, layout: &Layout) -> bool {
         && refers_to_nothing()
 }
 
-fn member_of(transaction: &mut Transaction<'_>, member: &mut Pending) -> Step<WriteAnswer> {
+fn member_of(
+    transaction: &mut Transaction<'_>,
+    member: &mut Pending,
+    read_steps: i64,
+) -> Step<WriteAnswer> {
     let write = &mut member.write;
     if let Some(receipt) = &write.receipt
         && let Some(answer) = receipt::look_up(transaction, receipt)?
@@ -204,7 +209,7 @@ fn member_of(transaction: &mut Transaction<'_>, member: &mut Pending) -> Step<Wr
     transaction.check_schema(write.schema_version)?;
     transaction.conn.budget().refill();
     let before = transaction.conn.db().total_changes();
-    let outcomes = transaction.take_steps(&write.steps)?;
+    let outcomes = transaction.take_steps(&write.steps, read_steps)?;
     let answer = (write.finish)(outcomes)?;
     transaction.record_events()?;
     if let Some(receipt) = &write.receipt {

@@ -1,11 +1,12 @@
 //! Groups: what one member does not do to the others.
 
-use crate::world::{World, row};
+use crate::world::{World, is, row};
 use pando_engine_sqlite::Synchronous;
 use pando_model::canonical::slot_of_row;
-use pando_model::engine::{Engine, WriteAnswer};
+use pando_model::engine::{Engine, Step, WriteAnswer};
 use pando_model::error::EngineError;
-use pando_model::plan::Row;
+use pando_model::plan::{Comparison, Filter, Row, Scalar};
+use pando_model::value::Value;
 use pando_powercut::Disk;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -184,4 +185,63 @@ async fn a_member_that_panics_fails_alone_and_the_others_are_carried_out() {
     assert_eq!(page.events.len(), stored.len());
     // The writer goes on.
     world.write(vec![world.insert(&[5], false)]).await.unwrap();
+}
+
+/// While a write reads all others wait, so what it may read is bounded; refusing it leaves the
+/// others of its group alone.
+#[tokio::test]
+async fn a_member_whose_reads_take_too_long_is_taken_back_alone() {
+    let world = World::with(|config| config.write_read_steps = 20_000).await;
+    let world = Arc::new(world);
+    let ids: Vec<i64> = (1_000..6_000).collect();
+    world.write(vec![world.insert(&ids, false)]).await.unwrap();
+    let read = |filter| {
+        let read = world.read(filter, true);
+        let (tree, count) = (read.tree, read.count);
+        Step::Read { tree, count }
+    };
+    let unfound = || Filter::Compare {
+        left: Scalar::Column(1),
+        op: Comparison::Eq,
+        right: Value::Int(7),
+    };
+    let members: Vec<_> = (1..=60)
+        .map(|id| {
+            let mut steps = vec![Step::from(world.insert(&[id], false)), read(is(id))];
+            if id % 3 == 0 {
+                steps.push(read(unfound()));
+            }
+            let world = world.clone();
+            tokio::spawn(async move { world.take(steps).await })
+        })
+        .collect();
+    for (member, id) in members.into_iter().zip(1..) {
+        match member.await.unwrap() {
+            Ok(_) => assert_ne!(id % 3, 0, "{id}"),
+            Err(EngineError::Refused(refusal)) => {
+                assert_eq!((id % 3, refusal.code.as_ref()), (0, "54000"));
+                assert!(refusal.hint.is_some());
+            }
+            Err(other) => panic!("{id}: {other:?}"),
+        }
+    }
+    let small = world
+        .rows()
+        .await
+        .into_iter()
+        .filter(|row| row[0].compare(&Value::Int(100)).is_lt());
+    let expected: Vec<Row> = (1..=60)
+        .filter(|id| id % 3 != 0)
+        .map(|id| row(id, 0))
+        .collect();
+    assert_eq!(small.collect::<Vec<_>>(), expected);
+    // Many small reads are as bad as a large one.
+    let many: Vec<Step> = (0..2_000).map(|_| read(is(1))).collect();
+    assert!(matches!(
+        world.take(many).await,
+        Err(EngineError::Refused(_))
+    ));
+    // A change that looks at as much is not interrupted.
+    let wide = world.update_all(unfound(), 9);
+    world.write(vec![wide]).await.unwrap();
 }

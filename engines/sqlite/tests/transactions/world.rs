@@ -28,10 +28,17 @@ impl World {
     }
 
     pub async fn on(disk: Option<&Disk>, synchronous: Synchronous) -> World {
+        World::with(|config| {
+            config.synchronous = synchronous;
+            config.vfs = disk.map(|disk| disk.name().to_owned());
+        })
+        .await
+    }
+
+    pub async fn with(configure: impl FnOnce(&mut SqliteConfig)) -> World {
         let folder = tempfile::tempdir().unwrap();
         let mut config = SqliteConfig::new(folder.path().join("pando.db"));
-        config.synchronous = synchronous;
-        config.vfs = disk.map(|disk| disk.name().to_owned());
+        configure(&mut config);
         let engine = SqliteEngine::open(config).unwrap();
         let table = table("t")
             .column("id", ColumnType::Bigint)
@@ -50,6 +57,16 @@ impl World {
             engine,
             table,
         }
+    }
+
+    pub async fn take(&self, steps: Vec<Step>) -> Result<WriteAnswer> {
+        let write = Write {
+            schema_version: 1,
+            steps,
+            receipt: None,
+            finish: Box::new(|_| Ok(Vec::new())),
+        };
+        self.engine.write(write).await
     }
 
     pub async fn write(&self, changes: Vec<Change>) -> Result<WriteAnswer> {
@@ -114,6 +131,16 @@ impl World {
             table: self.table.clone(),
             filter: is(id),
             set: vec![(column, Value::Int(value))],
+            max_affected: None,
+            returning: None,
+        })
+    }
+
+    pub fn update_all(&self, filter: Filter, value: i64) -> Change {
+        Change::Update(Update {
+            table: self.table.clone(),
+            filter,
+            set: vec![(1, Value::Int(value))],
             max_affected: None,
             returning: None,
         })
