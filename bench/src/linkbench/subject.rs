@@ -158,7 +158,7 @@ impl Subject {
         }
     }
 
-    async fn read<T: 'static>(&self, operation: Operation<T>) -> Result<()> {
+    async fn read<T: Send + 'static>(&self, operation: Operation<T>) -> Result<()> {
         self.store.answer(&operation, &Session::default()).await?;
         Ok(())
     }

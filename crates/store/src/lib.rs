@@ -7,6 +7,7 @@
 //! Around that: [`ddl`] reads migrations, [`migrate`] applies them, [`catalog`]
 //! keeps what the store must remember, [`keys`] says who may ask.
 
+mod aside;
 pub mod catalog;
 pub mod config;
 pub mod ddl;

@@ -4,6 +4,7 @@
 //! one snapshot; one that writes is one transaction; and both are a part of a larger one when
 //! several are carried out at once ([`Operation::all`]).
 
+use crate::aside::{aside, weight_of};
 use crate::error::StoreError;
 use crate::request::Idempotency;
 use crate::session::{Result, Session, Stamped};
@@ -181,7 +182,7 @@ impl<T: 'static> Operation<T> {
 
 impl Store {
     /// Answers an operation that only reads, on one snapshot.
-    pub async fn answer<T: 'static>(
+    pub async fn answer<T: Send + 'static>(
         &self,
         operation: &Operation<T>,
         session: &Session,
@@ -195,10 +196,10 @@ impl Store {
                 {
                     self.reload_schema().await?;
                 }
-                other => return concluded(operation, other?, lost),
+                other => return concluded(operation, other?, lost).await,
             }
         }
-        concluded(operation, self.read_steps(operation).await?, lost)
+        concluded(operation, self.read_steps(operation).await?, lost).await
     }
 
     /// Carries an operation out as one transaction. With an idempotency key it is done once,
@@ -285,12 +286,14 @@ impl Store {
     }
 }
 
-fn concluded<T>(
+async fn concluded<T: Send + 'static>(
     operation: &Operation<T>,
     (outcomes, high): (Vec<Outcome>, Position),
     lost: bool,
 ) -> Result<(T, Stamped)> {
-    let result = (operation.conclude)(outcomes)?;
+    let conclude = Arc::clone(&operation.conclude);
+    let weight = weight_of(&outcomes);
+    let result = aside(weight, move || conclude(outcomes)).await??;
     Ok((result, Stamped { high, lost }))
 }
 

@@ -19,6 +19,7 @@ pub(crate) use directory::DirectoryCache;
 pub use relationships::{Cardinality, Junction, Relationship, Relationships, relationships};
 pub(crate) use resolve::filter::of_test as filter_of_test;
 
+use crate::aside::{LONG, aside, weight_of_rows};
 use crate::error::StoreError;
 use crate::operation::{Operation, Reach};
 use crate::request::{SelectItem, TableRead, TableWrite};
@@ -170,8 +171,15 @@ impl Store {
                 count: request.count.is_some(),
             })
             .await?;
-        let shaped = plan.answer(request, &answer.rows, |bytes| self.seal_cursor(bytes))?;
-        let high = answer.high;
+        let (rows, high) = (answer.rows, answer.high);
+        let weight = weight_of_rows(&rows);
+        let seal = self.cursor_sealer();
+        let shaped = if weight < LONG {
+            plan.answer(request, &rows, seal)?
+        } else {
+            let request = request.clone();
+            aside(weight, move || plan.answer(&request, &rows, seal)).await??
+        };
         Ok((shaped, Stamped { high, lost }))
     }
 
