@@ -1,7 +1,8 @@
 //! The search index's part of a write: a document's postings, and its slot's statistics.
 //!
 //! A document is counted where it has postings. What is there before is read, not remembered:
-//! so each write is right whatever rules the document was indexed by before.
+//! so each write is right whatever rules the document was indexed by before. What its words are
+//! is worked out when the write is planned; where the declarations have changed meanwhile, again.
 
 use super::collections::State;
 use super::document::DocumentKey;
@@ -24,6 +25,90 @@ struct Counted {
     length: i64,
 }
 
+/// A document's part of the index as it is to be, worked out before its write is carried out.
+pub(super) struct Postings {
+    /// What it was worked out by; `None` where the collection is not searched.
+    paths: Option<Vec<Path>>,
+    analysed: Result<Arc<Analysed>, Refusal>,
+}
+
+/// What a document is to have in the index.
+#[derive(Default)]
+struct Analysed {
+    /// Its rows, where it has some.
+    postings: Option<Step>,
+    /// How long it is, where it has some.
+    length: Option<i64>,
+}
+
+impl Postings {
+    /// Works it out by the declarations of one moment; `body` is `None` where the document goes.
+    pub(super) fn of(state: &State, key: &DocumentKey, body: Option<&str>) -> Postings {
+        let paths = paths_of(state, key);
+        let analysed = match (paths, body) {
+            (Some(paths), Some(body)) => analysed(paths, body),
+            _ => Ok(Analysis::default()),
+        };
+        Postings {
+            paths: paths.map(<[Path]>::to_vec),
+            analysed: analysed.map(|analysis| Arc::new(Analysed::of(key, analysis))),
+        }
+    }
+
+    /// Whether it would be the same by the declarations of another moment.
+    pub(super) fn is_by(&self, state: &State, key: &DocumentKey) -> bool {
+        paths_of(state, key) == self.paths.as_deref()
+    }
+
+    /// Brings the index in line; nothing where the collection is not searched.
+    pub(super) fn step(&self, key: &DocumentKey) -> Result<Option<Step>, Refusal> {
+        if self.paths.is_none() {
+            return Ok(None);
+        }
+        let analysed = self.analysed.clone()?;
+        let mut one = select(&TERM, &[term::LENGTH], key.filter());
+        one.limit = Some(1);
+        let columns = [stats::ANCHOR, stats::DOCUMENTS, stats::LENGTH];
+        let counted = select(&STATS, &columns, slot_filter(key));
+        let key = key.clone();
+        let change = Step::decide(move |outcomes| Ok(changes(&key, &analysed, outcomes)));
+        Ok(Some(Step::Group(vec![
+            Step::read(tree(one)),
+            Step::read(tree(counted)),
+            change,
+        ])))
+    }
+}
+
+impl Analysed {
+    fn of(key: &DocumentKey, analysis: Analysis) -> Analysed {
+        if analysis.terms.is_empty() {
+            return Analysed::default();
+        }
+        let length = i64::from(analysis.length);
+        let rows = analysis.terms.into_iter().map(|entry| {
+            vec![
+                Value::Text(key.collection().to_owned()),
+                Value::Text(key.id().to_owned()),
+                Value::Text(entry.term),
+                Value::Int(i64::from(entry.tf)),
+                Value::Bytes(entry.positions),
+                Value::Int(length),
+            ]
+        });
+        let insert = Insert {
+            table: Arc::clone(&TERM),
+            rows: rows.collect(),
+            conflict: None,
+            returning: None,
+        };
+        Analysed {
+            postings: Some(Step::from(Change::Insert(insert))),
+            length: Some(length),
+        }
+    }
+}
+
 /// Brings the index in line with what a document is to be, `None` where it goes; nothing where its
 /// collection is not searched.
 pub(super) fn index(
@@ -31,24 +116,13 @@ pub(super) fn index(
     key: &DocumentKey,
     body: Option<&str>,
 ) -> Result<Option<Step>, Refusal> {
-    let Some(index) = state.search.get(key.collection()) else {
-        return Ok(None);
-    };
-    let analysis = match body {
-        Some(body) => analysed(&index.paths, body)?,
-        None => Analysis::default(),
-    };
-    let mut one = select(&TERM, &[term::LENGTH], key.filter());
-    one.limit = Some(1);
-    let columns = [stats::ANCHOR, stats::DOCUMENTS, stats::LENGTH];
-    let counted = select(&STATS, &columns, slot_filter(key));
-    let key = key.clone();
-    let change = Step::decide(move |outcomes| Ok(changes(&key, &analysis, outcomes)));
-    Ok(Some(Step::Group(vec![
-        Step::read(tree(one)),
-        Step::read(tree(counted)),
-        change,
-    ])))
+    Postings::of(state, key, body).step(key)
+}
+
+/// What is searched of the document's collection.
+fn paths_of<'a>(state: &'a State, key: &DocumentKey) -> Option<&'a [Path]> {
+    let index = state.search.get(key.collection())?;
+    Some(&index.paths)
 }
 
 fn analysed(paths: &[Path], body: &str) -> Result<Analysis, Refusal> {
@@ -65,7 +139,7 @@ fn analysed(paths: &[Path], body: &str) -> Result<Analysis, Refusal> {
     Ok(analyser.finish())
 }
 
-fn changes(key: &DocumentKey, analysis: &Analysis, outcomes: &[Outcome]) -> Vec<Step> {
+fn changes(key: &DocumentKey, analysed: &Analysed, outcomes: &[Outcome]) -> Vec<Step> {
     let before = match outcomes.first().and_then(|read| rows_of(read).first()) {
         Some(row) => match row.as_slice() {
             [Value::Int(length)] => Some(*length),
@@ -73,29 +147,12 @@ fn changes(key: &DocumentKey, analysis: &Analysis, outcomes: &[Outcome]) -> Vec<
         },
         None => None,
     };
-    let after = (!analysis.terms.is_empty()).then_some(i64::from(analysis.length));
+    let after = analysed.length;
     let mut steps = Vec::new();
     if before.is_some() {
         steps.push(delete(&TERM, key.filter()));
     }
-    if after.is_some() {
-        let rows = analysis.terms.iter().map(|entry| {
-            vec![
-                Value::Text(key.collection().to_owned()),
-                Value::Text(key.id().to_owned()),
-                Value::Text(entry.term.clone()),
-                Value::Int(i64::from(entry.tf)),
-                Value::Bytes(entry.positions.clone()),
-                Value::Int(i64::from(analysis.length)),
-            ]
-        });
-        steps.push(Step::from(Change::Insert(Insert {
-            table: Arc::clone(&TERM),
-            rows: rows.collect(),
-            conflict: None,
-            returning: None,
-        })));
-    }
+    steps.extend(analysed.postings.clone());
     if before != after {
         let counted = outcomes.get(1).and_then(counted);
         steps.push(recount(key, counted, before, after));

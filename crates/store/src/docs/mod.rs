@@ -9,6 +9,7 @@ mod document;
 mod indexing;
 mod list;
 mod path;
+mod planned;
 mod relation;
 mod resolve;
 pub mod search;
@@ -22,18 +23,20 @@ pub use list::DocumentList;
 pub use path::{Path, PathError};
 pub(crate) use relation::{DOC, STATS, TERM};
 
+use crate::aside::aside;
 use crate::kv::check_name;
 use crate::operation::Operation;
 use crate::precondition::Precondition;
 use crate::refused;
 use crate::relation::{rows_of, select, tree};
-use crate::session::Result;
+use crate::session::{Result, Session};
 use crate::store::Store;
 use indexing::{delete, index};
 use pando_model::engine::{Outcome, Step};
 use pando_model::error::Refusal;
-use pando_model::plan::{Change, Conflict, Insert, Row};
+use pando_model::plan::Row;
 use pando_model::value::Value;
+use planned::Planned;
 use relation::{BODY, ID, VERSION};
 use std::sync::Arc;
 
@@ -65,9 +68,13 @@ impl Store {
         let version = self.new_version().await?;
         let collections = Arc::clone(self.collections());
         let own = key.clone();
+        let planned = aside(body.text().len(), move || {
+            Planned::new(&collections.state(), own, body, version)
+        });
+        let (planned, collections) = (planned.await?, Arc::clone(self.collections()));
         let decide = Step::decide(move |outcomes| {
             precondition.check(version_of(outcomes))?;
-            put(&collections, &own, &body, version)
+            planned.steps(&collections)
         });
         let steps = vec![read_version(key), decide];
         Ok(Operation::writing(key.reach(), steps, move |outcomes| {
@@ -91,7 +98,9 @@ impl Store {
     }
 
     /// Changes a document in part, and answers what is there then. What is no patch is refused
-    /// before the precondition is looked at (RFC 9110, section 13.2.1).
+    /// before the precondition is looked at (RFC 9110, section 13.2.1). What comes of it is worked
+    /// out here, from the document as it is now; where it is another once the patch is carried
+    /// out, again there.
     pub async fn docs_patch(
         &self,
         key: &DocumentKey,
@@ -102,20 +111,55 @@ impl Store {
         let version = self.new_version().await?;
         let collections = Arc::clone(self.collections());
         let bytes_max = self.config().document_bytes_max;
+        let patched = {
+            let (own, collections) = (key.clone(), Arc::clone(&collections));
+            move |found: &Document| -> std::result::Result<Planned, Refusal> {
+                let body = found.patched(&patch, bytes_max)?;
+                Ok(Planned::new(
+                    &collections.state(),
+                    own.clone(),
+                    body,
+                    version,
+                ))
+            }
+        };
+        let patched = Arc::new(patched);
+        let (found, _) = self
+            .answer(&self.docs_get(key), &Session::default())
+            .await?;
+        let planned = match found {
+            Some(found) => {
+                let (bytes, patched) = (found.body.len(), Arc::clone(&patched));
+                let work = move || (found.version, patched(&found));
+                Some(aside(bytes, work).await?)
+            }
+            None => None,
+        };
         let own = key.clone();
         let decide = Step::decide(move |outcomes| {
-            let row = outcomes.first().and_then(|read| rows_of(read).first());
-            let found = row.cloned().and_then(document_of);
-            precondition.check(found.as_ref().map(|document| document.version))?;
-            let Some(found) = found else {
+            let now = version_of(outcomes);
+            precondition.check(now)?;
+            let Some(now) = now else {
                 return Err(refused::not_found("document", own.id()));
             };
-            let body = found.patched(&patch, bytes_max)?;
-            let mut steps = put(&collections, &own, &body, version)?;
-            steps.push(read(&own));
-            Ok(steps)
+            if let Some((before, planned)) = &planned
+                && *before == now
+            {
+                let planned = planned.as_ref().map_err(Refusal::clone)?;
+                return and_read(planned.steps(&collections)?, &own);
+            }
+            let whole = read(&own);
+            let (own, collections) = (own.clone(), Arc::clone(&collections));
+            let patched = Arc::clone(&patched);
+            let again = Step::decide(move |outcomes| {
+                let row = outcomes.get(1).and_then(|read| rows_of(read).first());
+                let found = row.cloned().and_then(document_of);
+                let found = found.ok_or_else(|| refused::not_found("document", own.id()))?;
+                and_read(patched(&found)?.steps(&collections)?, &own)
+            });
+            Ok(vec![whole, again])
         });
-        let steps = vec![read(key), decide];
+        let steps = vec![read_version(key), decide];
         let own = key.clone();
         Ok(Operation::writing(
             key.reach(),
@@ -174,24 +218,9 @@ fn version_of(outcomes: &[Outcome]) -> Option<i64> {
     }
 }
 
-/// The document's row, and its part of the search index: by the declarations that are in
-/// force when the write is carried out, not when it was planned.
-fn put(
-    collections: &Collections,
-    key: &DocumentKey,
-    body: &Body,
-    version: i64,
-) -> std::result::Result<Vec<Step>, Refusal> {
-    let mut steps = vec![Step::from(Change::Insert(Insert {
-        table: Arc::clone(&DOC),
-        rows: vec![key.row(body.text().to_owned(), version)],
-        conflict: Some(Conflict {
-            target: DOC.primary_key.columns.clone(),
-            merge: Some(vec![BODY, VERSION]),
-        }),
-        returning: None,
-    }))];
-    steps.extend(index(&collections.state(), key, Some(body.text()))?);
+/// The same steps, and then a look at what is there.
+fn and_read(mut steps: Vec<Step>, key: &DocumentKey) -> std::result::Result<Vec<Step>, Refusal> {
+    steps.push(read(key));
     Ok(steps)
 }
 

@@ -208,3 +208,36 @@ fn ids_and_names_are_bounded() {
     }
     assert!(DocumentKey::new("가/나", "a/b %").is_ok());
 }
+
+/// Between the plan of a write and its turn others write, and declarations change.
+#[tokio::test]
+async fn a_write_is_right_by_what_is_there_when_its_turn_comes() {
+    let world = world().await;
+    world.put("a", r#"{"n": 1, "t": "old"}"#).await;
+    let merge = Patch::Merge(r#"{"m": 2}"#.to_owned());
+    let patch = world
+        .store
+        .docs_patch(&key("a"), merge, Precondition::default())
+        .await;
+    let put = world
+        .store
+        .docs_put(&key("b"), body(r#"{"t": "word"}"#), Precondition::default())
+        .await;
+    world.put("a", r#"{"n": 3, "t": "new"}"#).await;
+    world.declare(&[], &["t"]).await;
+    world.done(patch.unwrap()).await.unwrap();
+    world.done(put.unwrap()).await.unwrap();
+    let patched = world.get("a").await.unwrap();
+    assert_eq!(patched.body, r#"{"m": 2, "n": 3, "t": "new"}"#);
+    assert_eq!(world.found("new").await, ["a"]);
+    assert_eq!(world.found("old").await, [""; 0]);
+    assert_eq!(world.found("word").await, ["b"]);
+    // Gone meanwhile.
+    let merge = Patch::Merge("{}".to_owned());
+    let patch = world
+        .store
+        .docs_patch(&key("a"), merge, Precondition::default())
+        .await;
+    world.delete("a").await;
+    assert_eq!(code(world.done(patch.unwrap()).await), "not_found");
+}
