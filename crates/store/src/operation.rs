@@ -308,3 +308,29 @@ fn carried_out(answer: WriteAnswer, lost: bool) -> CarriedOut {
         stamped: Stamped { high, lost },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_operations_are_planned_for_the_oldest_of_their_schemas() {
+        for (versions, whole) in [
+            (vec![], None),
+            (vec![None, None], None),
+            (vec![None, Some(7), None], Some(7)),
+            (vec![Some(7), Some(5), Some(6)], Some(5)),
+            (vec![Some(5), None, Some(7)], Some(5)),
+        ] {
+            let planned = versions.iter().map(|version| {
+                let reads = Operation::reading(Reach::Nothing, Vec::new(), |_| Ok(()));
+                match version {
+                    Some(version) => reads.planned_for(*version),
+                    None => reads,
+                }
+            });
+            let all = Operation::all(planned.collect(), |_| {});
+            assert_eq!(all.planned_for, whole, "{versions:?}");
+        }
+    }
+}

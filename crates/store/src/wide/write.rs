@@ -307,3 +307,37 @@ fn delete(filter: Filter) -> Step {
         returning: None,
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::StoreConfig;
+    use pando_engine_memory::MemoryEngine;
+    use pando_model::clock::SystemClock;
+    use pando_model::plan::RowSet;
+
+    #[tokio::test]
+    async fn one_write_removes_so_many_cells_and_no_more() {
+        let engine = Arc::new(MemoryEngine::new());
+        let store = Store::open(engine, Arc::new(SystemClock), StoreConfig::default());
+        let row = RowKey::new("t", "p", "r").unwrap();
+        let delete = store
+            .await
+            .unwrap()
+            .wide_delete(&row, &[], Precondition::default());
+        let [Step::Read { tree, .. }, Step::Decide(decide)] = delete.steps.as_slice() else {
+            panic!("it reads and decides");
+        };
+        assert_eq!(tree.select.limit, Some(DELETED_MAX + 1), "one more tells");
+        for (cells, refused) in [(DELETED_MAX, None), (DELETED_MAX + 1, Some("conflict"))] {
+            let cell: Row = vec![Value::Null];
+            let found = Outcome::found(RowSet {
+                rows: vec![cell; usize::try_from(cells).unwrap()],
+                ..RowSet::default()
+            });
+            let decided = decide(&[found]).map(|steps| steps.len());
+            let code = decided.err().map(|refusal| refusal.code.into_owned());
+            assert_eq!(code.as_deref(), refused, "{cells}");
+        }
+    }
+}
