@@ -218,7 +218,9 @@ struct ReadCell {
 }
 
 impl ReadCell {
-    fn of(row: Row) -> Option<ReadCell> {
+    fn of(mut row: Row) -> Option<ReadCell> {
+        // A child's rows have their key behind.
+        row.truncate(READ.len());
         let values: [Value; READ.len()] = row.try_into().ok()?;
         let [
             Value::Text(row),
