@@ -13,6 +13,8 @@
 //! ordered only if it asks for an order: else inserted rows come as they were
 //! given, others by primary key.
 
+mod scalar;
+
 use crate::aggregate::AggregateFn;
 use crate::column::ColumnType;
 use crate::pattern::Pattern;
@@ -358,18 +360,6 @@ pub struct Delete {
     pub max_affected: Option<u64>,
     /// What to answer of each row, and of what is embedded in it, as it was before.
     pub returning: Option<Tree>,
-}
-
-impl Scalar {
-    /// The type of its values.
-    pub fn ty(&self, table: &Table) -> ColumnType {
-        match self {
-            Scalar::Column(ix) => table.columns[*ix].ty.clone(),
-            Scalar::Json { as_text: true, .. } => ColumnType::Text,
-            Scalar::Json { column, .. } => table.columns[*column].ty.clone(),
-            Scalar::Cast(_, ty) => ty.clone(),
-        }
-    }
 }
 
 impl Output {

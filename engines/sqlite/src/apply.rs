@@ -6,17 +6,18 @@
 use crate::cell::Param;
 use crate::connection::Conn;
 use crate::fault::{Fault, Step};
-use crate::layout::{Layout, create_table_sql, reconcile_indexes};
+use crate::layout::{create_table_sql, load, reconcile_indexes};
 use crate::sql::quoted;
-use crate::tree::{read_page, read_tree};
+use crate::tree::read_page;
 use crate::writer::{Sealed, Transaction, Writer, cells, slot_param};
 use pando_model::canonical;
-use pando_model::constraint::{complete_row, duplicate_key, missing_target};
+use pando_model::constraint::complete_row;
 use pando_model::engine::{Result, SchemaChange};
-use pando_model::error::Refusal;
-use pando_model::plan::{Filter, Is, Join, KeySource, Output, Row, Scalar, Select, Tree};
+use pando_model::plan::Filter;
+use pando_model::reshape::{self, check_references, keys_of, needs_rules, recast};
 use pando_model::schema::{ColumnSource, SLOT_COLUMN, SchemaStep, Table};
 use pando_model::stamp::Position;
+use pando_model::statement;
 use pando_model::value::Value;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -42,7 +43,7 @@ fn carry_out(transaction: Transaction<'_>, change: &SchemaChange) -> Step<(Posit
     for step in &change.steps {
         step_out(conn, step)?;
     }
-    let layout = Layout::load(conn)?;
+    let layout = load(conn)?;
     let mut transaction = transaction.with_layout(&layout);
     for step in &change.steps {
         if let SchemaStep::AlterTable { from, to, .. } = step
@@ -53,7 +54,7 @@ fn carry_out(transaction: Transaction<'_>, change: &SchemaChange) -> Step<(Posit
     }
     transaction.set_schema_version(change.to_version)?;
     for record in &change.record {
-        transaction.carry_out(record)?;
+        statement::carry_out(&mut transaction, record)?;
     }
     transaction.record_events()?;
     transaction.advance();
@@ -114,44 +115,6 @@ fn forget(conn: &Conn, name: &str) -> Step<()> {
         &[Param::Text(Cow::Borrowed(name))],
     )?;
     Ok(())
-}
-
-/// Whether rows have to pass the rules again, or to find another slot.
-fn needs_rules(from: &Table, to: &Table, columns: &[ColumnSource]) -> bool {
-    let null_in_source = |source: &ColumnSource| match source {
-        ColumnSource::Column(ix) => from.columns[*ix].nullable && !from.is_key(*ix),
-        ColumnSource::Value(value) => value.is_null(),
-    };
-    let narrowed = to
-        .columns
-        .iter()
-        .zip(columns)
-        .any(|(column, source)| !column.nullable && null_in_source(source));
-    let generated = to.columns.iter().zip(columns).any(|(column, source)| {
-        column.generated.is_some()
-            && match source {
-                ColumnSource::Column(ix) => from.columns[*ix].generated != column.generated,
-                ColumnSource::Value(_) => true,
-            }
-    });
-    let retyped = to.columns.iter().zip(columns).any(|(column, source)| {
-        matches!(source, ColumnSource::Column(ix) if from.columns[*ix].ty != column.ty)
-    });
-    let same = |old: &[usize], new: &[usize]| {
-        let sources = new.iter().map(|ix| &columns[*ix]);
-        old.len() == new.len()
-            && old
-                .iter()
-                .zip(sources)
-                .all(|(old, source)| matches!(source, ColumnSource::Column(ix) if ix == old))
-    };
-    narrowed
-        || generated
-        || retyped
-        || to.checks.iter().any(|check| !from.checks.contains(check))
-        || to.reference != from.reference
-        || !same(&from.primary_key.columns, &to.primary_key.columns)
-        || !same(&from.shard_key, &to.shard_key)
 }
 
 /// Renames and adds columns where that is all there is to do.
@@ -244,13 +207,7 @@ fn rebuild_by_rows(
             ROWS_AT_ONCE,
         )?;
         for row in &rows {
-            let mut recast: Row = columns
-                .iter()
-                .map(|source| match source {
-                    ColumnSource::Column(ix) => row[*ix].clone(),
-                    ColumnSource::Value(value) => value.clone(),
-                })
-                .collect();
+            let mut recast = recast(row, columns);
             complete_row(to, &mut recast)?;
             let mut params = vec![slot_param(canonical::slot_of_row(to, &recast))];
             params.extend(cells(to, &recast));
@@ -280,10 +237,7 @@ fn replace(conn: &Conn, from: &Table, to: &Table, beside: &str) -> Step<()> {
 /// The refusal of a unique index that the rows break, in PostgreSQL's words; in the order in
 /// which the keys are declared.
 fn not_unique(conn: &Conn, table: &Table, fault: Fault) -> Step<Fault> {
-    let key = &table.primary_key;
-    let keys = std::iter::once((&key.name, &key.columns))
-        .chain(table.uniques.iter().map(|one| (&one.name, &one.columns)));
-    for (name, columns) in keys {
+    for (name, columns) in keys_of(table) {
         let names = crate::layout::names(table, columns);
         let not_null: Vec<_> = columns
             .iter()
@@ -304,86 +258,8 @@ fn not_unique(conn: &Conn, table: &Table, fault: Fault) -> Step<Fault> {
             Ok(())
         })?;
         if found {
-            let refusal = duplicate_key(table, name, columns, &row);
-            return Ok(Fault::from(Refusal {
-                message: format!("could not create unique index \"{name}\""),
-                details: refusal
-                    .details
-                    .map(|details| details.replace(" already exists.", " is duplicated.")),
-                ..Refusal::new("23505", "")
-            }));
+            return Ok(reshape::not_unique(table, name, columns, &row).into());
         }
     }
     Ok(fault)
-}
-
-/// Refuses a table of which a row refers to nothing.
-fn check_references(transaction: &Transaction<'_>, name: &str) -> Step<()> {
-    let physical = transaction.layout.table(name)?;
-    let Some(select) = first_dangling(&physical) else {
-        return Ok(());
-    };
-    let tree = Tree {
-        select,
-        children: Vec::new(),
-    };
-    let found = read_tree(transaction.conn, &tree)?;
-    let Some(row) = found.rows.first() else {
-        return Ok(());
-    };
-    for reference in &physical.outgoing {
-        let key = reference.foreign_key();
-        let known = key.columns.iter().all(|ix| !row[*ix].is_null());
-        if known && !transaction.target_exists(reference, row)? {
-            return Err(missing_target(&physical.table, key, row).into());
-        }
-    }
-    Ok(())
-}
-
-/// The first row, by primary key, with an enforced foreign key that leads nowhere.
-pub(crate) fn first_dangling(physical: &crate::layout::Physical) -> Option<Select> {
-    let dangling: Vec<Filter> = physical
-        .outgoing
-        .iter()
-        .map(|reference| {
-            let columns = &reference.foreign_key().columns;
-            let mut parts: Vec<Filter> = columns
-                .iter()
-                .map(|ix| {
-                    Filter::Not(Box::new(Filter::Is {
-                        left: Scalar::Column(*ix),
-                        what: Is::Null,
-                    }))
-                })
-                .collect();
-            let targets = reference.target_columns.iter().copied();
-            parts.push(Filter::Not(Box::new(Filter::Exists {
-                join: Join {
-                    table: reference.target.clone(),
-                    via: None,
-                    on: columns
-                        .iter()
-                        .copied()
-                        .zip(targets.map(KeySource::Table))
-                        .collect(),
-                },
-                filter: Box::new(Filter::Const(true)),
-            })));
-            Filter::And(parts)
-        })
-        .collect();
-    if dangling.is_empty() {
-        return None;
-    }
-    Some(Select {
-        table: physical.table.clone(),
-        output: (0..physical.table.columns.len())
-            .map(|ix| Output::Scalar(Scalar::Column(ix)))
-            .collect(),
-        filter: Filter::Or(dangling),
-        order: Vec::new(),
-        limit: Some(1),
-        offset: 0,
-    })
 }

@@ -13,9 +13,8 @@ use crate::connection::Conn;
 use crate::fault::{Fault, Step, interrupted};
 use crate::marks::Marks;
 use crate::readers::{Readers, Short};
-use crate::tree::{read_count, read_tree};
 use crate::writer::{Transaction, WriterHandle, receipt};
-use crate::{feed, sql, verify};
+use crate::{feed, verify};
 use async_trait::async_trait;
 use pando_model::column::ColumnType;
 use pando_model::engine::{
@@ -23,9 +22,11 @@ use pando_model::engine::{
     ReadAnswer, ReadSteps, Result, SchemaChange, Statistics, StepsAnswer, Write, WriteAnswer,
 };
 use pando_model::error::EngineError;
-use pando_model::plan::{Filter, OrderBy, RowSet, Select, Tree};
+use pando_model::fixed::fixed_by;
+use pando_model::plan::{Filter, OrderBy, Select, Tree};
 use pando_model::stamp::Position;
 use pando_model::steps;
+use pando_model::tree::read_counted;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -203,7 +204,7 @@ impl Engine for SqliteEngine {
 /// under one key; and it does not match texts, but that of one row.
 fn is_short(tree: &Tree) -> bool {
     let select = &tree.select;
-    let fixed = || sql::fixed_by(&select.filter);
+    let fixed = || fixed_by(&select.filter);
     let is_page = select.limit.is_some_and(|limit| limit <= SHORT_ROWS);
     (is_page || fixed().has_slot(&select.table))
         && (is_light(select) || fixed().is_one_row(&select.table))
@@ -239,10 +240,10 @@ fn read_snapshot(conn: &Conn, marks: &Marks, read: &Read) -> Step<ReadAnswer> {
     check_schema(marks.schema_low(), read.schema_version)?;
     let low = marks.low();
     let result = if read.count || !read.tree.children.is_empty() {
-        in_snapshot(conn, |conn| read_rows(conn, &read.tree, read.count))
+        in_snapshot(conn, |conn| read_counted(conn, &read.tree, read.count))
     } else {
         // One statement is one snapshot.
-        read_tree(conn, &read.tree)
+        read_counted(conn, &read.tree, false)
     };
     // Before the result is looked at: an error may come of a schema that changed meanwhile.
     check_schema(marks.schema_high(), read.schema_version)?;
@@ -266,7 +267,7 @@ fn take_reads(
     let taken = in_snapshot(conn, |conn| {
         steps::take(&read.steps, &mut |step| match step {
             engine::Step::Read { tree, count } if allowed(tree) => {
-                Ok(Outcome::found(read_rows(conn, tree, *count)?))
+                Ok(Outcome::found(read_counted(conn, tree, *count)?))
             }
             engine::Step::Read { .. } => Err(interrupted()),
             _ => Err(EngineError::internal("take a read", "it is a change").into()),
@@ -278,14 +279,6 @@ fn take_reads(
         low,
         high: marks.high(),
     })
-}
-
-fn read_rows(conn: &Conn, tree: &Tree, count: bool) -> Step<RowSet> {
-    let mut rows = read_tree(conn, tree)?;
-    if count {
-        rows.total = Some(read_count(conn, &tree.select)?);
-    }
-    Ok(rows)
 }
 
 fn check_schema(current: u64, planned_for: u64) -> Step<()> {

@@ -4,12 +4,13 @@
 //! who refers to whom without being told.
 
 use crate::connection::Conn;
-use crate::fault::{Fault, Step, corrupt};
+use crate::fault::{Step, corrupt};
 use crate::functions::JSONB_COLLATION;
 use crate::sql::{indexed_sql, literal, quoted};
 use pando_model::column::ColumnType;
+use pando_model::layout::{Layout, Texts};
 use pando_model::plan::Scalar;
-use pando_model::schema::{Column, ColumnIx, ForeignKey, Index, SLOT_COLUMN, Table};
+use pando_model::schema::{Column, ColumnIx, Index, SLOT_COLUMN, Table};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -45,127 +46,38 @@ pub(crate) const INTERNAL_TABLES: &str = "
     CREATE TABLE _pando_layout (
         name TEXT PRIMARY KEY, definition TEXT NOT NULL) STRICT, WITHOUT ROWID;";
 
-/// The tables of a file.
-#[derive(Debug, Default)]
-pub(crate) struct Layout {
-    tables: HashMap<String, Arc<Physical>>,
-}
+/// SQLite's statements of a table.
+struct SqliteTexts;
 
-/// A table, its ready-made statements, and who refers to it.
-#[derive(Debug)]
-pub(crate) struct Physical {
-    pub(crate) table: Arc<Table>,
-    pub(crate) insert: String,
-    pub(crate) delete: String,
-    /// Enforced foreign keys of this table.
-    pub(crate) outgoing: Vec<Reference>,
-    /// Enforced foreign keys that refer to this table, by table name, then declaration.
-    pub(crate) incoming: Vec<Reference>,
-}
+impl Texts for SqliteTexts {
+    fn insert(&self, table: &Table) -> String {
+        insert_sql(table, &table.name)
+    }
 
-/// An enforced foreign key, seen from either end.
-#[derive(Clone, Debug)]
-pub(crate) struct Reference {
-    pub(crate) child: Arc<Table>,
-    pub(crate) key: usize,
-    pub(crate) target: Arc<Table>,
-    pub(crate) target_columns: Vec<ColumnIx>,
-    /// Finds a row of the target by the columns referred to.
-    pub(crate) find_target: String,
-    /// Finds a referring row by the referring columns.
-    pub(crate) find_child: String,
-}
+    fn delete(&self, table: &Table) -> String {
+        delete_sql(table)
+    }
 
-impl Reference {
-    /// The foreign key itself.
-    pub(crate) fn foreign_key(&self) -> &ForeignKey {
-        &self.child.foreign_keys[self.key]
+    fn find(&self, table: &Table, columns: &[ColumnIx]) -> String {
+        format!(
+            "SELECT 1 FROM {} WHERE {}",
+            quoted(&table.name),
+            equalities(table, columns)
+        )
     }
 }
 
-impl Layout {
-    /// Reads the definitions.
-    pub(crate) fn load(conn: &Conn) -> Step<Layout> {
-        let mut tables = BTreeMap::new();
-        conn.select("SELECT name, definition FROM _pando_layout", &[], |row| {
-            let (name, definition): (String, String) = (row.get(0)?, row.get(1)?);
-            let table: Table = serde_json::from_str(&definition)
-                .map_err(|error| corrupt(format!("the definition of {name:?}: {error}")))?;
-            tables.insert(name, Arc::new(table));
-            Ok(())
-        })?;
-        Ok(Layout::of(&tables))
-    }
-
-    fn of(tables: &BTreeMap<String, Arc<Table>>) -> Layout {
-        let references: Vec<Reference> = tables
-            .values()
-            .flat_map(|child| references_of(child, tables))
-            .collect();
-        let physical = |table: &Arc<Table>| Physical {
-            insert: insert_sql(table, &table.name),
-            delete: delete_sql(table),
-            outgoing: pick(&references, |reference| reference.child.name == table.name),
-            incoming: pick(&references, |reference| reference.target.name == table.name),
-            table: table.clone(),
-        };
-        let tables = tables
-            .iter()
-            .map(|(name, table)| (name.clone(), Arc::new(physical(table))))
-            .collect();
-        Layout { tables }
-    }
-
-    /// A table that a plan names.
-    pub(crate) fn table(&self, name: &str) -> Step<Arc<Physical>> {
-        self.tables.get(name).cloned().ok_or_else(|| {
-            let missing = format!("the plan names the table {name:?}, which is not there");
-            Fault::Engine(pando_model::error::EngineError::internal(
-                "look up a table",
-                missing,
-            ))
-        })
-    }
-
-    /// All tables.
-    pub(crate) fn tables(&self) -> impl Iterator<Item = &Arc<Physical>> {
-        self.tables.values()
-    }
-}
-
-fn references_of(child: &Arc<Table>, tables: &BTreeMap<String, Arc<Table>>) -> Vec<Reference> {
-    let enforced = child.foreign_keys.iter().enumerate();
-    enforced
-        .filter(|(_, key)| key.enforced)
-        .filter_map(|(place, key)| {
-            let target = tables.get(&key.target)?;
-            let target_columns = key
-                .target_columns
-                .iter()
-                .map(|name| target.column_ix(name))
-                .collect::<Option<Vec<_>>>()?;
-            Some(Reference {
-                find_target: find_sql(target, &target_columns),
-                find_child: find_sql(child, &key.columns),
-                child: child.clone(),
-                key: place,
-                target: target.clone(),
-                target_columns,
-            })
-        })
-        .collect()
-}
-
-fn find_sql(table: &Table, columns: &[ColumnIx]) -> String {
-    format!(
-        "SELECT 1 FROM {} WHERE {}",
-        quoted(&table.name),
-        equalities(table, columns)
-    )
-}
-
-fn pick(references: &[Reference], of: impl Fn(&Reference) -> bool) -> Vec<Reference> {
-    references.iter().filter(|one| of(one)).cloned().collect()
+/// Reads the tables' definitions.
+pub(crate) fn load(conn: &Conn) -> Step<Layout> {
+    let mut tables = BTreeMap::new();
+    conn.select("SELECT name, definition FROM _pando_layout", &[], |row| {
+        let (name, definition): (String, String) = (row.get(0)?, row.get(1)?);
+        let table: Table = serde_json::from_str(&definition)
+            .map_err(|error| corrupt(format!("the definition of {name:?}: {error}")))?;
+        tables.insert(name, Arc::new(table));
+        Ok(())
+    })?;
+    Ok(Layout::of(&tables, &SqliteTexts))
 }
 
 /// `CREATE TABLE`, under `name`.

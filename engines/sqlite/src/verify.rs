@@ -1,20 +1,21 @@
 //! Whether the data is sound: pages, indexes, fences, keys, references.
 
-use crate::apply::first_dangling;
 use crate::cell::value_of;
 use crate::config::SqliteConfig;
 use crate::connection::{Conn, Purpose};
 use crate::fault::Step;
-use crate::layout::{Layout, Physical};
+use crate::layout::load;
 use crate::open::{check_header, check_ours, read_history, read_shard};
 use crate::restore::check_trailer;
 use crate::sql::quoted;
-use crate::tree::read_tree;
 use pando_model::canonical;
 use pando_model::engine::Result;
+use pando_model::layout::Physical;
 use pando_model::plan::{Row, Tree};
+use pando_model::reshape::first_dangling;
 use pando_model::schema::{SLOT_COLUMN, Table};
 use pando_model::slot::Slot;
+use pando_model::tree::read_tree;
 use std::path::Path;
 
 /// Rows of each table whose slot is computed anew: enough to notice a hash that changed.
@@ -57,7 +58,7 @@ pub(crate) fn verify_data(conn: &Conn) -> Step<Vec<String>> {
         return Ok(wrong);
     }
     verify_shard(conn, &mut wrong)?;
-    let layout = Layout::load(conn)?;
+    let layout = load(conn)?;
     let mut tables: Vec<_> = layout.tables().collect();
     tables.sort_by_key(|physical| &physical.table.name);
     for physical in tables {

@@ -11,9 +11,8 @@ mod plans;
 mod scalar;
 mod select;
 
-pub(crate) use fixed::fixed_by;
-pub(crate) use scalar::{ScalarSource, evaluate, indexed_sql};
-pub(crate) use select::{Decode, Keyed, Statement, count, select, whole_rows};
+pub(crate) use scalar::indexed_sql;
+pub(crate) use select::{Decode, Statement, count, select, whole_rows};
 
 use crate::cell::Param;
 

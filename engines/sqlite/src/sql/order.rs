@@ -1,7 +1,6 @@
 //! Orders, written to their end: what was asked for, then the primary key, or what groups are
 //! made by.
 
-use super::scalar::is_nullable;
 use super::select::{KeyColumns, is_native, output_sql};
 use super::{Alias, Sql};
 use pando_model::column::ColumnType;
@@ -45,7 +44,7 @@ pub(super) fn order_by<'a>(sql: &mut Sql<'a>, select: &'a Select, root: Alias, e
             separator = ", ";
             output_place(sql, select, place, root, written_out);
             // Where there is none, saying so would only keep an index from being used.
-            if is_nullable(scalar, table) {
+            if scalar.is_nullable(table) {
                 sql.push(" NULLS LAST");
             }
         }
@@ -74,7 +73,7 @@ fn order_term<'a>(
     let nullable = match &order.by {
         OrderBy::Scalar(scalar) => {
             sql.scalar(scalar, table, root);
-            is_nullable(scalar, table)
+            scalar.is_nullable(table)
         }
         OrderBy::Related(join, scalar) => {
             // The inner table's alias is known only once FROM is written.

@@ -3,45 +3,12 @@
 
 use super::{Alias, Sql, literal, quoted};
 use crate::cell::Param;
-use crate::fault::Step;
 use crate::functions::{JSONB_COLLATION, path_text, type_text};
 use pando_model::column::ColumnType;
-use pando_model::json;
 use pando_model::plan::Scalar;
-use pando_model::schema::{ColumnIx, Table};
+use pando_model::schema::Table;
 use pando_model::value::Value;
 use std::borrow::Cow;
-
-/// The one column that a scalar is computed from.
-pub(crate) trait ScalarSource {
-    /// Its place.
-    fn source(&self) -> ColumnIx;
-}
-
-impl ScalarSource for Scalar {
-    fn source(&self) -> ColumnIx {
-        match self {
-            Scalar::Column(ix) | Scalar::Json { column: ix, .. } => *ix,
-            Scalar::Cast(inner, _) => inner.source(),
-        }
-    }
-}
-
-/// The scalar's value, from the value of its column.
-pub(crate) fn evaluate(scalar: &Scalar, table: &Table, source: Value) -> Step<Value> {
-    Ok(match scalar {
-        Scalar::Column(_) => source,
-        Scalar::Json { path, as_text, .. } => match &source {
-            Value::Json(text) => json::extract(text, path, *as_text, false),
-            Value::Jsonb(text) => json::extract(text, path, *as_text, true),
-            _ => Value::Null,
-        },
-        Scalar::Cast(inner, to) => {
-            let from = inner.ty(table);
-            evaluate(inner, table, source)?.cast(&from, to)?
-        }
-    })
-}
 
 impl<'a> Sql<'a> {
     /// Adds a scalar.
@@ -140,12 +107,4 @@ pub(super) fn is_condition(column: &Scalar, value: &Value, table: &Table) -> boo
     let only = table.indexes.iter().filter_map(|index| index.only.as_ref());
     only.into_iter()
         .any(|(column, value)| column == ix && value == text)
-}
-
-/// Whether a scalar can be NULL.
-pub(crate) fn is_nullable(scalar: &Scalar, table: &Table) -> bool {
-    match scalar {
-        Scalar::Column(ix) => table.columns[*ix].nullable && !table.is_key(*ix),
-        _ => true,
-    }
 }

@@ -1,16 +1,16 @@
 //! Selects: of a table, and of a table by keys of its parents' rows.
 
-use super::fixed::{Fixed, Way, fixed_by};
+use super::fixed::{Way, way};
 use super::order::{Ends, order_by};
-use super::scalar::ScalarSource;
 use super::{Alias, Sql};
 use crate::cell::Param;
 use crate::functions::type_text;
 use pando_model::aggregate::AggregateFn;
 use pando_model::column::ColumnType;
-use pando_model::plan::{Filter, KeySource, OrderBy, Output, Scalar, Select, Via};
+use pando_model::fixed::{Fixed, fixed_by};
+use pando_model::plan::{Filter, KeySource, OrderBy, Output, Scalar, Select};
 use pando_model::schema::{ColumnIx, SLOT_COLUMN, Table};
-use pando_model::value::Value;
+use pando_model::tree::Keyed;
 
 /// A select in SQL, and how its rows are read.
 #[derive(Debug)]
@@ -28,17 +28,6 @@ pub(crate) enum Decode<'a> {
     Scalar(&'a Scalar, &'a ColumnType),
     /// A result of SQL's.
     Result(ColumnType),
-}
-
-/// The keys of a keyed select.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Keyed<'a> {
-    /// The junction between the parent and the table.
-    pub(crate) via: Option<&'a Via>,
-    /// Where the key's columns lie.
-    pub(crate) key: &'a [KeySource],
-    /// The parents' keys, without NULLs.
-    pub(crate) keys: &'a [Vec<Value>],
 }
 
 /// Where the columns of a key lie in a statement.
@@ -76,7 +65,7 @@ pub(crate) fn select<'a>(select: &'a Select, keyed: Option<Keyed<'a>>) -> Statem
     }
     let way = match keyed {
         Some(_) => Way::Any,
-        None => fixed.way(&select.table, is_by_key(select, &fixed)),
+        None => way(&fixed, &select.table, is_by_key(select, &fixed)),
     };
     let keys = keyed.map(|keyed| (keyed, &key_columns, via_alias));
     source(&mut sql, select, way, root, keys);
@@ -106,7 +95,7 @@ pub(crate) fn whole_rows<'a>(table: &'a Table, filter: &'a Filter) -> Statement<
             sql.column(root, &column.name);
         });
     let fixed = fixed_by(filter);
-    let way = fixed.way(table, true);
+    let way = way(&fixed, table, true);
     found(&mut sql, table, root, way);
     sql.push(" WHERE ");
     passing(&mut sql, table, filter, root, way);
@@ -129,7 +118,7 @@ pub(crate) fn count(select: &Select) -> Sql<'_> {
     let mut sql = Sql::new();
     let root = sql.alias();
     let fixed = fixed_by(&select.filter);
-    let way = fixed.way(&select.table, is_by_key(select, &fixed));
+    let way = way(&fixed, &select.table, is_by_key(select, &fixed));
     if select.is_aggregate() {
         sql.push("SELECT count(*) FROM (SELECT ");
         outputs(&mut sql, select, root);

@@ -12,14 +12,16 @@
 use super::rows::{cells, slot_param};
 use super::{Transaction, Writer};
 use crate::fault::{Fault, Step};
-use crate::layout::{Physical, missing_indexes, plain_indexes};
+use crate::layout::{missing_indexes, plain_indexes};
 use crate::sql::quoted;
 use pando_model::canonical;
 use pando_model::constraint::{check_row, complete_row};
 use pando_model::engine::Outcome;
+use pando_model::layout::Physical;
 use pando_model::plan::{Insert, Row};
 use pando_model::schema::Table;
 use pando_model::slot::Slot;
+use pando_model::statement::check_references_of;
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -44,7 +46,7 @@ impl Writer {
 impl Transaction<'_> {
     /// Inserts rows in the order of their slots; `None` where their own order matters, or
     /// where one of them is refused.
-    pub(super) fn insert_in_bulk(
+    pub(super) fn store_in_bulk(
         &mut self,
         insert: &Insert,
         physical: &Arc<Physical>,
@@ -89,7 +91,7 @@ impl Transaction<'_> {
         // As a rule they come in this order already: then sorting is one look at each.
         rows.sort_by_key(|(slot, _)| *slot);
         self.store_all(physical, &rows)?;
-        self.check_references_of(physical, rows.iter().map(|(_, row)| &**row))
+        check_references_of(self, physical, rows.iter().map(|(_, row)| &**row))
     }
 
     fn put_indexes_off(&self, table: &Table) -> Step<()> {

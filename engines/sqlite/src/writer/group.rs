@@ -10,9 +10,9 @@
 use super::transaction::{Kept, Sealed, Transaction, rollback};
 use super::{Pending, Writer, receipt};
 use crate::fault::{Fault, Step};
-use crate::layout::Layout;
 use pando_model::engine::{self, Result, Write, WriteAnswer};
 use pando_model::error::EngineError;
+use pando_model::layout::Layout;
 use pando_model::plan::Change;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering::Relaxed;

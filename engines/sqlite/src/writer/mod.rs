@@ -6,17 +6,13 @@
 //! followers pass through the same queue, each in a transaction of its own.
 
 mod bulk;
-mod change;
-mod conflict;
 mod feed;
-mod foreign;
 mod gathering;
 mod group;
 pub(crate) mod receipt;
 mod recovery;
 mod rows;
 mod steps;
-mod targets;
 mod transaction;
 
 pub(crate) use rows::{cells, key_cells, slot_param};
@@ -25,13 +21,14 @@ pub(crate) use transaction::{Sealed, Transaction};
 use crate::config::SqliteConfig;
 use crate::connection::Conn;
 use crate::fault::{Fault, Step, unavailable};
-use crate::layout::Layout;
+use crate::layout::load;
 use crate::marks::Marks;
 use crate::open::{open_writer, read_history, read_shard};
 use crate::readers::closed;
 use gathering::Gathering;
 use pando_model::engine::{Result, Write, WriteAnswer};
 use pando_model::error::EngineError;
+use pando_model::layout::Layout;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
@@ -179,7 +176,7 @@ impl Writer {
         let conn = self.conn()?;
         let shard = read_shard(conn)?;
         let history = read_history(conn)?;
-        let layout = Layout::load(conn)?;
+        let layout = load(conn)?;
         self.count_feed(conn)?;
         self.layout = layout;
         self.marks.reset(shard.at, shard.schema_version, history);
@@ -336,7 +333,7 @@ impl Writer {
 
     /// Reads the tables' definitions anew.
     pub(crate) fn reload_layout(&mut self) -> Result<()> {
-        let layout = self.conn().and_then(Layout::load);
+        let layout = self.conn().and_then(load);
         self.layout = layout.map_err(|fault| fault.into_engine("read the tables' definitions"))?;
         Ok(())
     }

@@ -167,7 +167,7 @@ impl Writer {
         let reached = shard.at.p.max(skipped);
         self.marks.begin_commit(reached, shard.schema_version);
         self.marks.end_commit(reached, shard.schema_version);
-        self.layout = crate::layout::Layout::load(&conn)?;
+        self.layout = crate::layout::load(&conn)?;
         Ok((conn, shard.at.p))
     }
 }

@@ -4,42 +4,88 @@
 //! out which key it was, in the order in which PostgreSQL would have met it.
 
 use super::Transaction;
-use super::foreign::Statement;
 use crate::cell::Param;
 use crate::fault::{Fault, Step};
-use crate::layout::{Physical, equalities};
+use crate::layout::equalities;
 use crate::sql::quoted;
+use crate::tree::{read_first_rows, read_keys_behind, read_whole_rows};
+use pando_model::budget::RowBudget;
 use pando_model::canonical;
-use pando_model::constraint::{complete_row, duplicate_key};
-use pando_model::engine::FeedKind;
-use pando_model::plan::Row;
+use pando_model::constraint::duplicate_key;
+use pando_model::engine::{FeedKind, Outcome};
+use pando_model::layout::Physical;
+use pando_model::plan::{Filter, Insert, Row, Select};
+use pando_model::reshape::keys_of;
 use pando_model::schema::{ColumnIx, SLOT_COLUMN, Table};
 use pando_model::slot::Slot;
+use pando_model::statement::Storage;
+use pando_model::tree::{Keyed, Source};
+use pando_model::value::Value;
 use std::sync::Arc;
 
-impl Transaction<'_> {
-    /// Stores a new row; gives it as it is stored.
-    pub(super) fn insert_row(
-        &mut self,
-        statement: &mut Statement,
-        physical: &Arc<Physical>,
-        mut row: Row,
-    ) -> Step<Row> {
-        complete_row(&physical.table, &mut row)?;
-        match self.try_insert(statement, physical, &row)? {
-            None => Ok(row),
-            Some(fault) => Err(self.diagnose(&physical.table, &row, None, fault)?),
-        }
+impl Source for Transaction<'_> {
+    type Fault = Fault;
+
+    fn select(&self, select: &Select, keyed: Option<Keyed<'_>>) -> Step<Vec<Row>> {
+        Source::select(self.conn, select, keyed)
     }
 
-    /// Stores a row that is complete, unless one of SQLite's keys is there already: then
-    /// nothing was changed, and this is its fault.
-    pub(super) fn try_insert(
-        &mut self,
-        statement: &mut Statement,
-        physical: &Arc<Physical>,
-        row: &Row,
-    ) -> Step<Option<Fault>> {
+    fn count(&self, select: &Select) -> Step<u64> {
+        Source::count(self.conn, select)
+    }
+}
+
+impl Storage for Transaction<'_> {
+    fn budget(&self) -> &RowBudget {
+        self.conn.budget()
+    }
+
+    fn is_about_the_request(fault: &Fault) -> bool {
+        fault.is_about_the_request()
+    }
+
+    fn physical(&self, name: &str) -> Step<Arc<Physical>> {
+        Ok(self.layout.table(name)?)
+    }
+
+    fn whole_rows(&self, table: &Table, filter: &Filter, answered: bool) -> Step<Vec<Row>> {
+        read_whole_rows(self.conn, table, filter, answered)
+    }
+
+    fn first_rows(
+        &self,
+        table: &Arc<Table>,
+        filter: &Filter,
+        limit: Option<u64>,
+        bytes_max: usize,
+    ) -> Step<Vec<Row>> {
+        read_first_rows(self.conn, table, filter, limit, bytes_max)
+    }
+
+    fn keys_behind(
+        &self,
+        table: &Arc<Table>,
+        filter: &Filter,
+        after: &Row,
+    ) -> Step<Vec<Vec<Value>>> {
+        read_keys_behind(self.conn, table, filter, after)
+    }
+
+    fn finds(
+        &self,
+        text: &str,
+        table: &Table,
+        columns: &[ColumnIx],
+        values: &[&Value],
+    ) -> Step<bool> {
+        let cells = columns.iter().zip(values);
+        let params: Vec<_> = cells
+            .map(|(ix, value)| Param::of(value, &table.columns[*ix].ty))
+            .collect();
+        self.conn.exists(text, &params)
+    }
+
+    fn try_insert(&mut self, physical: &Physical, row: &Row) -> Step<Option<Fault>> {
         let table = &*physical.table;
         let slot = canonical::slot_of_row(table, row);
         self.fence(slot)?;
@@ -52,45 +98,24 @@ impl Transaction<'_> {
             Err(fault) => return Err(fault),
         }
         self.recorder.note(table, FeedKind::Insert, slot, row);
-        statement.inserted(physical, row);
         Ok(None)
     }
 
-    /// Stores `row` in the place of `old`; gives it as it is stored.
-    pub(super) fn replace_row(
-        &mut self,
-        statement: &mut Statement,
-        physical: &Arc<Physical>,
-        old: &Row,
-        mut row: Row,
-    ) -> Step<Row> {
+    fn replace(&mut self, physical: &Physical, old: &Row, row: &Row) -> Step<()> {
         let table = &*physical.table;
-        complete_row(table, &mut row)?;
         let (old_slot, slot) = (
             canonical::slot_of_row(table, old),
-            canonical::slot_of_row(table, &row),
+            canonical::slot_of_row(table, row),
         );
         self.fence(old_slot)?;
         self.fence(slot)?;
-        self.store_in_place(table, (old_slot, old), (slot, &row))?;
-        // A row keeps its slot as long as it keeps its key: the shard key is part of it.
-        if differs(&table.primary_key.columns, old, &row) {
-            self.recorder.note(table, FeedKind::Delete, old_slot, old);
-            self.recorder.note(table, FeedKind::Insert, slot, &row);
-        } else {
-            self.recorder.note(table, FeedKind::Update, slot, &row);
-        }
-        statement.replaced(physical, old, &row);
-        Ok(row)
+        self.store_in_place(table, (old_slot, old), (slot, row))?;
+        self.recorder
+            .note_replaced(table, (old_slot, old), (slot, row));
+        Ok(())
     }
 
-    /// Takes a row out.
-    pub(super) fn remove_row(
-        &mut self,
-        statement: &mut Statement,
-        physical: &Arc<Physical>,
-        row: &Row,
-    ) -> Step<()> {
+    fn remove(&mut self, physical: &Physical, row: &Row) -> Step<()> {
         let table = &*physical.table;
         let slot = canonical::slot_of_row(table, row);
         self.fence(slot)?;
@@ -98,10 +123,23 @@ impl Transaction<'_> {
         params.extend(key_cells(table, &table.primary_key.columns, row));
         self.conn.execute(&physical.delete, &params)?;
         self.recorder.note(table, FeedKind::Delete, slot, row);
-        statement.removed(physical, row);
         Ok(())
     }
 
+    fn diagnose(&self, table: &Table, row: &Row, fault: Fault) -> Step<Fault> {
+        self.duplicate_of(table, row, None, fault)
+    }
+
+    fn insert_in_bulk(
+        &mut self,
+        insert: &Insert,
+        physical: &Arc<Physical>,
+    ) -> Step<Option<Outcome>> {
+        self.store_in_bulk(insert, physical)
+    }
+}
+
+impl Transaction<'_> {
     /// Writes the columns that differ, so that no index is touched without need.
     fn store_in_place(
         &mut self,
@@ -134,7 +172,7 @@ impl Transaction<'_> {
         match self.conn.execute(&sql, &params) {
             Ok(_) => Ok(()),
             Err(fault) if fault.is_constraint() => {
-                Err(self.diagnose(table, row, Some(old), fault)?)
+                Err(self.duplicate_of(table, row, Some(old), fault)?)
             }
             Err(fault) => Err(fault),
         }
@@ -143,7 +181,7 @@ impl Transaction<'_> {
     /// Which key of `row` was there already: the primary key, then the uniques in order of
     /// declaration. `old` is the row that it was to replace. A breach that none of them
     /// explains is the engine's own fault.
-    pub(super) fn diagnose(
+    fn duplicate_of(
         &self,
         table: &Table,
         row: &Row,
@@ -151,9 +189,7 @@ impl Transaction<'_> {
         fault: Fault,
     ) -> Step<Fault> {
         let key = &table.primary_key;
-        let keys = std::iter::once((&key.name, &key.columns))
-            .chain(table.uniques.iter().map(|one| (&one.name, &one.columns)));
-        for (name, columns) in keys {
+        for (name, columns) in keys_of(table) {
             if columns.iter().any(|ix| row[*ix].is_null()) {
                 continue;
             }
@@ -196,9 +232,4 @@ pub(crate) fn key_cells<'r>(
 /// A slot as a parameter.
 pub(crate) fn slot_param(slot: Slot) -> Param<'static> {
     Param::Int(i64::from(slot.number()))
-}
-
-/// Whether two rows have other values in these columns.
-pub(crate) fn differs(columns: &[ColumnIx], old: &Row, new: &Row) -> bool {
-    columns.iter().any(|ix| old[*ix].compare(&new[*ix]).is_ne())
 }

@@ -4,11 +4,11 @@
 
 use super::Transaction;
 use crate::fault::{self, Fault};
-use crate::tree::{read_count, read_tree};
 use pando_model::engine::{Outcome, Step};
 use pando_model::error::Refusal;
 use pando_model::plan::Tree;
-use pando_model::steps;
+use pando_model::tree::read_counted;
+use pando_model::{statement, steps};
 use rusqlite::ErrorCode;
 
 impl Transaction<'_> {
@@ -21,7 +21,7 @@ impl Transaction<'_> {
     ) -> fault::Step<Vec<Outcome>> {
         let mut left = read_steps;
         steps::take(steps, &mut |step| match step {
-            Step::Change(change) => self.carry_out(change),
+            Step::Change(change) => statement::carry_out(self, change),
             Step::Read { tree, count } => self.read(tree, *count, &mut left),
             // Taken apart before.
             Step::Decide(_) | Step::Group(_) => Ok(Outcome::default()),
@@ -31,12 +31,7 @@ impl Transaction<'_> {
     fn read(&self, tree: &Tree, count: bool, left: &mut i64) -> fault::Step<Outcome> {
         let control = self.conn.control();
         control.allow(Some(*left), None);
-        let read = read_tree(self.conn, tree).and_then(|mut rows| {
-            if count {
-                rows.total = Some(read_count(self.conn, &tree.select)?);
-            }
-            Ok(Outcome::found(rows))
-        });
+        let read = read_counted(self.conn, tree, count).map(Outcome::found);
         *left = control.steps_left();
         // A change that is interrupted would take the whole group back.
         control.allow(None, None);

@@ -1,17 +1,15 @@
 //! A transaction: the shard's row, the fences of the slots it writes, its position.
 
-use super::feed::Recorder;
 use crate::cell::Param;
 use crate::connection::Conn;
 use crate::fault::{Fault, Step};
-use crate::layout::Layout;
 use crate::marks::Marks;
 use crate::open::{ShardRow, read_shard};
-use pando_model::engine::Outcome;
 use pando_model::error::EngineError;
-use pando_model::plan::Change;
+use pando_model::layout::Layout;
 use pando_model::slot::Slot;
 use pando_model::stamp::Position;
+use pando_model::statement::Recorder;
 use std::cell::Cell;
 use std::collections::HashMap;
 
@@ -48,6 +46,8 @@ pub(crate) struct Transaction<'w> {
     pub(crate) conn: &'w Conn,
     pub(crate) layout: &'w Layout,
     pub(super) recorder: Recorder,
+    /// Events of the write that is being carried out that lie in the feed.
+    pub(super) recorded: i64,
     data_version: i64,
     shard: ShardRow,
     /// The position that it began behind.
@@ -101,6 +101,7 @@ impl<'w> Transaction<'w> {
             conn,
             layout,
             recorder: Recorder::new(shard.followed),
+            recorded: 0,
             data_version,
             shard,
             began: p,
@@ -147,7 +148,7 @@ impl<'w> Transaction<'w> {
     /// The write took its position; its events stand.
     pub(crate) fn advance(&mut self) {
         self.p += 1;
-        let events = self.recorder.take_written();
+        let events = std::mem::take(&mut self.recorded);
         self.feed_growth.set(self.feed_growth.get() + events);
     }
 
@@ -227,16 +228,8 @@ impl<'w> Transaction<'w> {
             // Their counters may have been moved on.
             self.fences.clear();
         }
-        self.recorder.forget();
-    }
-
-    /// Carries one change out.
-    pub(crate) fn carry_out(&mut self, change: &Change) -> Step<Outcome> {
-        match change {
-            Change::Insert(insert) => self.insert(insert),
-            Change::Update(update) => self.update(update),
-            Change::Delete(delete) => self.delete(delete),
-        }
+        self.recorder.take();
+        self.recorded = 0;
     }
 
     /// Writes the shard's row, if anything was changed; gives the last position. What changed

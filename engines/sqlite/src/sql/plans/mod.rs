@@ -5,13 +5,14 @@
 mod cells;
 mod documents;
 
-use super::{Keyed, Statement, select};
+use super::{Statement, select};
 use crate::config::SqliteConfig;
 use crate::connection::Conn;
 use crate::layout::{create_table_sql, reconcile_indexes};
 use pando_model::column::ColumnType;
 use pando_model::plan::{Comparison, Filter, KeySource, Order, OrderBy, Output, Scalar, Select};
 use pando_model::schema::{Column, ForeignKey, Index, PrimaryKey, ReferentialAction, Table};
+use pando_model::tree::Keyed;
 use pando_model::value::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;

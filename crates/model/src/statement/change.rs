@@ -1,25 +1,37 @@
 //! Changes: insert, update, delete, and what they answer of their rows.
 
-use super::Transaction;
-use super::foreign::Statement;
-use super::rows::differs;
-use crate::fault::{Fault, Step};
-use crate::sql::{ScalarSource, evaluate};
-use crate::tree::{read_returned, read_tree, with_children};
-use pando_model::engine::Outcome;
-use pando_model::plan::{Delete, Filter, Insert, Output, Row, RowSet, Select, Tree, Update};
-use pando_model::schema::Table;
+use super::Storage;
+use super::conflict::{Conflicts, Touched};
+use super::foreign::{References, Statement};
+use super::rows::Rows;
+use super::targets::Finding;
+use crate::engine::Outcome;
+use crate::error::Refusal;
+use crate::plan::{Change, Delete, Filter, Insert, Output, Row, RowSet, Select, Tree, Update};
+use crate::schema::{ColumnIx, Table};
+use crate::tree::{read_tree, with_children};
 use std::sync::Arc;
 
-impl Transaction<'_> {
+/// Carries one change out.
+pub fn carry_out<S: Storage>(storage: &mut S, change: &Change) -> Result<Outcome, S::Fault> {
+    match change {
+        Change::Insert(insert) => storage.insert(insert),
+        Change::Update(update) => storage.update(update),
+        Change::Delete(delete) => storage.delete(delete),
+    }
+}
+
+impl<S: Storage> Changes for S {}
+
+trait Changes: Storage + Sized {
     /// New rows, and rows merged into old ones.
-    pub(super) fn insert(&mut self, insert: &Insert) -> Step<Outcome> {
-        let physical = self.layout.table(&insert.table.name)?;
+    fn insert(&mut self, insert: &Insert) -> Result<Outcome, Self::Fault> {
+        let physical = self.physical(&insert.table.name)?;
         if let Some(outcome) = self.insert_in_bulk(insert, &physical)? {
             return Ok(outcome);
         }
         let mut statement = Statement::default();
-        let mut touched = super::conflict::Touched::default();
+        let mut touched = Touched::default();
         let mut written = Vec::new();
         let (mut affected, mut inserted) = (0, 0);
         for row in &insert.rows {
@@ -36,7 +48,7 @@ impl Transaction<'_> {
                     affected += 1;
                     inserted += u64::from(is_new);
                     if insert.returning.is_some() {
-                        self.conn.budget().take_row(&row)?;
+                        self.budget().take_row(&row)?;
                         written.push(row);
                     }
                 }
@@ -55,23 +67,23 @@ impl Transaction<'_> {
     }
 
     /// New values for the rows that pass.
-    pub(super) fn update(&mut self, update: &Update) -> Step<Outcome> {
-        let physical = self.layout.table(&update.table.name)?;
+    fn update(&mut self, update: &Update) -> Result<Outcome, Self::Fault> {
+        let physical = self.physical(&update.table.name)?;
         let table = &update.table;
         let targets = self.targets(table, &update.filter, update.max_affected)?;
         let affected = targets.count();
         let mut statement = Statement::default();
         let mut written = Vec::new();
         let mut moved = false;
-        let replaced = self.for_each(table, targets, |transaction, old| {
+        let replaced = self.for_each(table, targets, |storage, old| {
             let mut row = old.clone();
             for (ix, value) in &update.set {
                 row[*ix] = value.clone();
             }
-            let row = transaction.replace_row(&mut statement, &physical, &old, row)?;
+            let row = storage.replace_row(&mut statement, &physical, &old, row)?;
             moved |= differs(&table.primary_key.columns, &old, &row);
             if update.returning.is_some() {
-                transaction.conn.budget().take_row(&row)?;
+                storage.budget().take_row(&row)?;
                 written.push(row);
             }
             Ok(())
@@ -92,21 +104,21 @@ impl Transaction<'_> {
     }
 
     /// The rows that pass go.
-    pub(super) fn delete(&mut self, delete: &Delete) -> Step<Outcome> {
-        let physical = self.layout.table(&delete.table.name)?;
+    fn delete(&mut self, delete: &Delete) -> Result<Outcome, Self::Fault> {
+        let physical = self.physical(&delete.table.name)?;
         let targets = self.targets(&delete.table, &delete.filter, delete.max_affected)?;
         let affected = targets.count();
         // Before they go: what is embedded in them may go with them.
         let returned = match &delete.returning {
             Some(tree) => {
-                let rows = read_returned(self.conn, &delete.table, &delete.filter)?;
+                let rows = self.whole_rows(&delete.table, &delete.filter, true)?;
                 self.returned(Some(tree), rows)?
             }
             None => None,
         };
         let mut statement = Statement::default();
-        self.for_each(&delete.table, targets, |transaction, row| {
-            transaction.remove_row(&mut statement, &physical, &row)
+        self.for_each(&delete.table, targets, |storage, row| {
+            storage.remove_row(&mut statement, &physical, &row)
         })?;
         self.settle(&mut statement)?;
         Ok(Outcome {
@@ -118,7 +130,12 @@ impl Transaction<'_> {
 
     /// The rows as they are now: a key that a row refers to itself by may have cascaded into
     /// it since it was written.
-    fn as_settled(&self, statement: &Statement, table: &Table, rows: Vec<Row>) -> Step<Vec<Row>> {
+    fn as_settled(
+        &self,
+        statement: &Statement,
+        table: &Table,
+        rows: Vec<Row>,
+    ) -> Result<Vec<Row>, Self::Fault> {
         if !statement.has_cascaded() {
             return Ok(rows);
         }
@@ -129,8 +146,8 @@ impl Transaction<'_> {
 
     /// The first row with a fault decides: a reference of an earlier row that does not hold
     /// comes before the key of a later one.
-    fn first_fault(&mut self, mut statement: Statement, fault: Fault) -> Fault {
-        if !fault.is_about_the_request() {
+    fn first_fault(&mut self, mut statement: Statement, fault: Self::Fault) -> Self::Fault {
+        if !Self::is_about_the_request(&fault) {
             return fault;
         }
         match self.settle(&mut statement) {
@@ -140,7 +157,7 @@ impl Transaction<'_> {
     }
 
     /// What a change answers of its rows, which are stored as they are given.
-    fn returned(&self, tree: Option<&Tree>, rows: Vec<Row>) -> Step<Option<RowSet>> {
+    fn returned(&self, tree: Option<&Tree>, rows: Vec<Row>) -> Result<Option<RowSet>, Self::Fault> {
         let Some(tree) = tree else {
             return Ok(None);
         };
@@ -159,17 +176,17 @@ impl Transaction<'_> {
                 .take(take)
                 .map(|row| {
                     let shaped = project(select, row)?;
-                    self.conn.budget().take_row(&shaped)?;
+                    self.budget().take_row(&shaped)?;
                     Ok(shaped)
                 })
-                .collect::<Step<_>>()?;
-            return with_children(self.conn, tree, shaped).map(Some);
+                .collect::<Result<_, Self::Fault>>()?;
+            return with_children(self, tree, shaped).map(Some);
         }
         self.returned_by_select(tree, rows).map(Some)
     }
 
     /// The same by a select of the rows' keys, where more is asked than their values.
-    fn returned_by_select(&self, tree: &Tree, rows: Vec<Row>) -> Step<RowSet> {
+    fn returned_by_select(&self, tree: &Tree, rows: Vec<Row>) -> Result<RowSet, Self::Fault> {
         let columns = tree.select.table.primary_key.columns.clone();
         let key_of = |row: &Row| columns.iter().map(|ix| row[*ix].clone()).collect();
         let keys = Filter::Keys {
@@ -181,10 +198,10 @@ impl Transaction<'_> {
         tree.select.filter = Filter::And(vec![keys, filter]);
         let ordered = !tree.select.order.is_empty() || tree.select.is_aggregate();
         if ordered {
-            return read_tree(self.conn, &tree);
+            return read_tree(self, &tree);
         }
         // Filtered, but in the order given: find out which pass, and shape those.
-        let passing = read_returned(self.conn, &tree.select.table, &tree.select.filter)?;
+        let passing = self.whole_rows(&tree.select.table, &tree.select.filter, true)?;
         let same = |a: &Row, b: &Row| !differs(&columns, a, b);
         let kept = rows
             .into_iter()
@@ -202,12 +219,12 @@ impl Transaction<'_> {
     }
 }
 
-fn project(select: &Select, row: &Row) -> Step<Row> {
+fn project(select: &Select, row: &Row) -> Result<Row, Refusal> {
     let mut shaped = Vec::with_capacity(select.output.len());
     for output in &select.output {
         if let Output::Scalar(scalar) = output {
             let source = row[scalar.source()].clone();
-            shaped.push(evaluate(scalar, &select.table, source)?);
+            shaped.push(scalar.evaluate(&select.table, source)?);
         }
     }
     Ok(shaped)
@@ -223,4 +240,9 @@ fn compare_keys(columns: &[usize], a: &Row, b: &Row) -> std::cmp::Ordering {
         .map(|ix| a[*ix].compare(&b[*ix]))
         .find(|order| order.is_ne())
         .unwrap_or(std::cmp::Ordering::Equal)
+}
+
+/// Whether two rows have other values in these columns.
+pub fn differs(columns: &[ColumnIx], old: &Row, new: &Row) -> bool {
+    columns.iter().any(|ix| old[*ix].compare(&new[*ix]).is_ne())
 }

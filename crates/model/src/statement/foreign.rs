@@ -1,4 +1,4 @@
-//! Foreign keys, kept by the engine itself; why, is told in
+//! Foreign keys, kept by Pando and not by the database below; why, is told in
 //! `docs/decisions/0001-layout-on-sqlite.md`.
 //!
 //! They are looked at when a statement's rows are all there: first what the end or the
@@ -7,17 +7,15 @@
 //! the referring side). A queue, not recursion: a chain of cascades may be as long
 //! as a table.
 
-use super::Transaction;
-use super::rows::{differs, key_cells};
-use crate::cell::Param;
-use crate::fault::Step;
+use super::Storage;
+use super::change::differs;
+use super::rows::Rows;
+use crate::canonical;
+use crate::constraint::{missing_target, still_referenced};
 use crate::layout::{Physical, Reference};
-use crate::tree::read_whole_rows;
-use pando_model::canonical;
-use pando_model::constraint::{missing_target, still_referenced};
-use pando_model::plan::{Filter, Row};
-use pando_model::schema::{ColumnIx, ReferentialAction, Table};
-use pando_model::value::Value;
+use crate::plan::{Filter, Row};
+use crate::schema::{ColumnIx, ReferentialAction, Table};
+use crate::value::Value;
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
@@ -32,7 +30,7 @@ pub(super) struct Statement {
 /// A key that is not there any more, seen from one foreign key: the target's
 /// `incoming[reference]`.
 #[derive(Debug)]
-struct Effect {
+pub(super) struct Effect {
     target: Arc<Physical>,
     reference: usize,
     old: Arc<Row>,
@@ -42,7 +40,7 @@ struct Effect {
 
 /// What was looked for already: a foreign key by its table and place, and the bytes of what
 /// it refers to.
-type Known = HashSet<(*const Physical, usize, Vec<u8>)>;
+pub(super) type Known = HashSet<(*const Physical, usize, Vec<u8>)>;
 
 /// What has to hold when the statement ends.
 #[derive(Debug)]
@@ -124,10 +122,12 @@ impl Statement {
     }
 }
 
-impl Transaction<'_> {
+impl<S: Storage> References for S {}
+
+pub(super) trait References: Storage + Sized {
     /// Carries out what the statement's rows bring about, and checks what must hold
     /// afterwards.
-    pub(super) fn settle(&mut self, statement: &mut Statement) -> Step<()> {
+    fn settle(&mut self, statement: &mut Statement) -> Result<(), Self::Fault> {
         while let Some(effect) = statement.effects.pop_front() {
             self.carry_effect_out(statement, effect)?;
         }
@@ -143,7 +143,11 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    fn carry_effect_out(&mut self, statement: &mut Statement, effect: Effect) -> Step<()> {
+    fn carry_effect_out(
+        &mut self,
+        statement: &mut Statement,
+        effect: Effect,
+    ) -> Result<(), Self::Fault> {
         let reference = effect.reference();
         let key = reference.foreign_key();
         let action = match effect.new {
@@ -158,7 +162,7 @@ impl Transaction<'_> {
             ReferentialAction::Restrict => return self.refuse_if_referenced(&effect),
             ReferentialAction::Cascade | ReferentialAction::SetNull => {}
         }
-        let child = self.layout.table(&reference.child.name)?;
+        let child = self.physical(&reference.child.name)?;
         let rows = self.referring(&effect)?;
         statement.cascaded |= !rows.is_empty();
         let values: Vec<Value> = match (action, &effect.new) {
@@ -185,54 +189,46 @@ impl Transaction<'_> {
     }
 
     /// The rows that refer to a key that is gone, by primary key.
-    fn referring(&self, effect: &Effect) -> Step<Vec<Row>> {
+    fn referring(&self, effect: &Effect) -> Result<Vec<Row>, Self::Fault> {
         let reference = effect.reference();
         let filter = Filter::Keys {
             columns: reference.foreign_key().columns.clone(),
             keys: vec![effect.gone()],
         };
-        read_whole_rows(self.conn, &reference.child, &filter)
+        self.whole_rows(&reference.child, &filter, false)
     }
 
-    fn refuse_if_referenced(&self, effect: &Effect) -> Step<()> {
+    fn refuse_if_referenced(&self, effect: &Effect) -> Result<(), Self::Fault> {
         let reference = effect.reference();
         let (child, key) = (&reference.child, reference.foreign_key());
         let gone = effect.gone();
-        let params = of_columns(&gone, |place| &child.columns[key.columns[place]].ty);
-        if self.conn.exists(&reference.find_child, &params)? {
+        let values: Vec<&Value> = gone.iter().collect();
+        if reference.child_holds(self, &values)? {
             return Err(still_referenced(&effect.target.table, &effect.old, child, key).into());
         }
         Ok(())
     }
 
     /// NO ACTION: another row may have taken the key since.
-    fn check_unreferenced(&self, effect: &Effect) -> Step<()> {
+    fn check_unreferenced(&self, effect: &Effect) -> Result<(), Self::Fault> {
         let reference = effect.reference();
-        let (target, columns) = (&effect.target.table, &reference.target_columns);
-        let params: Vec<_> = key_cells(target, columns, &effect.old).collect();
-        if self.conn.exists(&reference.find_target, &params)? {
+        let columns = reference.target_columns.iter();
+        let values: Vec<&Value> = columns.map(|ix| &effect.old[*ix]).collect();
+        if reference.target_holds(self, &values)? {
             return Ok(());
         }
         self.refuse_if_referenced(effect)
     }
 
-    /// Refuses new rows whose foreign keys lead nowhere.
-    pub(super) fn check_references_of<'r>(
-        &self,
-        physical: &Arc<Physical>,
-        rows: impl Iterator<Item = &'r Row>,
-    ) -> Step<()> {
-        let mut known = Known::default();
-        for row in rows {
-            self.check_references(physical, row, &mut known)?;
-        }
-        Ok(())
-    }
-
     /// Refuses a row whose foreign keys lead nowhere, in order of declaration. A key with a
     /// NULL in it leads nowhere and needs not (MATCH SIMPLE). What was found once for the
     /// statement is not looked for again.
-    fn check_references(&self, physical: &Arc<Physical>, row: &Row, known: &mut Known) -> Step<()> {
+    fn check_references(
+        &self,
+        physical: &Arc<Physical>,
+        row: &Row,
+        known: &mut Known,
+    ) -> Result<(), Self::Fault> {
         let table = &*physical.table;
         for (place, reference) in physical.outgoing.iter().enumerate() {
             let columns = &reference.foreign_key().columns;
@@ -243,53 +239,56 @@ impl Transaction<'_> {
             if !known.insert((Arc::as_ptr(physical), place, bytes)) {
                 continue;
             }
-            if !self.target_exists(reference, row)? && self.is_stored(physical, row, columns)? {
+            if !target_exists(self, reference, row)? && self.is_stored(physical, row, columns)? {
                 return Err(missing_target(table, reference.foreign_key(), row).into());
             }
         }
         Ok(())
     }
 
-    /// Whether the row that a row refers to is there.
-    pub(crate) fn target_exists(&self, reference: &Reference, row: &Row) -> Step<bool> {
-        let columns = &reference.foreign_key().columns;
-        let types = |place: usize| {
-            let target = &reference.target;
-            &target.columns[reference.target_columns[place]].ty
-        };
-        let params: Vec<_> = columns
-            .iter()
-            .enumerate()
-            .map(|(place, ix)| Param::of(&row[*ix], types(place)))
-            .collect();
-        self.conn.exists(&reference.find_target, &params)
-    }
-
     /// Whether the row is still there with these values; a cascade may have changed it since.
-    fn is_stored(&self, physical: &Physical, row: &Row, columns: &[ColumnIx]) -> Step<bool> {
+    fn is_stored(
+        &self,
+        physical: &Physical,
+        row: &Row,
+        columns: &[ColumnIx],
+    ) -> Result<bool, Self::Fault> {
         let stored = self.stored(&physical.table, row)?;
         Ok(stored.is_some_and(|found| !differs(columns, &found, row)))
     }
 
     /// The row that is stored now under a row's key.
-    pub(super) fn stored(&self, table: &Table, row: &Row) -> Step<Option<Row>> {
+    fn stored(&self, table: &Table, row: &Row) -> Result<Option<Row>, Self::Fault> {
         let key = &table.primary_key.columns;
         let filter = Filter::Keys {
             columns: key.clone(),
             keys: vec![key.iter().map(|ix| row[*ix].clone()).collect()],
         };
-        let stored = read_whole_rows(self.conn, table, &filter)?;
+        let stored = self.whole_rows(table, &filter, false)?;
         Ok(stored.into_iter().next())
     }
 }
 
-fn of_columns<'v, 't>(
-    values: &'v [Value],
-    ty: impl Fn(usize) -> &'t pando_model::column::ColumnType,
-) -> Vec<Param<'v>> {
-    values
-        .iter()
-        .enumerate()
-        .map(|(place, value)| Param::of(value, ty(place)))
-        .collect()
+/// Refuses new rows whose foreign keys lead nowhere.
+pub fn check_references_of<'r, S: Storage>(
+    storage: &S,
+    physical: &Arc<Physical>,
+    rows: impl Iterator<Item = &'r Row>,
+) -> Result<(), S::Fault> {
+    let mut known = Known::default();
+    for row in rows {
+        storage.check_references(physical, row, &mut known)?;
+    }
+    Ok(())
+}
+
+/// Whether the row that a row refers to is there.
+pub fn target_exists<S: Storage>(
+    storage: &S,
+    reference: &Reference,
+    row: &Row,
+) -> Result<bool, S::Fault> {
+    let columns = reference.foreign_key().columns.iter();
+    let values: Vec<&Value> = columns.map(|ix| &row[*ix]).collect();
+    reference.target_holds(storage, &values)
 }

@@ -3,14 +3,12 @@
 //! Which rows pass is settled before one of them is changed: a condition may look at
 //! rows of the same table. Of those that are not at hand only the keys are kept.
 
-use super::Transaction;
-use crate::fault::Step;
-use crate::tree::{read_first_rows, read_keys_behind};
-use pando_model::budget::bytes_of;
-use pando_model::constraint::too_many_affected;
-use pando_model::plan::{Filter, Row};
-use pando_model::schema::Table;
-use pando_model::value::Value;
+use super::Storage;
+use crate::budget::bytes_of;
+use crate::constraint::too_many_affected;
+use crate::plan::{Filter, Row};
+use crate::schema::Table;
+use crate::value::Value;
 use std::sync::Arc;
 
 /// Whole rows in memory at once.
@@ -33,18 +31,20 @@ impl Targets {
     }
 }
 
-impl Transaction<'_> {
+impl<S: Storage> Finding for S {}
+
+pub(super) trait Finding: Storage + Sized {
     /// Finds the rows that pass; refused where they are more than `max`.
-    pub(super) fn targets(
+    fn targets(
         &self,
         table: &Arc<Table>,
         filter: &Filter,
         max: Option<u64>,
-    ) -> Step<Targets> {
-        let at_hand = self.first_rows(table, filter, Some(ROWS_AT_ONCE))?;
+    ) -> Result<Targets, Self::Fault> {
+        let at_hand = self.first_rows(table, filter, Some(ROWS_AT_ONCE), BYTES_AT_ONCE)?;
         let is_part = at_hand.len() as u64 == ROWS_AT_ONCE || is_much(&at_hand);
         let behind = match at_hand.last() {
-            Some(last) if is_part => read_keys_behind(self.conn, table, filter, last)?,
+            Some(last) if is_part => self.keys_behind(table, filter, last)?,
             _ => Vec::new(),
         };
         let targets = Targets { at_hand, behind };
@@ -55,12 +55,12 @@ impl Transaction<'_> {
     }
 
     /// Hands each row to `each`, as it was when it was found.
-    pub(super) fn for_each(
+    fn for_each(
         &mut self,
         table: &Arc<Table>,
         targets: Targets,
-        mut each: impl FnMut(&mut Self, Row) -> Step<()>,
-    ) -> Step<()> {
+        mut each: impl FnMut(&mut Self, Row) -> Result<(), Self::Fault>,
+    ) -> Result<(), Self::Fault> {
         for row in targets.at_hand {
             each(self, row)?;
         }
@@ -72,7 +72,7 @@ impl Transaction<'_> {
                 columns: columns.clone(),
                 keys: keys.to_vec(),
             };
-            let rows = self.first_rows(table, &filter, None)?;
+            let rows = self.first_rows(table, &filter, None, BYTES_AT_ONCE)?;
             // Where not all were read, those behind the last one are next.
             let done = match rows.last() {
                 Some(last) if is_much(&rows) => {
@@ -90,15 +90,6 @@ impl Transaction<'_> {
             behind = &behind[done.unwrap_or(keys.len())..];
         }
         Ok(())
-    }
-
-    fn first_rows(
-        &self,
-        table: &Arc<Table>,
-        filter: &Filter,
-        limit: Option<u64>,
-    ) -> Step<Vec<Row>> {
-        read_first_rows(self.conn, table, filter, limit, BYTES_AT_ONCE)
     }
 }
 

@@ -1,14 +1,13 @@
 //! `ON CONFLICT`: rows that are merged into old ones, or left out.
 
-use super::Transaction;
+use super::Storage;
 use super::foreign::Statement;
-use crate::fault::Step;
+use super::rows::Rows;
+use crate::canonical;
+use crate::constraint::{complete_row, merged_twice};
 use crate::layout::Physical;
-use crate::tree::read_whole_rows;
-use pando_model::canonical;
-use pando_model::constraint::{complete_row, merged_twice};
-use pando_model::plan::{Conflict, Filter, Row};
-use pando_model::schema::Table;
+use crate::plan::{Conflict, Filter, Row};
+use crate::schema::Table;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -30,18 +29,20 @@ impl Touched {
     }
 }
 
-impl Transaction<'_> {
+impl<S: Storage> Conflicts for S {}
+
+pub(super) trait Conflicts: Storage + Sized {
     /// The row as stored, and whether it is new; `None` where it was left out. A row is
-    /// inserted, and only where SQLite's keys refuse it is the old one looked for: which of
+    /// inserted, and only where the engine's keys refuse it is the old one looked for: which of
     /// the two comes first is a guess, and changes nothing but the time that it takes.
-    pub(super) fn insert_or_merge(
+    fn insert_or_merge(
         &mut self,
         statement: &mut Statement,
         physical: &Arc<Physical>,
         conflict: &Conflict,
         row: &Row,
         touched: &mut Touched,
-    ) -> Step<Option<(Row, bool)>> {
+    ) -> Result<Option<(Row, bool)>, Self::Fault> {
         let table = &*physical.table;
         // The row as it was proposed has to be sound, whatever becomes of it.
         let mut row = row.clone();
@@ -53,14 +54,15 @@ impl Transaction<'_> {
         let old = match found {
             Some(old) => old,
             None => {
-                let Some(fault) = self.try_insert(statement, physical, &row)? else {
+                let Some(fault) = self.try_insert(physical, &row)? else {
+                    statement.inserted(physical, &row);
                     touched.note(table, &row);
                     touched.expects_old = false;
                     return Ok(Some((row, true)));
                 };
                 match self.conflicting(table, conflict, &row)? {
                     Some(old) => old,
-                    None => return Err(self.diagnose(table, &row, None, fault)?),
+                    None => return Err(self.diagnose(table, &row, fault)?),
                 }
             }
         };
@@ -81,7 +83,12 @@ impl Transaction<'_> {
     }
 
     /// The row that has the same values in the conflict's target.
-    fn conflicting(&self, table: &Table, conflict: &Conflict, row: &Row) -> Step<Option<Row>> {
+    fn conflicting(
+        &self,
+        table: &Table,
+        conflict: &Conflict,
+        row: &Row,
+    ) -> Result<Option<Row>, Self::Fault> {
         let target = &conflict.target;
         if target.iter().any(|ix| row[*ix].is_null()) {
             return Ok(None);
@@ -90,7 +97,7 @@ impl Transaction<'_> {
             columns: target.clone(),
             keys: vec![target.iter().map(|ix| row[*ix].clone()).collect()],
         };
-        let found = read_whole_rows(self.conn, table, &filter)?;
+        let found = self.whole_rows(table, &filter, false)?;
         Ok(found.into_iter().next())
     }
 }
