@@ -81,6 +81,16 @@ impl TextQuery {
         &self.source
     }
 
+    /// Its words and operators as PostgreSQL's `tsquery` writes them, for an engine that asks it
+    /// of words that are found in the same way.
+    pub fn to_tsquery(&self) -> String {
+        let mut out = String::new();
+        if let Some(tree) = &self.tree {
+            tree.write_tsquery(&self.terms, &mut out);
+        }
+        out
+    }
+
     /// Whether a text satisfies it.
     pub fn is_match(&self, text: &str) -> bool {
         self.tree
@@ -120,6 +130,33 @@ impl Node {
             }
             // An operand without words says nothing.
             (left, right) => left.or(right),
+        }
+    }
+
+    fn write_tsquery(&self, terms: &[Term], out: &mut String) {
+        match self {
+            Node::Term(at) => {
+                let Some(term) = terms.get(*at) else { return };
+                // A word is letters and digits: nothing in it has to be escaped.
+                out.extend(["'", &term.word, "'"]);
+                out.push_str(if term.prefix { ":*" } else { "" });
+            }
+            Node::Not(operand) => {
+                out.push_str("!(");
+                operand.write_tsquery(terms, out);
+                out.push(')');
+            }
+            Node::Binary(operator, left, right) => {
+                out.push('(');
+                left.write_tsquery(terms, out);
+                match operator {
+                    Operator::And => out.push_str(" & "),
+                    Operator::Or => out.push_str(" | "),
+                    Operator::Phrase(distance) => out.push_str(&format!(" <{distance}> ")),
+                }
+                right.write_tsquery(terms, out);
+                out.push(')');
+            }
         }
     }
 

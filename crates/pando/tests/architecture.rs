@@ -18,6 +18,7 @@ const ARROWS: Arrows = &[
     ("pando-web", &["pando-model", "pando-store"]),
     ("pando-engine-sqlite", &["pando-model"]),
     ("pando-engine-memory", &["pando-model"]),
+    ("pando-engine-postgres", &["pando-model"]),
     ("pando-cluster", &[]),
     ("pando-conformance", &["pando-model"]),
     ("pando-powercut", &[]),
@@ -54,6 +55,10 @@ const TEST_ARROWS: Arrows = &[
         &["pando-conformance", "pando-powercut"],
     ),
     ("pando-engine-memory", &["pando-conformance"]),
+    (
+        "pando-engine-postgres",
+        &["pando-cluster", "pando-conformance", "pando-engine-memory"],
+    ),
     (
         "pando-conformance",
         &["pando-engine-memory", "pando-engine-sqlite"],

@@ -1,0 +1,152 @@
+//! What can go wrong inside, and which of the port's errors it becomes.
+
+use pando_model::error::{EngineError, Refusal};
+use std::time::Duration;
+use tokio_postgres::error::SqlState;
+
+/// A step's error: one that the caller is told, or PostgreSQL's own.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// The port's word.
+    Engine(EngineError),
+    /// PostgreSQL's word, or the connection's.
+    Postgres(tokio_postgres::Error),
+}
+
+/// The result of a step.
+pub(crate) type Step<T> = std::result::Result<T, Fault>;
+
+impl From<tokio_postgres::Error> for Fault {
+    fn from(error: tokio_postgres::Error) -> Fault {
+        Fault::Postgres(error)
+    }
+}
+
+impl From<EngineError> for Fault {
+    fn from(error: EngineError) -> Fault {
+        Fault::Engine(error)
+    }
+}
+
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Fault {
+        Fault::Engine(EngineError::Refused(refusal))
+    }
+}
+
+/// What to do about a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Remedy {
+    /// The same transaction, carried out again, may succeed.
+    Again,
+    /// Whoever asked is told.
+    Tell,
+}
+
+impl Fault {
+    /// The port's error; `context` is verb and object of what was tried.
+    pub(crate) fn into_engine(self, context: &str) -> EngineError {
+        match self {
+            Fault::Engine(error) => error,
+            Fault::Postgres(error) => engine_error(error, context),
+        }
+    }
+
+    /// Whether it says something about the request, and not about the database or the machine.
+    pub(crate) fn is_about_the_request(&self) -> bool {
+        matches!(
+            self,
+            Fault::Engine(
+                EngineError::Refused(_)
+                    | EngineError::SchemaChanged { .. }
+                    | EngineError::Moved { .. }
+                    | EngineError::KeyReused
+                    | EngineError::Unsupported { .. }
+            )
+        )
+    }
+
+    /// PostgreSQL's code, where it is PostgreSQL's error.
+    pub(crate) fn code(&self) -> Option<&SqlState> {
+        match self {
+            Fault::Postgres(error) => error.code(),
+            Fault::Engine(_) => None,
+        }
+    }
+
+    /// Whether the transaction may be carried out again: it met another, or a statement that
+    /// was prepared for tables as they were.
+    pub(crate) fn remedy(&self) -> Remedy {
+        match self.code() {
+            Some(code)
+                if [
+                    SqlState::T_R_SERIALIZATION_FAILURE,
+                    SqlState::T_R_DEADLOCK_DETECTED,
+                    SqlState::FEATURE_NOT_SUPPORTED,
+                ]
+                .contains(code) =>
+            {
+                Remedy::Again
+            }
+            _ => Remedy::Tell,
+        }
+    }
+}
+
+/// Not now; nothing was done.
+pub(crate) fn unavailable(reason: impl Into<String>, retry_after: Duration) -> EngineError {
+    EngineError::Unavailable {
+        reason: reason.into(),
+        retry_after,
+    }
+}
+
+/// The engine was closed.
+pub(crate) fn closed() -> EngineError {
+    unavailable("the engine is closed", Duration::from_secs(1))
+}
+
+/// What should not be in the database is.
+pub(crate) fn corrupt(what: impl std::fmt::Display) -> EngineError {
+    EngineError::Corrupt(format!(
+        "{what}; restore the database from its last good copy into a new place, and keep this one"
+    ))
+}
+
+fn engine_error(error: tokio_postgres::Error, context: &str) -> EngineError {
+    const SHORTLY: Duration = Duration::from_secs(1);
+    let Some(db) = error.as_db_error() else {
+        if error.is_closed() || std::error::Error::source(&error).is_some() {
+            tracing::warn!(%error, context, "the connection to PostgreSQL failed");
+            return unavailable("the database cannot be reached", SHORTLY);
+        }
+        return EngineError::internal(context, error);
+    };
+    let code = db.code().code();
+    match code.get(..2).unwrap_or_default() {
+        // What a request's values cannot be, or it asked for too much at once.
+        "22" | "54" => {
+            let mut refusal = Refusal::new(code.to_owned(), db.message());
+            refusal.details = db.detail().map(str::to_owned);
+            refusal.hint = db.hint().map(str::to_owned);
+            EngineError::Refused(refusal)
+        }
+        "08" | "57" if *db.code() != SqlState::QUERY_CANCELED => {
+            unavailable("the database cannot be reached", SHORTLY)
+        }
+        "57" => unavailable("it took too long and was given up", SHORTLY),
+        "53" => {
+            tracing::error!(%error, context, "PostgreSQL is short of something");
+            unavailable(db.message(), Duration::from_secs(5))
+        }
+        "40" | "55" => unavailable("the database is busy", SHORTLY),
+        // A primary that was demoted, or a standby.
+        "25" if *db.code() == SqlState::READ_ONLY_SQL_TRANSACTION => {
+            unavailable("the database takes no writes", SHORTLY)
+        }
+        "XX" if ["XX001", "XX002"].contains(&code) => {
+            EngineError::Corrupt(format!("{context}: {}", db.message()))
+        }
+        _ => EngineError::internal(context, error),
+    }
+}

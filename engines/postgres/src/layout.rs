@@ -1,0 +1,281 @@
+//! How tables lie in the database: their DDL, and what is known of them.
+//!
+//! `_pando_layout` holds the definition of every table, so that the engine knows
+//! who refers to whom without being told.
+
+use crate::fault::{Step, corrupt};
+use crate::session::Session;
+use crate::sql::{indexed_sql, literal, quoted};
+use pando_model::column::ColumnType;
+use pando_model::layout::{Layout, Texts};
+use pando_model::plan::Scalar;
+use pando_model::schema::{Column, ColumnIx, Index, SLOT_COLUMN, Table};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The version of the internal tables.
+pub(crate) const LAYOUT_VERSION: i32 = 1;
+/// PostgreSQL cuts longer names off.
+pub(crate) const NAME_BYTES_MAX: usize = 63;
+/// A table that is being built anew, until it takes the old one's place.
+pub(crate) const BESIDE: &str = "_pando_new";
+
+/// The internal tables of a new database; fences and the shard's row are put in beside.
+/// `_pando_exact` gives a double as the decimal that it is, where PostgreSQL's own cast keeps 15
+/// digits; sums of them are exact. The shard's row is written with every commit: its page has room
+/// for versions of it.
+pub(crate) const INTERNAL_TABLES: &str = r#"
+    CREATE TABLE _pando_shard (
+        one integer PRIMARY KEY CHECK (one = 1), layout integer NOT NULL,
+        timeline integer NOT NULL, position bigint NOT NULL, schema_version bigint NOT NULL,
+        forks text NOT NULL, followed boolean NOT NULL,
+        feed_floor_p bigint NOT NULL, feed_floor_ordinal bigint NOT NULL) WITH (fillfactor = 10);
+    CREATE TABLE _pando_fence (
+        slot integer PRIMARY KEY, epoch bigint NOT NULL, state integer NOT NULL,
+        seq bigint NOT NULL, schema_version bigint NOT NULL) WITH (fillfactor = 50);
+    CREATE TABLE _pando_receipt (
+        slot integer NOT NULL, scope bytea NOT NULL, key text COLLATE "C" NOT NULL,
+        request bytea NOT NULL, answer bytea NOT NULL, timeline integer NOT NULL,
+        p bigint NOT NULL, expires_at_us bigint NOT NULL, PRIMARY KEY (slot, scope, key));
+    CREATE UNIQUE INDEX _pando_receipt_by_key ON _pando_receipt (scope, key);
+    CREATE INDEX _pando_receipt_by_expiry ON _pando_receipt (expires_at_us);
+    CREATE TABLE _pando_feed (
+        p bigint NOT NULL, ordinal bigint NOT NULL, timeline integer NOT NULL,
+        slot integer NOT NULL, epoch bigint NOT NULL, seq bigint NOT NULL,
+        tbl text COLLATE "C" NOT NULL, kind integer NOT NULL, key bytea NOT NULL,
+        PRIMARY KEY (p, ordinal));
+    CREATE TABLE _pando_follower (
+        name text COLLATE "C" PRIMARY KEY, timeline integer NOT NULL, p bigint NOT NULL,
+        ordinal bigint NOT NULL);
+    CREATE TABLE _pando_layout (
+        name text COLLATE "C" PRIMARY KEY, definition text NOT NULL);
+    CREATE FUNCTION _pando_exact(v double precision) RETURNS numeric
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+        SELECT CASE WHEN v < 0 THEN -1 ELSE 1 END * mantissa * CASE
+            WHEN exponent >= 0 THEN 2::numeric ^ exponent
+            ELSE 5::numeric ^ (-exponent) * ('1e' || exponent)::numeric END
+        FROM (
+            SELECT CASE WHEN biased = 0 THEN fraction ELSE fraction + 4503599627370496 END
+                ::numeric AS mantissa,
+                greatest(biased, 1) - 1075 AS exponent
+            FROM (
+                SELECT ((bits >> 52) & 2047)::integer AS biased,
+                    bits & 4503599627370495 AS fraction
+                FROM (SELECT ('x' || encode(float8send(v), 'hex'))::bit(64)::bigint AS bits) AS b
+            ) AS parts
+        ) AS number
+    $$;
+"#;
+
+/// PostgreSQL's statements of a table.
+struct PostgresTexts;
+
+impl Texts for PostgresTexts {
+    fn insert(&self, table: &Table) -> String {
+        insert_sql(table, &table.name, 1)
+    }
+
+    fn delete(&self, table: &Table) -> String {
+        format!(
+            "DELETE FROM {} WHERE {SLOT_COLUMN} = $1 AND {}",
+            quoted(&table.name),
+            equalities(table, &table.primary_key.columns, 2)
+        )
+    }
+
+    fn find(&self, table: &Table, columns: &[ColumnIx]) -> String {
+        format!(
+            "SELECT 1 FROM {} WHERE {} LIMIT 1",
+            quoted(&table.name),
+            equalities(table, columns, 1)
+        )
+    }
+}
+
+/// Reads the tables' definitions.
+pub(crate) fn load(session: &Session) -> Step<Layout> {
+    let mut tables = BTreeMap::new();
+    session.select_all("SELECT name, definition FROM _pando_layout", &[], |row| {
+        let (name, definition): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+        tables.insert(name.clone(), Arc::new(definition_of(&name, &definition)?));
+        Ok(())
+    })?;
+    Ok(Layout::of(&tables, &PostgresTexts))
+}
+
+/// A table's definition from its text.
+pub(crate) fn definition_of(name: &str, text: &str) -> Step<Table> {
+    let read = serde_json::from_str(text);
+    Ok(read.map_err(|error| corrupt(format!("the definition of {name:?}: {error}")))?)
+}
+
+/// `CREATE TABLE`, under `name`. PostgreSQL names the key's index after it, as no other is named.
+pub(crate) fn create_table_sql(table: &Table, name: &str) -> String {
+    let columns = table
+        .columns
+        .iter()
+        .enumerate()
+        .map(|(ix, column)| column_sql(column, !column.nullable || table.is_key(ix)));
+    let columns: Vec<String> = columns.collect();
+    format!(
+        "CREATE TABLE {} ({SLOT_COLUMN} integer NOT NULL, {}, PRIMARY KEY ({SLOT_COLUMN}, {}))",
+        quoted(name),
+        columns.join(", "),
+        names(table, &table.primary_key.columns),
+    )
+}
+
+/// A column's name, type and collation.
+pub(crate) fn column_sql(column: &Column, not_null: bool) -> String {
+    let is_text = match &column.ty {
+        ColumnType::Text => true,
+        ColumnType::Array(inner) => **inner == ColumnType::Text,
+        _ => false,
+    };
+    let collation = if is_text { " COLLATE \"C\"" } else { "" };
+    let not_null = if not_null { " NOT NULL" } else { "" };
+    format!(
+        "{} {}{collation}{not_null}",
+        quoted(&column.name),
+        column.ty
+    )
+}
+
+/// All indexes that a table should have: name and `CREATE INDEX`.
+pub(crate) fn indexes(table: &Table) -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    let mut leading: Vec<&[ColumnIx]> = Vec::new();
+    let key = &table.primary_key;
+    if table.key_indexed {
+        all.push((key.name.clone(), unique_sql(table, &key.name, &key.columns)));
+        leading.push(&key.columns);
+    }
+    for unique in &table.uniques {
+        let sql = unique_sql(table, &unique.name, &unique.columns);
+        all.push((unique.name.clone(), sql));
+        leading.push(&unique.columns);
+    }
+    for index in &table.indexes {
+        all.push((index.name.clone(), declared_sql(table, index)));
+    }
+    for foreign in &table.foreign_keys {
+        let served = leading
+            .iter()
+            .any(|columns| columns.starts_with(&foreign.columns))
+            || table.indexes.iter().any(|index| {
+                let columns: Vec<_> = index.columns.iter().map(|(ix, _)| *ix).collect();
+                columns.starts_with(&foreign.columns)
+            });
+        if !served {
+            let name = format!("_pando_fk {} {}", table.name, foreign.name);
+            let columns: Vec<_> = foreign.columns.iter().map(|ix| (*ix, false)).collect();
+            let sql = index_sql(table, &name, &columns, &[]);
+            all.push((name, sql));
+        }
+    }
+    all
+}
+
+/// A name as PostgreSQL can hold it: one that is too long ends with a digest of itself.
+pub(crate) fn held_name(name: &str) -> String {
+    const DIGEST: usize = 16;
+    if name.len() <= NAME_BYTES_MAX {
+        return quoted(name);
+    }
+    let digest = blake3::hash(name.as_bytes()).to_hex();
+    let kept = name.floor_char_boundary(NAME_BYTES_MAX - DIGEST - 1);
+    quoted(&format!("{} {}", &name[..kept], &digest[..DIGEST]))
+}
+
+/// Columns' quoted names, with commas.
+pub(crate) fn names(table: &Table, columns: &[ColumnIx]) -> String {
+    let names: Vec<_> = columns
+        .iter()
+        .map(|ix| quoted(&table.columns[*ix].name))
+        .collect();
+    names.join(", ")
+}
+
+/// `"a" = $1 AND "b" = $2`, numbered from `first`.
+pub(crate) fn equalities(table: &Table, columns: &[ColumnIx], first: usize) -> String {
+    let parts: Vec<_> = columns
+        .iter()
+        .enumerate()
+        .map(|(place, ix)| {
+            let column = &table.columns[*ix];
+            let ty = crate::sql::sent_as(&column.ty);
+            format!("{} = ${}::{ty}", quoted(&column.name), first + place)
+        })
+        .collect();
+    parts.join(" AND ")
+}
+
+fn unique_sql(table: &Table, name: &str, columns: &[ColumnIx]) -> String {
+    format!(
+        "CREATE UNIQUE INDEX {} ON {} ({})",
+        held_name(name),
+        quoted(&table.name),
+        names(table, columns)
+    )
+}
+
+fn declared_sql(table: &Table, index: &Index) -> String {
+    let mut sql = index_sql(table, &index.name, &index.columns, &index.paths);
+    let mut conditions = Vec::new();
+    if index.sparse
+        && let Some((first, _)) = index.columns.first()
+    {
+        let first = quoted(&table.columns[*first].name);
+        conditions.push(format!("{first} IS NOT NULL"));
+    }
+    if let Some((column, text)) = &index.only {
+        let column = quoted(&table.columns[*column].name);
+        conditions.push(format!("{column} = {}", literal(text)));
+    }
+    if !conditions.is_empty() {
+        sql.push_str(" WHERE ");
+        sql.push_str(&conditions.join(" AND "));
+    }
+    sql
+}
+
+/// The rest of the primary key follows columns and paths, so that the index serves lists to the end.
+fn index_sql(table: &Table, name: &str, columns: &[(ColumnIx, bool)], paths: &[Scalar]) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for (ix, descending) in columns {
+        let direction = if *descending { " DESC" } else { "" };
+        parts.push(format!("{}{direction}", quoted(&table.columns[*ix].name)));
+    }
+    parts.extend(paths.iter().map(|path| indexed_sql(path, table)));
+    for ix in &table.primary_key.columns {
+        if !columns.iter().any(|(listed, _)| listed == ix) {
+            parts.push(quoted(&table.columns[*ix].name));
+        }
+    }
+    format!(
+        "CREATE INDEX {} ON {} ({})",
+        held_name(name),
+        quoted(&table.name),
+        parts.join(", ")
+    )
+}
+
+/// `INSERT` of so many whole rows into the table under `name`; rows whose keys are there already
+/// are left out.
+pub(crate) fn insert_sql(table: &Table, name: &str, rows: usize) -> String {
+    let all: Vec<_> = (0..table.columns.len()).collect();
+    let width = all.len() + 1;
+    let tuple = |row: usize| {
+        let places: Vec<_> = (1..=width)
+            .map(|place| format!("${}", row * width + place))
+            .collect();
+        format!("({})", places.join(", "))
+    };
+    let tuples: Vec<_> = (0..rows).map(tuple).collect();
+    format!(
+        "INSERT INTO {} ({SLOT_COLUMN}, {}) VALUES {} ON CONFLICT DO NOTHING",
+        quoted(name),
+        names(table, &all),
+        tuples.join(", ")
+    )
+}

@@ -1,0 +1,36 @@
+//! The PostgreSQL engine: one shard in one database.
+//!
+//! | room | what it does |
+//! |---|---|
+//! | [`engine`] | the port, and who does what on which connection |
+//! | `pool`, `session` | connections: how many, and how a statement is run on one |
+//! | `sql` | plans to SQL |
+//! | `writer` | transactions that write: fences, receipts, keys, feed |
+//! | `apply` | changes of the physical schema |
+//! | `verify` | whether the data is sound |
+//!
+//! How tables lie in the database, and why one write is carried out at a time, is told in
+//! `docs/decisions/0006-postgresql.md`.
+//!
+//! What it does not do: it promotes nothing, reads from no replica, and copies nothing;
+//! a copy is `pg_dump`'s or a base backup's to make.
+
+mod apply;
+mod cell;
+mod config;
+pub mod engine;
+mod fault;
+mod feed;
+mod layout;
+mod open;
+mod pool;
+mod progress;
+mod session;
+mod shard;
+mod sql;
+mod tls;
+mod verify;
+mod writer;
+
+pub use config::PostgresConfig;
+pub use engine::PostgresEngine;

@@ -1,0 +1,143 @@
+//! Opening a database: making the internal tables of a new one, and refusing what is not ours, or
+//! could not keep what Pando promises.
+
+use crate::fault::{Step, corrupt, unavailable};
+use crate::layout::{INTERNAL_TABLES, LAYOUT_VERSION};
+use crate::session::Session;
+use crate::shard::{READ, ShardRow};
+use pando_model::error::EngineError;
+use pando_model::slot::{Epoch, HASH_SLOTS, Slot};
+use std::time::Duration;
+
+/// Two processes that open one database do so in turn (`Pand`).
+const OPENING_LOCK: i64 = 0x5061_6e64;
+/// `server_version_num` of the oldest PostgreSQL that is understood.
+const VERSION_MIN: i64 = 150_000;
+
+/// What a database says of itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Facts {
+    pub(crate) version: String,
+    /// Whether a commit is on stable storage when it is answered.
+    pub(crate) synced: bool,
+    pub(crate) shard: ShardRow,
+}
+
+/// Looks at the database, and makes the internal tables where there are none.
+pub(crate) fn open(session: &Session) -> Step<Facts> {
+    check_server(session)?;
+    session.batch("BEGIN")?;
+    let opened = make_or_check(session);
+    match opened {
+        Ok(()) => session.batch("COMMIT")?,
+        Err(fault) => {
+            session.batch("ROLLBACK")?;
+            return Err(fault);
+        }
+    }
+    let (mut version, mut synced) = (String::new(), false);
+    session.select_all(
+        "SELECT current_setting('server_version'), current_setting('fsync')::boolean \
+         AND current_setting('synchronous_commit') <> 'off'",
+        &[],
+        |row| {
+            (version, synced) = (row.try_get(0)?, row.try_get(1)?);
+            Ok(())
+        },
+    )?;
+    if !synced {
+        tracing::warn!("fsync or synchronous_commit is off: a crash can lose what was answered");
+    }
+    Ok(Facts {
+        version,
+        synced,
+        shard: read_shard(session)?,
+    })
+}
+
+/// The shard's row.
+pub(crate) fn read_shard(session: &Session) -> Step<ShardRow> {
+    let mut shard = None;
+    session.select_while(READ, &[], |row| {
+        shard = Some(ShardRow::of(Some(row))?);
+        Ok(false)
+    })?;
+    shard.map_or_else(|| ShardRow::of(None), Ok)
+}
+
+/// Refuses a server that would mean something else by the same words.
+fn check_server(session: &Session) -> Step<()> {
+    let mut refused = None;
+    session.select_all(
+        "SELECT current_setting('server_version_num')::bigint, current_setting('server_encoding'), \
+         pg_is_in_recovery(), datcollate, datctype \
+         FROM pg_database WHERE datname = current_database()",
+        &[],
+        |row| {
+            let (version, encoding): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
+            let (collate, ctype): (String, String) = (row.try_get(3)?, row.try_get(4)?);
+            let by_bytes = ["C", "POSIX", "C.UTF-8", "C.utf8"];
+            if row.try_get(2)? {
+                return Err(
+                    unavailable("the database takes no writes", Duration::from_secs(1)).into(),
+                );
+            }
+            if version < VERSION_MIN {
+                refused = Some(format!(
+                    "PostgreSQL 15 or later is needed, this is {version}"
+                ));
+            } else if encoding != "UTF8" {
+                refused = Some(format!("the database is in {encoding}, not in UTF8"));
+            } else if !by_bytes.contains(&collate.as_str())
+                || !ctype.contains("UTF") && !ctype.contains("utf")
+            {
+                // jsonb compares its texts by the database's collation, and full-text search
+                // finds words by its character types.
+                refused = Some(format!(
+                    "the database sorts by {collate} with character types of {ctype}; make it with \
+                     CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'"
+                ));
+            }
+            Ok(())
+        },
+    )?;
+    match refused {
+        Some(why) => Err(EngineError::internal("use the database", why).into()),
+        None => Ok(()),
+    }
+}
+
+fn make_or_check(session: &Session) -> Step<()> {
+    session.batch(&format!("SELECT pg_advisory_xact_lock({OPENING_LOCK})"))?;
+    let found = session.exists(
+        "SELECT 1 FROM pg_class WHERE relname = '_pando_shard' \
+         AND relnamespace = current_schema()::regnamespace",
+        &[],
+    )?;
+    if !found {
+        return make(session);
+    }
+    let layout = session.first_int("SELECT layout::bigint FROM _pando_shard", &[])?;
+    if layout == Some(i64::from(LAYOUT_VERSION)) {
+        return Ok(());
+    }
+    let layout = layout.unwrap_or(0);
+    Err(corrupt(format!(
+        "the database has layout {layout}, this version of Pando reads layout {LAYOUT_VERSION}"
+    ))
+    .into())
+}
+
+fn make(session: &Session) -> Step<()> {
+    session.batch(INTERNAL_TABLES)?;
+    session.batch(&format!(
+        "INSERT INTO _pando_shard VALUES (1, {LAYOUT_VERSION}, 1, 0, 0, '[]', FALSE, 0, 0); \
+         INSERT INTO _pando_fence SELECT slot, {epoch}, 0, 0, 0 \
+         FROM (SELECT generate_series(0, {last}) AS slot UNION SELECT {catalog} \
+         UNION SELECT {reference}) AS slots",
+        epoch = Epoch::FIRST.number(),
+        last = HASH_SLOTS - 1,
+        catalog = Slot::CATALOG.number(),
+        reference = Slot::REFERENCE.number(),
+    ))
+}

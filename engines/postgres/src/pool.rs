@@ -1,0 +1,118 @@
+//! Connections that are used in turn, so many at once.
+
+use crate::config::PostgresConfig;
+use crate::fault::{closed, unavailable};
+use crate::session::Session;
+use crate::tls::Target;
+use pando_model::engine::Result;
+use pando_model::error::EngineError;
+use parking_lot::Mutex;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Connections to one database.
+pub(crate) struct Pool {
+    target: Target,
+    idle: Mutex<Vec<Session>>,
+    free: Arc<Semaphore>,
+    wait: Duration,
+}
+
+/// A connection that nobody else uses; it goes back when it is dropped, unless it is broken or a
+/// transaction is open on it.
+pub(crate) struct Lease {
+    session: Option<Session>,
+    pool: Arc<Pool>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Pool {
+    /// A pool of at most `size`; nothing is connected yet.
+    pub(crate) fn new(target: Target, config: &PostgresConfig, size: usize) -> Arc<Pool> {
+        Arc::new(Pool {
+            target,
+            idle: Mutex::default(),
+            free: Arc::new(Semaphore::new(size)),
+            wait: config.reader_wait,
+        })
+    }
+
+    /// A connection, once one is free.
+    pub(crate) async fn lease(self: &Arc<Pool>) -> Result<Lease> {
+        let permit = tokio::time::timeout(self.wait, self.free.clone().acquire_owned());
+        let permit = match permit.await {
+            Ok(Ok(permit)) => permit,
+            Ok(Err(_)) => return Err(closed()),
+            Err(_) => {
+                let reason = "all connections to the database are busy";
+                return Err(unavailable(reason, Duration::from_secs(1)));
+            }
+        };
+        let known = loop {
+            match self.idle.lock().pop() {
+                Some(session) if session.is_closed() => {}
+                other => break other,
+            }
+        };
+        let session = match known {
+            Some(session) => session,
+            None => Session::connect(&self.target).await?,
+        };
+        Ok(Lease {
+            session: Some(session),
+            pool: self.clone(),
+            _permit: permit,
+        })
+    }
+
+    /// Does something on a connection, on a thread that may block.
+    pub(crate) async fn run<T: Send + 'static>(
+        self: &Arc<Pool>,
+        work: impl FnOnce(&Session) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let lease = self.lease().await?;
+        let done = tokio::task::spawn_blocking(move || match &lease.session {
+            Some(session) => {
+                session.budget().refill();
+                work(session)
+            }
+            None => Err(closed()),
+        });
+        done.await.unwrap_or_else(|_| Err(defect()))
+    }
+
+    /// Turns everybody away, and lets go of the connections that are idle.
+    pub(crate) fn close(&self) {
+        self.free.close();
+        self.idle.lock().clear();
+    }
+}
+
+impl Deref for Lease {
+    type Target = Option<Session>;
+
+    fn deref(&self) -> &Option<Session> {
+        &self.session
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(session) = self.session.take()
+            && session.is_sound()
+            && !self.pool.free.is_closed()
+        {
+            self.pool.idle.lock().push(session);
+        }
+    }
+}
+
+/// What somebody is told whose request panicked; its transaction ended with its connection.
+fn defect() -> EngineError {
+    EngineError::internal(
+        "use the database",
+        "the request met a defect; nothing of it was done",
+    )
+}
