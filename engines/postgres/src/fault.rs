@@ -74,6 +74,15 @@ impl Fault {
         }
     }
 
+    /// Whether a COMMIT that failed with it is known not to have happened: the server said so,
+    /// and not that it was going away, which it may say after the fact.
+    pub(crate) fn proves_rollback(&self) -> bool {
+        self.code().is_some_and(|code| {
+            let class = code.code().get(..2).unwrap_or_default();
+            !["08", "57", "58", "F0", "XX"].contains(&class)
+        })
+    }
+
     /// Whether the transaction may be carried out again: it met another, or a statement that
     /// was prepared for tables as they were.
     pub(crate) fn remedy(&self) -> Remedy {

@@ -27,8 +27,14 @@ trait Changes: Storage + Sized {
     /// New rows, and rows merged into old ones.
     fn insert(&mut self, insert: &Insert) -> Result<Outcome, Self::Fault> {
         let physical = self.physical(&insert.table.name)?;
-        if let Some(outcome) = self.insert_in_bulk(insert, &physical)? {
-            return Ok(outcome);
+        if let Some(stored) = self.insert_in_bulk(insert, &physical)? {
+            let rows = insert.rows.len() as u64;
+            return Ok(Outcome {
+                affected: rows,
+                inserted: rows,
+                rows: self.returned(insert.returning.as_ref(), stored)?,
+                ..Outcome::default()
+            });
         }
         let mut statement = Statement::default();
         let mut touched = Touched::default();

@@ -17,7 +17,6 @@ pub use foreign::{check_references_of, target_exists};
 pub use recorder::{Recorder, RowEvent};
 
 use crate::budget::RowBudget;
-use crate::engine::Outcome;
 use crate::layout::{Physical, Reference};
 use crate::plan::{Filter, Insert, Row};
 use crate::schema::{ColumnIx, Table};
@@ -96,13 +95,13 @@ pub trait Storage: Source {
         fault: Self::Fault,
     ) -> Result<Self::Fault, Self::Fault>;
 
-    /// Inserts many rows at once; `None` where they have to be taken one by one, and then
-    /// nothing was changed.
+    /// Inserts many rows at once, and gives them as they are stored, in their order, if they are
+    /// to be answered; `None` where they have to be taken one by one, and then nothing was changed.
     fn insert_in_bulk(
         &mut self,
         insert: &Insert,
         physical: &Arc<Physical>,
-    ) -> Result<Option<Outcome>, Self::Fault>;
+    ) -> Result<Option<Vec<Row>>, Self::Fault>;
 }
 
 /// How rows that refer, or are referred to, are looked for.

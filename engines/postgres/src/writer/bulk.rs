@@ -7,11 +7,12 @@ use crate::fault::Step;
 use crate::layout::insert_sql;
 use pando_model::canonical;
 use pando_model::constraint::complete_row;
-use pando_model::engine::Outcome;
+use pando_model::engine::FeedKind;
 use pando_model::layout::Physical;
 use pando_model::plan::{Insert, Row};
 use pando_model::slot::Slot;
 use pando_model::statement::check_references_of;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Fewer rows than this are taken one by one.
@@ -22,39 +23,44 @@ const ROWS_MAX: usize = 256;
 const PARAMS_MAX: usize = 65_535;
 
 impl Transaction<'_> {
-    /// Inserts rows many at a time; `None` where their order matters, or one of them is refused.
+    /// Inserts rows many at a time; `None` where one may meet an old row, or is refused.
     pub(super) fn store_in_bulk(
         &mut self,
         insert: &Insert,
         physical: &Arc<Physical>,
-    ) -> Step<Option<Outcome>> {
-        let ordered = insert.conflict.is_some()
-            || insert.returning.is_some()
-            || self.recorder.is_on()
-            || insert.rows.len() < ROWS_MIN;
-        if ordered {
+    ) -> Step<Option<Vec<Row>>> {
+        if insert.conflict.is_some() || insert.rows.len() < ROWS_MIN {
             return Ok(None);
         }
         self.session.batch("SAVEPOINT bulk")?;
-        let changes = match self.store_all(insert, physical) {
-            Ok(true) => "RELEASE bulk",
+        let stored = match self.store_all(insert, physical) {
             Err(fault) if !fault.is_about_the_request() => return Err(fault),
-            _ => "ROLLBACK TO bulk; RELEASE bulk",
+            stored => stored.unwrap_or_default(),
         };
-        self.session.batch(changes)?;
-        if changes != "RELEASE bulk" {
+        let Some(rows) = stored else {
+            self.session.batch("ROLLBACK TO bulk; RELEASE bulk")?;
             return Ok(None);
+        };
+        self.session.batch("RELEASE bulk")?;
+        for (slot, row) in &rows {
+            let table = &physical.table;
+            self.recorder.note(table, FeedKind::Insert, *slot, row);
         }
-        let rows = insert.rows.len() as u64;
-        Ok(Some(Outcome {
-            affected: rows,
-            inserted: rows,
-            ..Outcome::default()
-        }))
+        if insert.returning.is_none() {
+            return Ok(Some(Vec::new()));
+        }
+        for (_, row) in &rows {
+            self.session.budget().take_row(row)?;
+        }
+        Ok(Some(rows.into_iter().map(|(_, row)| row).collect()))
     }
 
-    /// Whether all rows were stored, and refer to what is there.
-    fn store_all(&mut self, insert: &Insert, physical: &Arc<Physical>) -> Step<bool> {
+    /// The rows with their slots, if all of them were stored and refer to what is there.
+    fn store_all(
+        &mut self,
+        insert: &Insert,
+        physical: &Arc<Physical>,
+    ) -> Step<Option<Vec<(Slot, Row)>>> {
         let table = &*physical.table;
         let mut rows: Vec<(Slot, Row)> = Vec::with_capacity(insert.rows.len());
         for row in &insert.rows {
@@ -62,10 +68,8 @@ impl Transaction<'_> {
             complete_row(table, &mut row)?;
             rows.push((canonical::slot_of_row(table, &row), row));
         }
-        rows.sort_by_key(|(slot, _)| *slot);
-        let mut slots: Vec<Slot> = rows.iter().map(|(slot, _)| *slot).collect();
-        slots.dedup();
-        self.fence_all(&slots)?;
+        let slots: BTreeSet<Slot> = rows.iter().map(|(slot, _)| *slot).collect();
+        self.fence_all(&slots.into_iter().collect::<Vec<_>>())?;
         let fit = PARAMS_MAX / (table.columns.len() + 1);
         let mut rest = rows.as_slice();
         while !rest.is_empty() {
@@ -78,11 +82,11 @@ impl Transaction<'_> {
                 .flat_map(|(slot, row)| insert_params(*slot, row))
                 .collect();
             if self.session.execute(&sql, &params)? < now.len() as u64 {
-                return Ok(false);
+                return Ok(None);
             }
             rest = later;
         }
         check_references_of(self, physical, rows.iter().map(|(_, row)| row))?;
-        Ok(true)
+        Ok(Some(rows))
     }
 }

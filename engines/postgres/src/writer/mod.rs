@@ -116,7 +116,7 @@ impl Shared {
         let start = Instant::now();
         let committed = session.end("COMMIT");
         if let Err(fault) = committed {
-            if fault.code().is_some() && !session.is_closed() {
+            if fault.proves_rollback() && !session.is_closed() {
                 self.marks.abandon_commit();
                 return Err(fault);
             }

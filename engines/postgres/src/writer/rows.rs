@@ -13,7 +13,7 @@ use crate::sql::quoted;
 use pando_model::budget::RowBudget;
 use pando_model::canonical;
 use pando_model::constraint::duplicate_key;
-use pando_model::engine::{FeedKind, Outcome};
+use pando_model::engine::FeedKind;
 use pando_model::error::EngineError;
 use pando_model::layout::Physical;
 use pando_model::plan::{Filter, Insert, Row, Select};
@@ -133,7 +133,7 @@ impl Storage for Transaction<'_> {
         &mut self,
         insert: &Insert,
         physical: &Arc<Physical>,
-    ) -> Step<Option<Outcome>> {
+    ) -> Step<Option<Vec<Row>>> {
         self.store_in_bulk(insert, physical)
     }
 }

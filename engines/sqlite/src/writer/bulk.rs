@@ -16,7 +16,6 @@ use crate::layout::{missing_indexes, plain_indexes};
 use crate::sql::quoted;
 use pando_model::canonical;
 use pando_model::constraint::{check_row, complete_row};
-use pando_model::engine::Outcome;
 use pando_model::layout::Physical;
 use pando_model::plan::{Insert, Row};
 use pando_model::schema::Table;
@@ -50,7 +49,7 @@ impl Transaction<'_> {
         &mut self,
         insert: &Insert,
         physical: &Arc<Physical>,
-    ) -> Step<Option<Outcome>> {
+    ) -> Step<Option<Vec<Row>>> {
         let ordered = insert.conflict.is_some()
             || insert.returning.is_some()
             || self.recorder.is_on()
@@ -62,12 +61,8 @@ impl Transaction<'_> {
         match self.insert_sorted(insert, physical) {
             Ok(()) => {
                 self.conn.execute("RELEASE bulk", &[])?;
-                let rows = insert.rows.len() as u64;
-                Ok(Some(Outcome {
-                    affected: rows,
-                    inserted: rows,
-                    ..Outcome::default()
-                }))
+                // None of them is answered.
+                Ok(Some(Vec::new()))
             }
             Err(fault) if fault.is_about_the_request() || fault.is_constraint() => {
                 self.conn.execute("ROLLBACK TO bulk", &[])?;

@@ -12,7 +12,7 @@ use crate::tree::{read_first_rows, read_keys_behind, read_whole_rows};
 use pando_model::budget::RowBudget;
 use pando_model::canonical;
 use pando_model::constraint::duplicate_key;
-use pando_model::engine::{FeedKind, Outcome};
+use pando_model::engine::FeedKind;
 use pando_model::layout::Physical;
 use pando_model::plan::{Filter, Insert, Row, Select};
 use pando_model::reshape::keys_of;
@@ -134,7 +134,7 @@ impl Storage for Transaction<'_> {
         &mut self,
         insert: &Insert,
         physical: &Arc<Physical>,
-    ) -> Step<Option<Outcome>> {
+    ) -> Step<Option<Vec<Row>>> {
         self.store_in_bulk(insert, physical)
     }
 }
