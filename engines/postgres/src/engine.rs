@@ -238,13 +238,15 @@ impl Engine for PostgresEngine {
     async fn acknowledge_feed(&self, follower: &str, cursor: FeedCursor) -> Result<()> {
         let name = follower.to_owned();
         let done = self.transact(move |transaction| feed::acknowledge(transaction, &name, cursor));
-        Ok(done.await?.0)
+        done.await?;
+        Ok(())
     }
 
     async fn unfollow(&self, follower: &str) -> Result<()> {
         let name = follower.to_owned();
         let done = self.transact(move |transaction| feed::unfollow(transaction, &name));
-        Ok(done.await?.0)
+        done.await?;
+        Ok(())
     }
 
     async fn backup(&self, _: &Path, _: &(dyn Fn(u64, u64) + Send + Sync)) -> Result<()> {

@@ -80,3 +80,17 @@ proptest! {
         prop_assert_ne!(check(QueryForm::Fts, &negated, &text), check(QueryForm::Fts, &word, &text));
     }
 }
+
+#[test]
+fn a_query_is_written_as_tsquery_reads_it() {
+    for (form, source, expected) in [
+        (QueryForm::Fts, "fat & !cat", "('fat' & !('cat'))"),
+        (QueryForm::Fts, "Cat:* | rat", "('cat':* | 'rat')"),
+        (QueryForm::Fts, "fat <3> rat", "('fat' <3> 'rat')"),
+        (QueryForm::Phrase, "fat rat", "('fat' <1> 'rat')"),
+        (QueryForm::Plain, "!", ""),
+    ] {
+        let query = TextQuery::new(form, source).unwrap();
+        assert_eq!(query.to_tsquery(), expected, "{source}");
+    }
+}
