@@ -5,7 +5,7 @@
 //! together, in one snapshot.
 
 use super::name::{Partition, Selector};
-use super::read::{CELLS_MAX, Wanted, WideRow, assemble, cells_of, too_many};
+use super::read::{CELLS_MAX, OF_CELL_AND_ROW, Wanted, WideRow, assemble, cells_of, too_many};
 use super::relation::{CELL, EXPIRES_AT, ROW};
 use crate::operation::Operation;
 use crate::relation::{alive, compare, rows_of, tree};
@@ -97,7 +97,8 @@ impl Store {
             rows.push(compare(ROW, Comparison::Ge, Value::Text(first)));
             rows.push(compare(ROW, Comparison::Le, Value::Text(last)));
             let across = Selector::filter_across_rows;
-            Ok(vec![Step::read(cells_of(rows, &columns, now_us, across))])
+            let cells = cells_of(rows, &OF_CELL_AND_ROW, &columns, now_us, across);
+            Ok(vec![Step::read(cells)])
         }));
         let seal = self.list_cursors("wide", &name);
         let conclude = move |mut outcomes: Vec<Outcome>| {
@@ -245,7 +246,7 @@ mod tests {
             let counts = counted.map(|row| vec![text(row), Value::Int(1)]);
             let cells = ["a", "b", "c"].map(|row| {
                 let (at, value) = (Value::Timestamp(1), Value::Json("1".into()));
-                vec![text(row), text("f"), text("q"), at, value]
+                vec![text("f"), text("q"), at, value, text(row)]
             });
             let outcomes = vec![read(counts.to_vec()), read(cells.to_vec())];
             let list = (slice.unwrap().conclude)(outcomes).unwrap();
