@@ -35,6 +35,7 @@ test: ## install what tests need, and run everything
 
 test-rust: ## every test in Rust: units, conformance, crashes, the real binary
 	.ci/install build
+	.ci/install cluster
 	$(CARGO) test --locked --workspace
 
 test-clients: ## real clients, fuzzing and injection against the real binary, on both engines

@@ -18,6 +18,7 @@ const ARROWS: Arrows = &[
     ("pando-web", &["pando-model", "pando-store"]),
     ("pando-engine-sqlite", &["pando-model"]),
     ("pando-engine-memory", &["pando-model"]),
+    ("pando-cluster", &[]),
     ("pando-conformance", &["pando-model"]),
     ("pando-powercut", &[]),
     ("pando-workload", &[]),
