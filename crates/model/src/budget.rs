@@ -45,6 +45,12 @@ impl RowBudget {
     pub fn take_row(&self, row: &[Value]) -> Result<(), Refusal> {
         row.iter().try_for_each(|value| self.take(value))
     }
+
+    /// A row that was counted is not kept any more.
+    pub fn give_back(&self, row: &[Value]) {
+        let left = self.left.get() + row.iter().map(bytes_of).sum::<usize>();
+        self.left.set(left.min(ROW_BYTES_MAX));
+    }
 }
 
 /// What a value is counted as.
@@ -79,6 +85,8 @@ mod tests {
             for _ in 0..3 {
                 assert_eq!(budget.take(&quarter), Ok(()));
             }
+            budget.give_back(&row[..1]);
+            assert_eq!(budget.take(&quarter), Ok(()));
             let refusal = budget.take_row(&[Value::Null]).unwrap_err();
             assert_eq!(refusal.code, "54000");
             assert!(refusal.hint.is_some(), "it says how to mend it");

@@ -1,14 +1,14 @@
 //! What one request may have in memory, whatever lies under its rows.
 
 use crate::fixture::bench::{Bench, insert, refused, returning, update};
-use crate::fixture::query::{SelectExt, TreeExt, eq, select};
+use crate::fixture::query::{SelectExt, TreeExt, col, compare, eq, select};
 use crate::fixture::schema::table;
 use crate::{row, rows};
 use pando_model::budget::ROW_BYTES_MAX;
 use pando_model::column::ColumnType::*;
 use pando_model::engine::{Engine, ReadSteps, Result, Step, StepsAnswer};
 use pando_model::error::{EngineError, Refusal};
-use pando_model::plan::{Filter, Select};
+use pando_model::plan::{Comparison, Filter, OrderBy, Select};
 use pando_model::schema::Table;
 use std::sync::Arc;
 
@@ -111,6 +111,26 @@ pub(crate) async fn a_write_that_reads_too_much_is_taken_back(mut bench: Bench) 
     );
     assert_too_large(&bench.refusal(told).await);
     assert_eq!(bench.rows(select(&t, &["id"])).await, rows![[1], [2]]);
+}
+
+pub(crate) async fn what_a_change_answers_is_counted_once(mut bench: Bench) {
+    let t = large(&mut bench).await;
+    let both = |shape: Select| {
+        let all = || Filter::Const(true);
+        returning(update(&t, all(), vec![]), shape.tree())
+    };
+    let most = || times(&t, FIT / 2);
+    let by_id = OrderBy::Scalar(col(&t, "id"));
+    for shape in [
+        most(),
+        most().filter(compare(col(&t, "id"), Comparison::Lt, 3)),
+        most().order(by_id, true, false),
+    ] {
+        let told = bench.change(both(shape)).await;
+        assert_eq!(told.rows.map(|set| set.rows.len()), Some(2));
+    }
+    let one_more = bench.refusal(both(times(&t, FIT / 2 + 1))).await;
+    assert_too_large(&one_more);
 }
 
 pub(crate) async fn reads_that_follow_from_each_other_see_one_state(mut bench: Bench) {
