@@ -11,6 +11,8 @@ use std::cell::Cell;
 /// Bytes of all rows that one request reads: eight of the largest bodies, and as many as an
 /// answer may have.
 pub const ROW_BYTES_MAX: usize = 128 << 20;
+/// The code of the refusal of what is more.
+pub const EXCEEDED: &str = "54000";
 /// What a value is counted as besides its text or bytes.
 const VALUE_BYTES: usize = 16;
 
@@ -34,7 +36,7 @@ impl RowBudget {
         self.left.set(ROW_BYTES_MAX);
     }
 
-    /// Counts a value that is about to be kept; refused (`54000`) where it is one too many.
+    /// Counts a value that is about to be kept; refused ([`EXCEEDED`]) where it is one too many.
     pub fn take(&self, value: &Value) -> Result<(), Refusal> {
         let left = self.left.get().checked_sub(bytes_of(value));
         self.left.set(left.ok_or_else(refusal)?);
@@ -66,7 +68,7 @@ pub fn bytes_of(value: &Value) -> usize {
 
 fn refusal() -> Refusal {
     let message = format!("the rows that this request reads have more than {ROW_BYTES_MAX} bytes");
-    Refusal::new("54000", message).hint(
+    Refusal::new(EXCEEDED, message).hint(
         "Ask for less at once: a smaller limit, fewer columns, or fewer reads in one batch or transaction.",
     )
 }
