@@ -96,6 +96,35 @@ async fn the_newest_versions_are_kept_as_many_as_the_family_says() {
     }
 }
 
+/// However they are asked for: columns that overlap, in any order, of one row and of several.
+#[tokio::test]
+async fn several_columns_have_each_version_once_and_the_newest_first() {
+    let bench = Bench::new().await;
+    for (at, value) in [(2, "2"), (1, "1"), (3, "3")] {
+        for row in ["q", "r"] {
+            let cells = [("obs:b", value), ("other:a", value), ("obs:a", value)];
+            bench.put(row, &cells, Some(NOW + at)).await;
+        }
+    }
+    for (columns, versions, expected) in [
+        (&["obs:b", "obs:a"][..], 1, "obs:a=3@3 obs:b=3@3"),
+        (&["obs:b", "obs:a"], 2, "obs:a=3@3,2@2 obs:b=3@3,2@2"),
+        (&["other:*", "obs:a"], 9, "obs:a=3@3,2@2,1@1 other:a=3@3"),
+        (
+            &["obs:*", "a", "obs:a"],
+            2,
+            "obs:a=3@3,2@2 obs:b=3@3,2@2 other:a=3@3",
+        ),
+    ] {
+        let get = bench.get("r", columns, versions).await;
+        assert_eq!(get, format!("r {expected}"), "{columns:?}");
+        let list = bench.slice(&RowRange::default(), columns, versions).await;
+        let rows: Vec<String> = list.rows.iter().map(text).collect();
+        let each = ["q", "r"].map(|row| format!("{row} {expected}"));
+        assert_eq!(rows, each, "{columns:?} of a slice");
+    }
+}
+
 /// The bench's data under another declaration of `obs`.
 async fn declared(bench: &Bench, versions: u32) -> String {
     let family = Family {
