@@ -117,7 +117,10 @@ impl Document {
 
     /// What it is once a patch has changed it.
     pub(super) fn patched(&self, patch: &Patch, bytes_max: usize) -> Result<Body, Refusal> {
-        let limits = PatchLimits { bytes_max };
+        let limits = PatchLimits {
+            bytes_max,
+            values_max: VALUES_MAX,
+        };
         let before = self.to_json();
         let patched = match patch {
             Patch::Merge(text) => json::merge_patch(&before, text, &limits),
