@@ -47,6 +47,14 @@ pub fn check_json_patch(patch: &str) -> Result<(), PatchError> {
     Operation::read_all(patch).map(drop)
 }
 
+/// Whether a patch has a `test`, which tells what a document holds; refuses what is no JSON patch.
+pub fn json_patch_tests(patch: &str) -> Result<bool, PatchError> {
+    let patch = scan(patch, TreeBuilder).map_err(PatchError::not_json)?;
+    let operations = Operation::read_all(patch)?;
+    let mut actions = operations.iter().map(|operation| &operation.action);
+    Ok(actions.any(|action| matches!(action, Action::Test(_))))
+}
+
 struct Operation<'a> {
     path: Pointer,
     action: Action<'a>,

@@ -140,6 +140,14 @@ impl Patch {
         };
         checked.map_err(|error| unpatched(&error))
     }
+
+    /// Whether its success tells what the document holds: a JSON patch with a `test`.
+    pub fn reads(&self) -> Result<bool, Refusal> {
+        match self {
+            Patch::Merge(_) => Ok(false),
+            Patch::Json(text) => json::json_patch_tests(text).map_err(|error| unpatched(&error)),
+        }
+    }
 }
 
 impl Body {
@@ -157,11 +165,9 @@ impl Body {
             let (_, named) = members.remove(place);
             match id {
                 Some(id) if named == Node::String(Cow::Borrowed(id)) => {}
+                // What it is may have been copied there by a patch of somebody who may not read.
                 Some(id) => {
-                    let message = format!(
-                        "_id is {}, and the document's id is {id:?}",
-                        named.to_text()
-                    );
+                    let message = format!("_id is not the document's id, {id:?}");
                     return Err(refused::unprocessable(message)
                         .hint("A document's id does not change: leave _id out, or as it is."));
                 }
