@@ -73,6 +73,13 @@ impl ApiError {
         self
     }
 
+    /// The same, without what exactly is wrong: it is not for this caller.
+    #[must_use]
+    pub(crate) fn without_details(mut self) -> ApiError {
+        self.0.details = None;
+        self
+    }
+
     /// The same, with how to mend it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> ApiError {

@@ -12,6 +12,7 @@ mod models;
 mod operation;
 mod reads;
 mod retries;
+mod scopes;
 mod security;
 mod server;
 mod stamps;
