@@ -86,6 +86,13 @@ impl<'a> Place<'a> {
         is_read(method) || (is_question && *method == Method::POST)
     }
 
+    /// Whether it takes a list of operations, some of which may read.
+    fn is_batch(&self, method: &Method) -> bool {
+        *method == Method::POST
+            && matches!(self.surface, Surface::Kv | Surface::Wide)
+            && matches!(self.rest.as_slice(), [word] if word == "batch")
+    }
+
     fn label(&self) -> &'static str {
         match self.surface {
             Surface::Docs => "/docs/v1/{collection}",
@@ -184,6 +191,8 @@ impl<'a> Route<'a> {
         let verb = if reads { Verb::Read } else { Verb::Write };
         match self {
             Route::Table(table) => Some((Surface::Rest, verb, Some(table))),
+            // As of a transaction, below.
+            Route::Model(place) if place.is_batch(method) => None,
             Route::Model(place) => Some((place.surface, verb, Some(&place.name))),
             // Each of its operations is asked about by itself.
             Route::Transaction => None,
