@@ -89,6 +89,70 @@ fn what_does_not_fit_together_is_refused() {
 #[test]
 fn families_of_wide_tables_are_declared_under_their_names() {
     let right = "[wide.weather.families.obs]\nttl = \"30d\"\nversions = 3\n";
+
+#[test]
+fn a_certificate_that_no_server_could_start_with_is_told_at_its_setting() {
+    let identities = Path::new(env!("CARGO_MANIFEST_DIR")).join("../web/tests/http/identities");
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    for name in ["first.cert.pem", "first.key.pem", "second.key.pem"] {
+        std::fs::copy(identities.join(name), folder.join(name)).expect("a copy");
+    }
+    std::fs::write(folder.join("empty.pem"), "").expect("a file");
+    for (cert, key, says) in [
+        ("first.cert.pem", "first.key.pem", None),
+        (
+            "none.pem",
+            "first.key.pem",
+            Some("pando.toml:2:1 (tls.cert)"),
+        ),
+        (
+            "empty.pem",
+            "first.key.pem",
+            Some("pando.toml:2:1 (tls.cert)"),
+        ),
+        (
+            "first.cert.pem",
+            "none.pem",
+            Some("pando.toml:3:1 (tls.key)"),
+        ),
+        (
+            "first.cert.pem",
+            "empty.pem",
+            Some("pando.toml:3:1 (tls.key)"),
+        ),
+        (
+            "first.cert.pem",
+            "second.key.pem",
+            Some("pando.toml:3:1 (tls.key)"),
+        ),
+    ] {
+        let file = format!("[tls]\ncert = \"{cert}\"\nkey = \"{key}\"\n");
+        std::fs::write(folder.join("pando.toml"), file).expect("a file");
+        let output = pando(folder, &["config", "check"], &[]);
+        let error = text(&output.stderr);
+        let doctor = pando(folder, &["doctor"], &[]);
+        let found = text(&doctor.stdout);
+        assert_eq!(
+            output.status.success(),
+            says.is_none(),
+            "{cert} {key}: {error}"
+        );
+        assert_eq!(
+            found.contains("FAIL"),
+            says.is_some(),
+            "{cert} {key}: {found}"
+        );
+        if let Some(says) = says {
+            assert!(error.contains(says) && error.contains("name "), "{error}");
+            assert!(found.contains(says), "{found}");
+            let serve = ["serve", "--listen", "127.0.0.1:0"];
+            let output = pando(folder, &serve, &[]);
+            let error = text(&output.stderr);
+            assert!(error.contains(says), "{error}");
+        }
+    }
+}
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("pando.toml"), right).expect("a file");
     let show = ["config", "show", "--origin", "--json"];

@@ -5,7 +5,7 @@ mod machine;
 use super::Context;
 use crate::access;
 use crate::client;
-use crate::config::EngineKind;
+use crate::config::{ConfigError, EngineKind};
 use crate::data_dir::DataDir;
 use crate::failure::fail;
 use crate::parts;
@@ -64,6 +64,7 @@ pub async fn run(context: &Context) -> anyhow::Result<()> {
     let config = &context.loaded.config;
     let dir = DataDir::new(&config.data_dir);
     let mut findings = vec![configuration(context)];
+    findings.extend(certificate(context));
     findings.extend(exposure(context));
     findings.extend(machine::findings(config, &dir));
     findings.extend(integrity(context, &dir).await);
@@ -85,7 +86,6 @@ fn configuration(context: &Context) -> Finding {
     Finding::new("configuration", Severity::Ok, file)
 }
 
-fn exposure(context: &Context) -> Vec<Finding> {
 /// What keeps a server from starting with the certificate that is set.
 fn certificate(context: &Context) -> Option<Finding> {
     let ConfigError(problems) = context.loaded.check_files().err()?;
@@ -98,6 +98,7 @@ fn certificate(context: &Context) -> Option<Finding> {
     })
 }
 
+fn exposure(context: &Context) -> Vec<Finding> {
     let config = &context.loaded.config;
     let open = config
         .listen
@@ -154,7 +155,7 @@ async fn integrity(context: &Context, dir: &DataDir) -> Option<Finding> {
                 Err(error) => Err(format!("the server could not be asked: {error:#}")),
             }
         }
-        Err(error) => vec![format!("{error:#}")],
+        Err(error) => Err(format!("{error:#}")),
     };
     Some(match checked {
         Ok(problems) => sound(dir, &problems),
@@ -179,7 +180,7 @@ fn sound(dir: &DataDir, problems: &[String]) -> Finding {
             "restore the last backup: pando restore FILE --data-dir {} --yes",
             dir.path().display()
         )),
-    })
+    }
 }
 
 fn problems_of(answer: &Value) -> Vec<String> {

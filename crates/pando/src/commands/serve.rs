@@ -44,6 +44,7 @@ pub async fn run(args: ServeArgs, context: Context) -> anyhow::Result<()> {
         sources,
         report,
     } = context;
+    loaded.check_files()?;
     let config = loaded.config.clone();
     let level = logging::start(&config.log)?;
     // From here on a signal ends what was begun, and does not kill it half-way.
