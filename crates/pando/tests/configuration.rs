@@ -58,7 +58,11 @@ fn what_does_not_fit_together_is_refused() {
     for (file, words) in [
         (
             "[docs.c]\nsearch = [\"a->>b->c\"]\n",
-            "[docs.c]: \"a->>b->c\" is no path into documents",
+            "pando.toml:2:1 (docs.c.search): \"a->>b->c\" is no path into documents",
+        ),
+        (
+            "[docs.a]\nsearch = [\"t\"]\nindexes = [\"a->\"]\n",
+            "pando.toml:3:1 (docs.a.indexes): ",
         ),
         (
             "[docs.c]\nindexs = [\"a\"]\n",
@@ -85,10 +89,6 @@ fn what_does_not_fit_together_is_refused() {
         refused(file, &[], &[words]);
     }
 }
-
-#[test]
-fn families_of_wide_tables_are_declared_under_their_names() {
-    let right = "[wide.weather.families.obs]\nttl = \"30d\"\nversions = 3\n";
 
 #[test]
 fn a_certificate_that_no_server_could_start_with_is_told_at_its_setting() {
@@ -153,6 +153,10 @@ fn a_certificate_that_no_server_could_start_with_is_told_at_its_setting() {
         }
     }
 }
+
+#[test]
+fn families_of_wide_tables_are_declared_under_their_names() {
+    let right = "[wide.weather.families.obs]\nttl = \"30d\"\nversions = 3\n";
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("pando.toml"), right).expect("a file");
     let show = ["config", "show", "--origin", "--json"];

@@ -104,7 +104,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
     };
     for (path, message) in checks::faults(&loaded.config) {
         problems.push(Problem {
-            place: format!("{} ({path})", loaded.origin(&path)),
+            place: format!("{} ({path})", loaded.origin_within(&path)),
             message,
             hint: None,
         });
