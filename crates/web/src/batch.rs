@@ -4,6 +4,7 @@
 
 use crate::error::ApiError;
 use crate::gate;
+use crate::object::Object;
 use crate::operate::Asked;
 use crate::params::{self, Params, malformed};
 use crate::web::Web;
@@ -24,8 +25,9 @@ pub(crate) fn operations<T: DeserializeOwned>(
         require(asked, surface, Verb::Write, name)?;
     }
     Params::read(&asked.parts.uri, &[])?;
-    let operations: Vec<T> = serde_json::from_slice(&asked.body)
+    let operations: Vec<Object<T>> = serde_json::from_slice(&asked.body)
         .map_err(|error| malformed(format!("the body is no list of operations: {error}")))?;
+    let operations: Vec<T> = operations.into_iter().map(|Object(op)| op).collect();
     let max = web.limits().max_batch;
     if operations.len() > max {
         return Err(malformed(format!(

@@ -5,6 +5,7 @@ use super::body::{NodeJson, check_json};
 use super::direction;
 use crate::answer::{Answer, TRUNCATED};
 use crate::error::ApiError;
+use crate::object::{self, Object};
 use crate::operate::Asked;
 use crate::params::{Params, malformed};
 use crate::rest::grammar::query;
@@ -25,7 +26,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 struct TraverseBody {
     from: Vec<String>,
-    steps: Vec<StepBody>,
+    steps: Vec<Object<StepBody>>,
     #[serde(default, rename = "return")]
     wanted: WantedBody,
     limit: Option<u64>,
@@ -39,7 +40,7 @@ struct StepBody {
     #[serde(default)]
     direction: DirectionBody,
     #[serde(rename = "where")]
-    conditions: Option<WhereBody>,
+    conditions: Option<Object<WhereBody>>,
     limit: Option<u64>,
 }
 
@@ -78,7 +79,7 @@ pub(super) fn traverse(
 ) -> Result<Operation<Answer>, ApiError> {
     Params::read(&asked.parts.uri, &[])?;
     check_json(asked.parts)?;
-    let sent: TraverseBody = serde_json::from_slice(&asked.body)
+    let sent: TraverseBody = object::read(&asked.body)
         .map_err(|error| malformed(format!("the body is not {{from, steps, return}}: {error}")))?;
     let wanted = match sent.wanted {
         WantedBody::Nodes => Wanted::Nodes,
@@ -99,8 +100,8 @@ pub(super) fn traverse(
     Ok(traversed.map(move |traversed| Ok(traversed_answer(wanted, &traversed))))
 }
 
-fn hop(step: StepBody) -> Result<Hop, ApiError> {
-    let conditions = step.conditions.unwrap_or_default();
+fn hop(Object(step): Object<StepBody>) -> Result<Hop, ApiError> {
+    let Object(conditions) = step.conditions.unwrap_or_default();
     Ok(Hop {
         kind: step.kind,
         direction: match step.direction {

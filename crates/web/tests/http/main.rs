@@ -16,6 +16,7 @@ mod scopes;
 mod security;
 mod server;
 mod stamps;
+mod strict;
 mod transactions;
 mod world;
 mod writes;

@@ -1,0 +1,53 @@
+//! What is not what it should be is refused, and said to be: bodies of another form, codings,
+//! paths and types; and what was cut says so.
+
+use crate::world::World;
+
+const JSON: (&str, &str) = ("content-type", "application/json");
+
+#[tokio::test]
+async fn an_array_is_no_object_anywhere_and_errors_speak_of_json() {
+    let world = World::new().await;
+    let merge = ("content-type", "application/merge-patch+json");
+    let node = "/graph/v1/g/nodes/a";
+    let edge = "/graph/v1/g/nodes/a/edges/k/a";
+    let made = world.ask("PUT", node, &[JSON], r#"{"kind":"k"}"#).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    for (method, uri, kind, body) in [
+        ("PUT", node, JSON, r#"["a","k",{}]"#),
+        ("PUT", node, JSON, "[]"),
+        ("PATCH", node, merge, r#"["k",{}]"#),
+        ("PATCH", node, merge, r#"{"kind":null}"#),
+        ("PUT", edge, JSON, r#"["a","k","a",1,{}]"#),
+        ("PUT", edge, JSON, r#"{"at":1.5}"#),
+        ("PUT", edge, JSON, r#"{"at":{}}"#),
+        (
+            "POST",
+            "/graph/v1/g/traverse",
+            JSON,
+            r#"[["a"],[["k"]],"nodes",1,1]"#,
+        ),
+        (
+            "POST",
+            "/graph/v1/g/traverse",
+            JSON,
+            r#"{"from":["a"],"steps":[["k","out",null,1]]}"#,
+        ),
+        ("POST", "/kv/v1/s/batch", JSON, r#"[["delete","a"]]"#),
+        ("POST", "/wide/v1/t/batch", JSON, r#"[["delete","p","r"]]"#),
+        ("POST", "/tx/v1", JSON, r#"[[]]"#),
+        ("POST", "/tx/v1", JSON, r#"{"ops":[["GET","/kv/v1/s/a"]]}"#),
+    ] {
+        let answer = world.ask(method, uri, &[kind], body).await;
+        assert_eq!(answer.status, 400, "{method} {uri} {body}: {}", answer.body);
+        assert_eq!(answer.code(), "malformed", "{body}");
+        let message = answer.json()["message"].to_string();
+        for jargon in ["struct", "enum", "variant", "sequence", "elements"] {
+            assert!(!message.contains(jargon), "{body}: {message}");
+        }
+        if body.contains("[\"") && !body.contains("null}") {
+            let says = "an object is expected, not an array";
+            assert!(message.contains(says), "{body}: {message}");
+        }
+    }
+}
