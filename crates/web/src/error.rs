@@ -114,6 +114,12 @@ impl ApiError {
         self.header(CONNECTION, HeaderValue::from_static("close"))
     }
 
+    /// 415: a body in a form that is not read here.
+    pub fn unsupported_media_type(message: impl Into<String>) -> ApiError {
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        ApiError::new(status, "unsupported_media_type", message)
+    }
+
     /// 404 for a path that leads nowhere.
     pub fn no_such_path() -> ApiError {
         let error = Refusal::new("PGRST125", "Invalid path specified in request URL");

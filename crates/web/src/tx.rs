@@ -139,6 +139,7 @@ async fn plan_op(web: &Web, op: &Op, caller: &Caller) -> Result<Operation<Answer
     if let (Some(key), Some((surface, verb, collection))) = (caller, route.needs(&parts.method)) {
         gate::require(key, surface, verb, collection)?;
     }
+    intake::refuse_encoded(&parts.method, &parts.headers)?;
     let operation = match &route {
         Route::Model(place) => {
             let body = op.body.clone();

@@ -150,6 +150,7 @@ impl Web {
             gate::admit(&self.store, is_open, &policy.origins, request, route)?
         };
         let deadline = Deadline::after(started, self.limits.request_timeout);
+        intake::refuse_encoded(method, headers)?;
         if let Route::Table(name) = route {
             return rest::table(self, name, parts, body, &caller, deadline).await;
         }

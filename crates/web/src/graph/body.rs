@@ -138,11 +138,7 @@ pub(super) fn check_json(parts: &Parts) -> Result<(), ApiError> {
         return Ok(());
     }
     let message = format!("graphs take JSON, not {kind:?}");
-    Err(ApiError::new(
-        StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        "media_type_unsupported",
-        message,
-    ))
+    Err(ApiError::unsupported_media_type(message))
 }
 
 /// A node as it is answered.

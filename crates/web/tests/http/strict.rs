@@ -51,3 +51,61 @@ async fn an_array_is_no_object_anywhere_and_errors_speak_of_json() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_body_that_is_compressed_is_refused_everywhere() {
+    let world = World::new().await;
+    for (method, uri) in [
+        ("POST", "/rest/v1/countries"),
+        ("PUT", "/kv/v1/s/a"),
+        ("PUT", "/docs/v1/c/a"),
+        ("PUT", "/wide/v1/t/p/r"),
+        ("PUT", "/graph/v1/g/nodes/a"),
+        ("POST", "/tx/v1"),
+        ("POST", "/admin/v1/reload"),
+    ] {
+        for (coding, is_refused) in [
+            ("gzip", true),
+            ("identity, br", true),
+            ("identity", false),
+            ("", false),
+        ] {
+            let headers = [JSON, ("content-encoding", coding)];
+            let answer = world.ask(method, uri, &headers, "{}").await;
+            assert_eq!(
+                answer.status == 415,
+                is_refused,
+                "{uri} {coding}: {answer:?}"
+            );
+            if is_refused {
+                assert_eq!(answer.code(), "unsupported_media_type");
+                assert_eq!(answer.header("accept-encoding"), Some("identity"));
+            }
+        }
+    }
+    let op = r#"{"ops":[{"method":"PUT","path":"/kv/v1/s/b","body":"x",
+        "headers":{"content-encoding":"gzip","content-type":"text/plain"}}]}"#;
+    let answer = world.ask("POST", "/tx/v1", &[JSON], op).await;
+    assert_eq!(answer.status, 415, "{}", answer.body);
+    assert_eq!(
+        world.get("/kv/v1/s/b").await.status,
+        404,
+        "nothing was stored"
+    );
+}
+
+#[tokio::test]
+async fn one_code_says_that_a_media_type_is_not_taken() {
+    let world = World::new().await;
+    let text = ("content-type", "text/plain");
+    for (method, uri) in [
+        ("PUT", "/docs/v1/c/a"),
+        ("PATCH", "/docs/v1/c/a"),
+        ("PUT", "/graph/v1/g/nodes/a"),
+        ("PATCH", "/graph/v1/g/nodes/a"),
+    ] {
+        let answer = world.ask(method, uri, &[text], "{}").await;
+        assert_eq!(answer.status, 415, "{method} {uri}");
+        assert_eq!(answer.code(), "unsupported_media_type", "{method} {uri}");
+    }
+}
