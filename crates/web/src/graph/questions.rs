@@ -8,10 +8,11 @@ use crate::error::ApiError;
 use crate::object::{self, Object};
 use crate::operate::Asked;
 use crate::params::{Params, malformed};
+use crate::rest::content_range;
 use crate::rest::grammar::query;
 use crate::web::Web;
 use http::StatusCode;
-use http::header::HeaderValue;
+use http::header::{CONTENT_RANGE, HeaderValue};
 use http::request::Parts;
 use pando_store::graph::{
     CommonQuestion, CyclesQuestion, Direction, Hop, PathQuestion, RecommendQuestion, Traversal,
@@ -339,9 +340,14 @@ impl PathJson<'_> {
     }
 }
 
+/// An answer that was cut says so as a list does, but for a cursor: a question has none.
 fn answer(body: &Body<'_>, truncated: bool) -> Answer {
     let mut answer = Answer::json(StatusCode::OK, body);
     if truncated {
+        let nodes = body.nodes.as_ref().map(Vec::len);
+        let paths = body.paths.as_ref().or(body.cycles.as_ref()).map(Vec::len);
+        let entries = nodes.or(paths).unwrap_or_default();
+        answer.put(CONTENT_RANGE, content_range(0, entries as u64, None));
         answer.put(TRUNCATED, HeaderValue::from_static("true"));
     }
     answer

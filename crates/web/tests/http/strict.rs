@@ -109,3 +109,49 @@ async fn one_code_says_that_a_media_type_is_not_taken() {
         assert_eq!(answer.code(), "unsupported_media_type", "{method} {uri}");
     }
 }
+
+#[tokio::test]
+async fn what_a_graph_answers_says_where_it_was_cut() {
+    let world = World::capped(2).await;
+    for id in ["a", "b", "c", "d", "e"] {
+        let uri = format!("/graph/v1/g/nodes/{id}");
+        let made = world.ask("PUT", &uri, &[JSON], r#"{"kind":"k"}"#).await;
+        assert_eq!(made.status, 201);
+    }
+    for (from, to) in [
+        ("a", "b"),
+        ("a", "c"),
+        ("a", "d"),
+        ("b", "a"),
+        ("c", "a"),
+        ("d", "a"),
+        ("e", "b"),
+        ("e", "c"),
+        ("e", "d"),
+    ] {
+        let uri = format!("/graph/v1/g/nodes/{from}/edges/k/{to}");
+        assert_eq!(world.ask("PUT", &uri, &[], "").await.status, 201);
+    }
+    let traverse = |wanted| {
+        let body = r#"{"from":["a"],"steps":[{"kind":"k"}],"return":"#;
+        (
+            "POST",
+            "/graph/v1/g/traverse",
+            format!("{body}\"{wanted}\"}}"),
+        )
+    };
+    for (method, uri, body) in [
+        traverse("nodes"),
+        traverse("paths"),
+        ("GET", "/graph/v1/g/common?nodes=a,e&kind=k", String::new()),
+        ("GET", "/graph/v1/g/cycles?node=a", String::new()),
+    ] {
+        let answer = world.ask(method, uri, &[JSON], &body).await;
+        assert_eq!(answer.status, 200, "{uri}: {}", answer.body);
+        assert_eq!(answer.header("pando-truncated"), Some("true"), "{uri}");
+        assert_eq!(answer.header("content-range"), Some("0-1/*"), "{uri}");
+    }
+    let (method, uri, body) = traverse("count");
+    let answer = world.ask(method, uri, &[JSON], &body).await;
+    assert_eq!(answer.header("content-range"), None, "{}", answer.body);
+}
