@@ -158,7 +158,14 @@ async fn plan_op(web: &Web, op: &Op, caller: &Caller) -> Result<Operation<Answer
         }
     };
     let reads = !operation.writes();
-    Ok(operation.map(move |answer| refuse_failure(answer, reads)))
+    let is_head = parts.method == Method::HEAD;
+    Ok(operation.map(move |answer| {
+        let mut answer = refuse_failure(answer, reads)?;
+        if is_head {
+            answer.body = Bytes::new();
+        }
+        Ok(answer)
+    }))
 }
 
 /// A failure that a model answers with, rather than refuse, takes everything back too, unless

@@ -155,3 +155,18 @@ async fn what_a_graph_answers_says_where_it_was_cut() {
     let answer = world.ask(method, uri, &[JSON], &body).await;
     assert_eq!(answer.header("content-range"), None, "{}", answer.body);
 }
+
+#[tokio::test]
+async fn head_within_a_transaction_has_no_body() {
+    let world = World::new().await;
+    let ops = r#"{"ops":[
+        {"method":"HEAD","path":"/rest/v1/countries"},
+        {"method":"HEAD","path":"/kv/v1/s/none"},
+        {"method":"GET","path":"/rest/v1/countries"}]}"#;
+    let answer = world.ask("POST", "/tx/v1", &[JSON], ops).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let answers = answer.json();
+    assert!(answers[0]["body"].is_null() && answers[1]["body"].is_null());
+    assert_eq!(answers[1]["status"], 404);
+    assert!(answers[2]["body"].is_array());
+}
