@@ -29,6 +29,8 @@ pub(crate) enum Route<'a> {
     Ready,
     /// `/startupz`.
     Startup,
+    /// In one of the models, with a segment that is no text once it is decoded.
+    NotText,
     /// Anywhere else.
     Nowhere,
 }
@@ -51,7 +53,7 @@ impl<'a> Place<'a> {
     }
 
     /// The place of a path: `/{surface}/v1/{name}/{rest…}`.
-    fn of(path: &'a str) -> Option<Place<'a>> {
+    fn of(path: &'a str) -> Option<Route<'a>> {
         let mut segments = path.strip_prefix('/')?.split('/');
         let surface = match segments.next()? {
             "docs" => Surface::Docs,
@@ -63,20 +65,23 @@ impl<'a> Place<'a> {
         if segments.next()? != "v1" {
             return None;
         }
-        let mut decoded = segments.map(|segment| {
+        let decoded = segments.map(|segment| {
             percent_encoding::percent_decode_str(segment)
                 .decode_utf8()
                 .ok()
         });
-        let name = decoded.next()??;
-        if name.is_empty() {
+        let Some(mut rest) = decoded.collect::<Option<Vec<_>>>() else {
+            return Some(Route::NotText);
+        };
+        if rest.first().is_none_or(|name| name.is_empty()) {
             return None;
         }
-        Some(Place {
+        let name = rest.remove(0);
+        Some(Route::Model(Place {
             surface,
             name,
-            rest: decoded.collect::<Option<_>>()?,
-        })
+            rest,
+        }))
     }
 
     /// Whether a method changes nothing here: `GET`, and questions too long for a path.
@@ -123,7 +128,7 @@ impl<'a> Route<'a> {
             "/tx/v1" => Route::Transaction,
             _ => match path.strip_prefix("/admin/v1/") {
                 Some(rest) => Route::Admin(rest),
-                None => Place::of(path).map_or(Route::Nowhere, Route::Model),
+                None => Place::of(path).unwrap_or(Route::Nowhere),
             },
         }
     }
@@ -168,7 +173,7 @@ impl<'a> Route<'a> {
             Route::Live => "/livez",
             Route::Ready => "/readyz",
             Route::Startup => "/startupz",
-            Route::Nowhere => "unknown",
+            Route::NotText | Route::Nowhere => "unknown",
         }
     }
 
@@ -199,7 +204,8 @@ impl<'a> Route<'a> {
             Route::RestRoot | Route::OpenApi | Route::Rpc(_) => None,
             Route::Admin(_) => Some((Surface::Admin, verb, None)),
             Route::Metrics => Some((Surface::Metrics, Verb::Read, None)),
-            Route::Live | Route::Ready | Route::Startup | Route::Nowhere => None,
+            Route::Live | Route::Ready | Route::Startup => None,
+            Route::NotText | Route::Nowhere => None,
         }
     }
 }
@@ -234,7 +240,8 @@ mod tests {
             ("/kv/v1", Route::Nowhere),
             ("/kv/v1/", Route::Nowhere),
             ("/kv/v2/s", Route::Nowhere),
-            ("/kv/v1/s/%FF", Route::Nowhere),
+            ("/kv/v1/s/%FF", Route::NotText),
+            ("/wide/v1/%FF", Route::NotText),
             ("/kv/v1/s", kv("s", &[])),
             ("/kv/v1/s/", kv("s", &[""])),
             ("/kv/v1/a%2Fb/%EA%B0%80/incr", kv("a/b", &["가", "incr"])),

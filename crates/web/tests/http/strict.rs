@@ -157,6 +157,17 @@ async fn what_a_graph_answers_says_where_it_was_cut() {
 }
 
 #[tokio::test]
+async fn a_path_that_is_no_text_is_refused_with_the_reason() {
+    let world = World::new().await;
+    for uri in ["/kv/v1/s/%ff", "/docs/v1/%ff/a", "/graph/v1/g/nodes/a%C3"] {
+        let answer = world.get(uri).await;
+        assert_eq!(answer.status, 400, "{uri}");
+        assert_eq!(answer.code(), "malformed");
+        assert!(answer.body.contains("UTF-8"), "{}", answer.body);
+    }
+}
+
+#[tokio::test]
 async fn head_within_a_transaction_has_no_body() {
     let world = World::new().await;
     let ops = r#"{"ops":[
