@@ -157,6 +157,22 @@ async fn what_a_graph_answers_says_where_it_was_cut() {
 }
 
 #[tokio::test]
+async fn a_stored_value_is_what_it_was_said_to_be() {
+    let world = World::new().await;
+    let uri = "/kv/v1/s/a";
+    for (kind, status) in [("text/html", 201), ("html", 400), ("text/", 400)] {
+        let answer = world.ask("PUT", uri, &[("content-type", kind)], "x").await;
+        assert_eq!(answer.status, status, "{kind}: {}", answer.body);
+        let batch = format!(r#"[{{"op":"put","key":"b","text":"x","content_type":"{kind}"}}]"#);
+        let answer = world.ask("POST", "/kv/v1/s/batch", &[JSON], &batch).await;
+        let expected = if status == 201 { 200 } else { 400 };
+        assert_eq!(answer.status, expected, "{kind}: {}", answer.body);
+    }
+    let found = world.get(uri).await;
+    assert_eq!(found.header("x-content-type-options"), Some("nosniff"));
+}
+
+#[tokio::test]
 async fn a_path_that_is_no_text_is_refused_with_the_reason() {
     let world = World::new().await;
     for uri in ["/kv/v1/s/%ff", "/docs/v1/%ff/a", "/graph/v1/g/nodes/a%C3"] {
