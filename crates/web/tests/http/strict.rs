@@ -184,6 +184,20 @@ async fn a_path_that_is_no_text_is_refused_with_the_reason() {
 }
 
 #[tokio::test]
+async fn a_batch_that_does_not_fit_what_is_there_names_the_operation_and_its_key() {
+    let world = World::new().await;
+    let put = world.ask("PUT", "/kv/v1/s/word", &[], "abc").await;
+    assert_eq!(put.status, 201);
+    let batch = r#"[{"op":"put","key":"a","text":"x"},{"op":"incr","key":"word"}]"#;
+    let answer = world.ask("POST", "/kv/v1/s/batch", &[JSON], batch).await;
+    assert_eq!(answer.status, 409, "{}", answer.body);
+    let details = answer.json()["details"].to_string();
+    assert!(details.contains("op 1 (incr)"), "{details}");
+    assert!(details.contains("word"), "{details}");
+    assert_eq!(world.get("/kv/v1/s/a").await.status, 404);
+}
+
+#[tokio::test]
 async fn head_within_a_transaction_has_no_body() {
     let world = World::new().await;
     let ops = r#"{"ops":[
