@@ -198,6 +198,29 @@ async fn a_batch_that_does_not_fit_what_is_there_names_the_operation_and_its_key
 }
 
 #[tokio::test]
+async fn a_row_has_no_etag_in_errors_either() {
+    let world = World::new().await;
+    let uri = "/wide/v1/t/p/r";
+    for (headers, status, says) in [
+        (
+            ("if-match", "*"),
+            412,
+            "If-Match does not hold: there is nothing",
+        ),
+        (("if-none-match", "*"), 201, ""),
+        (
+            ("if-none-match", "*"),
+            412,
+            "If-None-Match does not hold: it is there",
+        ),
+    ] {
+        let answer = world.ask("PUT", uri, &[headers], r#"{"f:a":1}"#).await;
+        assert_eq!(answer.status, status, "{}", answer.body);
+        assert!(answer.body.contains(says), "{}", answer.body);
+    }
+}
+
+#[tokio::test]
 async fn head_within_a_transaction_has_no_body() {
     let world = World::new().await;
     let ops = r#"{"ops":[
