@@ -221,6 +221,35 @@ async fn a_row_has_no_etag_in_errors_either() {
 }
 
 #[tokio::test]
+async fn a_slice_s_cursor_is_of_the_same_rows_only() {
+    let world = World::new().await;
+    for row in ["1", "2", "3", "4"] {
+        let uri = format!("/wide/v1/t/p/{row}");
+        let put = world.ask("PUT", &uri, &[], r#"{"f:a":1,"f:b":2}"#).await;
+        assert_eq!(put.status, 201);
+    }
+    let first = "/wide/v1/t/p?limit=1&from=1&columns=f:a";
+    let cursor = world.get(first).await;
+    let cursor = cursor
+        .header("pando-cursor")
+        .expect("there is more")
+        .to_owned();
+    for (query, status) in [
+        ("limit=1&from=1&columns=f:a", 200),
+        ("limit=3&from=1&columns=f:a&versions=2", 200),
+        ("limit=1&columns=f:a", 400),
+        ("limit=1&from=1&to=4&columns=f:a", 400),
+        ("limit=1&from=1", 400),
+        ("limit=1&from=1&columns=f:b", 400),
+        ("limit=1&from=1&columns=f:a&reverse=true", 400),
+    ] {
+        let uri = format!("/wide/v1/t/p?{query}&cursor={cursor}");
+        let answer = world.get(&uri).await;
+        assert_eq!(answer.status, status, "{query}: {}", answer.body);
+    }
+}
+
+#[tokio::test]
 async fn head_within_a_transaction_has_no_body() {
     let world = World::new().await;
     let ops = r#"{"ops":[
