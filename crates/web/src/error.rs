@@ -7,7 +7,7 @@ use http::header::{
     ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use http::{Method, StatusCode};
-use pando_model::error::{EngineError, Refusal};
+use pando_model::error::{DISK_FULL, EngineError, Refusal};
 use pando_store::error::StoreError;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -258,7 +258,16 @@ impl From<EngineError> for ApiError {
             EngineError::Unavailable {
                 reason,
                 retry_after,
-            } => unavailable("unavailable", reason).retry_after(retry_after),
+            } => {
+                let is_full = reason == DISK_FULL;
+                let error = unavailable("unavailable", reason).retry_after(retry_after);
+                match is_full {
+                    true => error.hint(
+                        "Free some room on the disk of data_dir, or move it to a larger one; reads are answered meanwhile.",
+                    ),
+                    false => error,
+                }
+            }
             EngineError::OutcomeUnknown { reason } => ApiError::outcome_unknown(reason),
             EngineError::Corrupt(reason) => {
                 tracing::error!(%reason, "the data is damaged");
