@@ -68,7 +68,7 @@ impl Store {
     ) -> Result<Operation<RowList>, Refusal> {
         let shown = self.shown(partition.table(), wanted)?;
         let now_us = self.clock().now_us();
-        let name = partition.list_name();
+        let name = list_name(partition, range, wanted);
         let mut rows = partition.filters();
         rows.extend(bounds(range));
         if let Some(cursor) = &range.cursor {
@@ -121,6 +121,24 @@ impl Store {
         };
         Ok(Operation::reading(partition.reach(), steps, conclude))
     }
+}
+
+/// What the cursors of a slice belong to: its rows, by a digest of what they are, which may be
+/// long. Another range or direction, or other columns, would skip some of theirs without a word.
+fn list_name(partition: &Partition, range: &RowRange, wanted: &Wanted) -> String {
+    let mut asked = blake3::Hasher::new();
+    let mut part = |text: &str| {
+        asked.update(&(text.len() as u64).to_le_bytes());
+        asked.update(text.as_bytes());
+    };
+    part(range.from.as_deref().unwrap_or_default());
+    part(range.to.as_deref().unwrap_or_default());
+    part(if range.reverse { "reverse" } else { "" });
+    for column in &wanted.columns {
+        part(&format!("{column:?}"));
+    }
+    let digest = asked.finalize().to_hex();
+    format!("{}\0{}", partition.list_name(), &digest[..32])
 }
 
 /// The range that is asked for; an empty text is no bound.
