@@ -11,6 +11,8 @@ use std::cell::Cell;
 /// Bytes of all rows that one request reads: eight of the largest bodies, and as many as an
 /// answer may have.
 pub const ROW_BYTES_MAX: usize = 128 << 20;
+/// The code of the refusal of what is more.
+pub const EXCEEDED: &str = "54000";
 /// What a value is counted as besides its text or bytes.
 const VALUE_BYTES: usize = 16;
 
@@ -34,7 +36,7 @@ impl RowBudget {
         self.left.set(ROW_BYTES_MAX);
     }
 
-    /// Counts a value that is about to be kept; refused (`54000`) where it is one too many.
+    /// Counts a value that is about to be kept; refused ([`EXCEEDED`]) where it is one too many.
     pub fn take(&self, value: &Value) -> Result<(), Refusal> {
         let left = self.left.get().checked_sub(bytes_of(value));
         self.left.set(left.ok_or_else(refusal)?);
@@ -44,6 +46,12 @@ impl RowBudget {
     /// Counts the values of a row.
     pub fn take_row(&self, row: &[Value]) -> Result<(), Refusal> {
         row.iter().try_for_each(|value| self.take(value))
+    }
+
+    /// A row that was counted is not kept any more.
+    pub fn give_back(&self, row: &[Value]) {
+        let left = self.left.get() + row.iter().map(bytes_of).sum::<usize>();
+        self.left.set(left.min(ROW_BYTES_MAX));
     }
 }
 
@@ -60,7 +68,7 @@ pub fn bytes_of(value: &Value) -> usize {
 
 fn refusal() -> Refusal {
     let message = format!("the rows that this request reads have more than {ROW_BYTES_MAX} bytes");
-    Refusal::new("54000", message).hint(
+    Refusal::new(EXCEEDED, message).hint(
         "Ask for less at once: a smaller limit, fewer columns, or fewer reads in one batch or transaction.",
     )
 }
@@ -79,6 +87,8 @@ mod tests {
             for _ in 0..3 {
                 assert_eq!(budget.take(&quarter), Ok(()));
             }
+            budget.give_back(&row[..1]);
+            assert_eq!(budget.take(&quarter), Ok(()));
             let refusal = budget.take_row(&[Value::Null]).unwrap_err();
             assert_eq!(refusal.code, "54000");
             assert!(refusal.hint.is_some(), "it says how to mend it");

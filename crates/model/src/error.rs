@@ -3,6 +3,9 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+/// The reason of [`EngineError::Unavailable`] where there is no room for what is written.
+pub const DISK_FULL: &str = "the disk is full";
+
 /// A request that was understood and not carried out; nothing of it happened.
 /// Its parts are PostgreSQL's, and the same on every engine, byte for byte.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -20,6 +20,7 @@ pub use merge::{check_merge_patch, merge_patch};
 pub(crate) use ordered::{split_ordered_bytes, write_ordered_bytes};
 pub use patch::{
     OPERATIONS_MAX, PatchError, PatchErrorKind, PatchLimits, check_json_patch, json_patch,
+    json_patch_tests,
 };
 pub use path::extract;
 pub use scan::DEPTH_MAX;

@@ -127,22 +127,25 @@ fn store_config(config: &Config) -> StoreConfig {
 }
 
 /// What is declared of collections of documents; or what is wrong with it.
-pub fn documents(config: &Config) -> Result<BTreeMap<String, Declared>, String> {
+pub fn documents(config: &Config) -> Result<BTreeMap<String, Declared>, (String, String)> {
     let declared = config.docs.iter().map(|(name, collection)| {
-        let fault = |reason: String| format!("[docs.{name}]: {reason}");
-        DocumentKey::new(name, "x").map_err(|refusal| fault(refusal.message))?;
-        for (what, paths, most) in [
-            ("indexes", &collection.indexes, INDEXES_MAX),
-            ("search", &collection.search, SEARCH_PATHS_MAX),
-        ] {
-            if paths.len() > most {
-                return Err(fault(format!("{what} names more than {most} paths")));
+        let at = |what: &str| format!("docs.{name}{what}");
+        DocumentKey::new(name, "x").map_err(|refusal| (at(""), refusal.message))?;
+        let lists: [(_, &[String], &[String], _); 2] = [
+            (".indexes", &collection.indexes, &[], INDEXES_MAX),
+            (".search", &[], &collection.search, SEARCH_PATHS_MAX),
+        ];
+        for (what, indexes, search, most) in lists {
+            if indexes.len() + search.len() > most {
+                return Err((at(what), format!("there are more than {most} paths")));
             }
+            // Each list by itself tells which of them is at fault.
+            Declared::read(indexes, search).map_err(|error| (at(what), error.to_string()))?;
         }
         let declared = Declared::read(&collection.indexes, &collection.search);
         Ok((
             name.clone(),
-            declared.map_err(|error| fault(error.to_string()))?,
+            declared.map_err(|error| (at(""), error.to_string()))?,
         ))
     });
     declared.collect()

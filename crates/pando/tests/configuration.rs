@@ -58,7 +58,11 @@ fn what_does_not_fit_together_is_refused() {
     for (file, words) in [
         (
             "[docs.c]\nsearch = [\"a->>b->c\"]\n",
-            "[docs.c]: \"a->>b->c\" is no path into documents",
+            "pando.toml:2:1 (docs.c.search): \"a->>b->c\" is no path into documents",
+        ),
+        (
+            "[docs.a]\nsearch = [\"t\"]\nindexes = [\"a->\"]\n",
+            "pando.toml:3:1 (docs.a.indexes): ",
         ),
         (
             "[docs.c]\nindexs = [\"a\"]\n",
@@ -83,6 +87,70 @@ fn what_does_not_fit_together_is_refused() {
         ),
     ] {
         refused(file, &[], &[words]);
+    }
+}
+
+#[test]
+fn a_certificate_that_no_server_could_start_with_is_told_at_its_setting() {
+    let identities = Path::new(env!("CARGO_MANIFEST_DIR")).join("../web/tests/http/identities");
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    for name in ["first.cert.pem", "first.key.pem", "second.key.pem"] {
+        std::fs::copy(identities.join(name), folder.join(name)).expect("a copy");
+    }
+    std::fs::write(folder.join("empty.pem"), "").expect("a file");
+    for (cert, key, says) in [
+        ("first.cert.pem", "first.key.pem", None),
+        (
+            "none.pem",
+            "first.key.pem",
+            Some("pando.toml:2:1 (tls.cert)"),
+        ),
+        (
+            "empty.pem",
+            "first.key.pem",
+            Some("pando.toml:2:1 (tls.cert)"),
+        ),
+        (
+            "first.cert.pem",
+            "none.pem",
+            Some("pando.toml:3:1 (tls.key)"),
+        ),
+        (
+            "first.cert.pem",
+            "empty.pem",
+            Some("pando.toml:3:1 (tls.key)"),
+        ),
+        (
+            "first.cert.pem",
+            "second.key.pem",
+            Some("pando.toml:3:1 (tls.key)"),
+        ),
+    ] {
+        let file = format!("[tls]\ncert = \"{cert}\"\nkey = \"{key}\"\n");
+        std::fs::write(folder.join("pando.toml"), file).expect("a file");
+        let output = pando(folder, &["config", "check"], &[]);
+        let error = text(&output.stderr);
+        let doctor = pando(folder, &["doctor"], &[]);
+        let found = text(&doctor.stdout);
+        assert_eq!(
+            output.status.success(),
+            says.is_none(),
+            "{cert} {key}: {error}"
+        );
+        assert_eq!(
+            found.contains("FAIL"),
+            says.is_some(),
+            "{cert} {key}: {found}"
+        );
+        if let Some(says) = says {
+            assert!(error.contains(says) && error.contains("name "), "{error}");
+            assert!(found.contains(says), "{found}");
+            let serve = ["serve", "--listen", "127.0.0.1:0"];
+            let output = pando(folder, &serve, &[]);
+            let error = text(&output.stderr);
+            assert!(error.contains(says), "{error}");
+        }
     }
 }
 

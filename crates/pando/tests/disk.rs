@@ -74,6 +74,7 @@ fn a_full_disk_is_told_with_503_and_loses_nothing() {
         full.head.to_lowercase().contains("retry-after:"),
         "{full:?}"
     );
+    assert!(full.body.contains("Free some room on the disk"), "{full:?}");
     assert!(!stored.is_empty());
     let read = connection.ask("GET", "/rest/v1/t?select=id&id=eq.0", "", "");
     assert_eq!(read.status, 200, "reads go on: {read:?}");

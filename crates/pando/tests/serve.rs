@@ -256,6 +256,28 @@ fn commands_work_with_a_server_and_without_one() {
 }
 
 #[test]
+fn data_that_cannot_be_looked_at_is_not_said_to_be_damaged() {
+    let folder = tempfile::tempdir().expect("a folder");
+    migrate(folder.path(), "create table t (id integer primary key);");
+    // As on a file system that is mounted to be read: there is no lock to be had.
+    let lock = folder.path().join("data/lock");
+    std::fs::remove_file(&lock).expect("there is one");
+    std::fs::create_dir(&lock).expect("a folder");
+    let findings = json(folder.path(), &["doctor"]);
+    let findings = findings["findings"].as_array().expect("a list").clone();
+    let integrity = findings
+        .iter()
+        .find(|finding| finding["check"] == "integrity")
+        .expect("it is told");
+    assert_eq!(integrity["severity"], "warn", "{integrity}");
+    let told = integrity.to_string();
+    assert!(
+        told.contains("not checked: ") && !told.contains("restore"),
+        "{told}"
+    );
+}
+
+#[test]
 fn a_migration_that_is_refused_tells_file_line_and_reason() {
     let folder = tempfile::tempdir().expect("a folder");
     let migrations = folder.path().join("migrations");

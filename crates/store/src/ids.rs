@@ -2,7 +2,7 @@
 //!
 //! A process leases a group of node numbers. Before an id is handed out, the
 //! catalog says that the group's ids may have got past it: a bound, raised
-//! `AHEAD_MS` at a time while ids are made, so that an idle store writes
+//! by some time at once while ids are made, so that an idle store writes
 //! nothing. Whoever leases the group next begins behind the bound; and the group
 //! leased is the one whose bound is lowest, so that a clock which stepped back
 //! finds room behind a group that was not used since.
@@ -22,7 +22,11 @@ use std::time::Duration;
 const GROUP: u8 = 8;
 /// How far the bound is raised at once: one small write every ten seconds in which ids are
 /// made, and after a crash ids that run ten seconds ahead, well within `LEAD_MAX_MS`.
-const AHEAD_MS: u64 = 10_000;
+const AHEAD_MAX_MS: u64 = 10_000;
+/// How far it is raised by a process that has just started; twice as far each time after. One
+/// that is started again and again, before each has used up a second, does not run ahead by ten
+/// each time.
+const AHEAD_MIN_MS: u64 = 250;
 /// An id's lowest bit of time.
 const TIME_SHIFT: u32 = 12;
 
@@ -33,7 +37,8 @@ pub struct Ids {
     maker: IdMaker,
     /// Ids of milliseconds below this may be handed out.
     below_ms: AtomicU64,
-    raising: tokio::sync::Mutex<()>,
+    /// How far it is raised the next time.
+    ahead_ms: tokio::sync::Mutex<u64>,
 }
 
 impl Ids {
@@ -62,7 +67,7 @@ impl Ids {
             first,
             maker,
             below_ms: AtomicU64::new(below_ms),
-            raising: tokio::sync::Mutex::new(()),
+            ahead_ms: tokio::sync::Mutex::new(AHEAD_MIN_MS),
         };
         ids.raise(ids.now_ms() + 1).await?;
         Ok(ids)
@@ -91,11 +96,11 @@ impl Ids {
 
     /// Writes down that ids below `needed_ms` and some time beyond may be handed out.
     async fn raise(&self, needed_ms: u64) -> Result<()> {
-        let _one = self.raising.lock().await;
+        let mut ahead_ms = self.ahead_ms.lock().await;
         if needed_ms <= self.below_ms.load(Ordering::Acquire) {
             return Ok(());
         }
-        let below_ms = needed_ms + AHEAD_MS;
+        let below_ms = needed_ms + *ahead_ms;
         let row = vec![
             Value::Int(i64::from(self.first)),
             int(below_ms),
@@ -103,6 +108,7 @@ impl Ids {
         ];
         self.catalog.write(vec![put(&tables::NODE, row)]).await?;
         self.below_ms.store(below_ms, Ordering::Release);
+        *ahead_ms = (*ahead_ms * 2).min(AHEAD_MAX_MS);
         Ok(())
     }
 

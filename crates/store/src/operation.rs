@@ -124,6 +124,31 @@ impl<T: 'static> Operation<T> {
         }
     }
 
+    /// The same, refused in other words, where one of its own steps or its conclusion refuses.
+    #[must_use]
+    pub fn on_refusal(
+        self,
+        told: impl Fn(Refusal) -> Refusal + Send + Sync + 'static,
+    ) -> Operation<T> {
+        let told = Arc::new(told);
+        let retold = |step| match step {
+            Step::Decide(decide) => {
+                let told = Arc::clone(&told);
+                Step::decide(move |outcomes| decide(outcomes).map_err(|refusal| told(refusal)))
+            }
+            other => other,
+        };
+        let steps = self.steps.into_iter().map(retold).collect();
+        let conclude = self.conclude;
+        Operation {
+            steps,
+            conclude: Arc::new(move |outcomes| conclude(outcomes).map_err(|refusal| told(refusal))),
+            reach: self.reach,
+            writes: self.writes,
+            planned_for: self.planned_for,
+        }
+    }
+
     /// The same, carried out as a write even where it only reads: in one transaction.
     #[must_use]
     pub fn as_write(mut self) -> Operation<T> {

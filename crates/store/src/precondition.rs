@@ -49,6 +49,19 @@ impl Precondition {
         }
         Ok(())
     }
+
+    /// The same of what has no version: only whether anything is there is asked.
+    pub(crate) fn check_presence(&self, is_there: bool) -> Result<(), Refusal> {
+        // No version is one of those that a caller could name.
+        let found = is_there.then_some(i64::MIN);
+        self.check(found).map_err(|refusal| {
+            let header = match self.if_match {
+                Some(_) if !is_there => "If-Match",
+                _ => "If-None-Match",
+            };
+            refused::presence(refusal, header, is_there)
+        })
+    }
 }
 
 #[cfg(test)]

@@ -21,6 +21,17 @@ pub(crate) fn precondition(header: &str, current: Option<i64>) -> Refusal {
     .hint("Read it again, and decide by what is there now.")
 }
 
+/// The same of what has no version.
+pub(crate) fn presence(mut refusal: Refusal, header: &str, is_there: bool) -> Refusal {
+    let found = if is_there {
+        "it is there"
+    } else {
+        "there is nothing"
+    };
+    refusal.message = format!("{header} does not hold: {found}");
+    refusal
+}
+
 /// A name, key or number that cannot be one.
 pub(crate) fn malformed(message: impl Into<String>) -> Refusal {
     Refusal::new("malformed", message)

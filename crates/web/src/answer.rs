@@ -13,13 +13,14 @@ use bytes::Bytes;
 pub(crate) use http::header::VARY;
 use http::header::{
     CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, LINK, LOCATION,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use http::{Response, StatusCode};
 use http_body_util::Full;
 use pando_store::request::Returning;
 
 /// The headers that an answer can have.
-static NAMES: [HeaderName; 10] = [
+static NAMES: [HeaderName; 11] = [
     CONTENT_TYPE,
     CONTENT_RANGE,
     LOCATION,
@@ -30,6 +31,7 @@ static NAMES: [HeaderName; 10] = [
     ETAG,
     HeaderName::from_static("pando-expires-at"),
     VARY,
+    X_CONTENT_TYPE_OPTIONS,
 ];
 
 const VERSION: u8 = 1;

@@ -4,6 +4,7 @@
 
 use crate::error::ApiError;
 use crate::gate;
+use crate::object::Object;
 use crate::operate::Asked;
 use crate::params::{self, Params, malformed};
 use crate::web::Web;
@@ -11,7 +12,8 @@ use pando_store::keys::{Surface, Verb};
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 
-/// The operations of a batch on `name`; one that reads needs the caller's leave to read.
+/// The operations of a batch on `name`: those that read need the caller's leave to read, all
+/// others its leave to write.
 pub(crate) fn operations<T: DeserializeOwned>(
     web: &Web,
     asked: &Asked<'_>,
@@ -19,9 +21,13 @@ pub(crate) fn operations<T: DeserializeOwned>(
     name: &str,
     reads: impl Fn(&T) -> bool,
 ) -> Result<Vec<T>, ApiError> {
+    if !gate::may_read(asked.caller, surface, name) {
+        require(asked, surface, Verb::Write, name)?;
+    }
     Params::read(&asked.parts.uri, &[])?;
-    let operations: Vec<T> = serde_json::from_slice(&asked.body)
+    let operations: Vec<Object<T>> = serde_json::from_slice(&asked.body)
         .map_err(|error| malformed(format!("the body is no list of operations: {error}")))?;
+    let operations: Vec<T> = operations.into_iter().map(|Object(op)| op).collect();
     let max = web.limits().max_batch;
     if operations.len() > max {
         return Err(malformed(format!(
@@ -29,12 +35,20 @@ pub(crate) fn operations<T: DeserializeOwned>(
             operations.len()
         )));
     }
-    if let Some(key) = asked.caller
-        && operations.iter().any(reads)
-    {
-        gate::require(key, surface, Verb::Read, Some(name))?;
+    if operations.iter().any(&reads) {
+        require(asked, surface, Verb::Read, name)?;
+    }
+    if !operations.iter().all(reads) {
+        require(asked, surface, Verb::Write, name)?;
     }
     Ok(operations)
+}
+
+fn require(asked: &Asked<'_>, surface: Surface, verb: Verb, name: &str) -> Result<(), ApiError> {
+    match asked.caller {
+        Some(key) => gate::require(key, surface, verb, Some(name)),
+        None => Ok(()),
+    }
 }
 
 /// Refuses a field that the operation does not look at: of each field whether it is given,

@@ -7,7 +7,7 @@ use http::header::{
     ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use http::{Method, StatusCode};
-use pando_model::error::{EngineError, Refusal};
+use pando_model::error::{DISK_FULL, EngineError, Refusal};
 use pando_store::error::StoreError;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -73,6 +73,13 @@ impl ApiError {
         self
     }
 
+    /// The same, without what exactly is wrong: it is not for this caller.
+    #[must_use]
+    pub(crate) fn without_details(mut self) -> ApiError {
+        self.0.details = None;
+        self
+    }
+
     /// The same, with how to mend it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> ApiError {
@@ -105,6 +112,12 @@ impl ApiError {
     #[must_use]
     pub fn close(self) -> ApiError {
         self.header(CONNECTION, HeaderValue::from_static("close"))
+    }
+
+    /// 415: a body in a form that is not read here.
+    pub fn unsupported_media_type(message: impl Into<String>) -> ApiError {
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        ApiError::new(status, "unsupported_media_type", message)
     }
 
     /// 404 for a path that leads nowhere.
@@ -245,7 +258,16 @@ impl From<EngineError> for ApiError {
             EngineError::Unavailable {
                 reason,
                 retry_after,
-            } => unavailable("unavailable", reason).retry_after(retry_after),
+            } => {
+                let is_full = reason == DISK_FULL;
+                let error = unavailable("unavailable", reason).retry_after(retry_after);
+                match is_full {
+                    true => error.hint(
+                        "Free some room on the disk of data_dir, or move it to a larger one; reads are answered meanwhile.",
+                    ),
+                    false => error,
+                }
+            }
             EngineError::OutcomeUnknown { reason } => ApiError::outcome_unknown(reason),
             EngineError::Corrupt(reason) => {
                 tracing::error!(%reason, "the data is damaged");

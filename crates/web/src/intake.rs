@@ -2,7 +2,8 @@
 
 use crate::error::{ApiError, unavailable};
 use bytes::{Bytes, BytesMut};
-use http::StatusCode;
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, HeaderValue};
+use http::{Method, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Body;
 use std::pin::pin;
@@ -51,6 +52,30 @@ where
         }
     }
     Ok(first.unwrap_or_else(|| whole.freeze()))
+}
+
+/// Refuses (415) a body that is compressed: it would be taken for what it is not.
+pub(crate) fn refuse_encoded(method: &Method, headers: &HeaderMap) -> Result<(), ApiError> {
+    if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
+        return Ok(());
+    }
+    let is_plain = |value: &HeaderValue| {
+        let text = value.to_str().unwrap_or("?");
+        let mut codings = text.split(',').map(str::trim);
+        codings.all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case("identity"))
+    };
+    match headers
+        .get_all(CONTENT_ENCODING)
+        .iter()
+        .find(|v| !is_plain(v))
+    {
+        None => Ok(()),
+        Some(coding) => Err(ApiError::unsupported_media_type(format!(
+            "a body with Content-Encoding {coding:?} cannot be read"
+        ))
+        .hint("Send it as it is, without Content-Encoding (identity).")
+        .header(ACCEPT_ENCODING, HeaderValue::from_static("identity"))),
+    }
 }
 
 /// Reads a body out of its place; what is left there after an answer was not needed for it.

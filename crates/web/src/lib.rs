@@ -26,6 +26,7 @@ mod idempotency;
 mod intake;
 mod kv;
 mod metrics;
+mod object;
 mod openapi;
 mod operate;
 mod params;

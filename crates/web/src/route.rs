@@ -29,6 +29,8 @@ pub(crate) enum Route<'a> {
     Ready,
     /// `/startupz`.
     Startup,
+    /// In one of the models, with a segment that is no text once it is decoded.
+    NotText,
     /// Anywhere else.
     Nowhere,
 }
@@ -51,7 +53,7 @@ impl<'a> Place<'a> {
     }
 
     /// The place of a path: `/{surface}/v1/{name}/{rest…}`.
-    fn of(path: &'a str) -> Option<Place<'a>> {
+    fn of(path: &'a str) -> Option<Route<'a>> {
         let mut segments = path.strip_prefix('/')?.split('/');
         let surface = match segments.next()? {
             "docs" => Surface::Docs,
@@ -63,20 +65,23 @@ impl<'a> Place<'a> {
         if segments.next()? != "v1" {
             return None;
         }
-        let mut decoded = segments.map(|segment| {
+        let decoded = segments.map(|segment| {
             percent_encoding::percent_decode_str(segment)
                 .decode_utf8()
                 .ok()
         });
-        let name = decoded.next()??;
-        if name.is_empty() {
+        let Some(mut rest) = decoded.collect::<Option<Vec<_>>>() else {
+            return Some(Route::NotText);
+        };
+        if rest.first().is_none_or(|name| name.is_empty()) {
             return None;
         }
-        Some(Place {
+        let name = rest.remove(0);
+        Some(Route::Model(Place {
             surface,
             name,
-            rest: decoded.collect::<Option<_>>()?,
-        })
+            rest,
+        }))
     }
 
     /// Whether a method changes nothing here: `GET`, and questions too long for a path.
@@ -84,6 +89,13 @@ impl<'a> Place<'a> {
         let is_question = self.surface == Surface::Graph
             && matches!(self.rest.as_slice(), [word] if word == "traverse");
         is_read(method) || (is_question && *method == Method::POST)
+    }
+
+    /// Whether it takes a list of operations, some of which may read.
+    fn is_batch(&self, method: &Method) -> bool {
+        *method == Method::POST
+            && matches!(self.surface, Surface::Kv | Surface::Wide)
+            && matches!(self.rest.as_slice(), [word] if word == "batch")
     }
 
     fn label(&self) -> &'static str {
@@ -116,7 +128,7 @@ impl<'a> Route<'a> {
             "/tx/v1" => Route::Transaction,
             _ => match path.strip_prefix("/admin/v1/") {
                 Some(rest) => Route::Admin(rest),
-                None => Place::of(path).map_or(Route::Nowhere, Route::Model),
+                None => Place::of(path).unwrap_or(Route::Nowhere),
             },
         }
     }
@@ -161,7 +173,7 @@ impl<'a> Route<'a> {
             Route::Live => "/livez",
             Route::Ready => "/readyz",
             Route::Startup => "/startupz",
-            Route::Nowhere => "unknown",
+            Route::NotText | Route::Nowhere => "unknown",
         }
     }
 
@@ -184,13 +196,16 @@ impl<'a> Route<'a> {
         let verb = if reads { Verb::Read } else { Verb::Write };
         match self {
             Route::Table(table) => Some((Surface::Rest, verb, Some(table))),
+            // As of a transaction, below.
+            Route::Model(place) if place.is_batch(method) => None,
             Route::Model(place) => Some((place.surface, verb, Some(&place.name))),
             // Each of its operations is asked about by itself.
             Route::Transaction => None,
             Route::RestRoot | Route::OpenApi | Route::Rpc(_) => None,
             Route::Admin(_) => Some((Surface::Admin, verb, None)),
             Route::Metrics => Some((Surface::Metrics, Verb::Read, None)),
-            Route::Live | Route::Ready | Route::Startup | Route::Nowhere => None,
+            Route::Live | Route::Ready | Route::Startup => None,
+            Route::NotText | Route::Nowhere => None,
         }
     }
 }
@@ -225,7 +240,8 @@ mod tests {
             ("/kv/v1", Route::Nowhere),
             ("/kv/v1/", Route::Nowhere),
             ("/kv/v2/s", Route::Nowhere),
-            ("/kv/v1/s/%FF", Route::Nowhere),
+            ("/kv/v1/s/%FF", Route::NotText),
+            ("/wide/v1/%FF", Route::NotText),
             ("/kv/v1/s", kv("s", &[])),
             ("/kv/v1/s/", kv("s", &[""])),
             ("/kv/v1/a%2Fb/%EA%B0%80/incr", kv("a/b", &["가", "incr"])),

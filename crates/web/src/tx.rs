@@ -78,12 +78,29 @@ where
             }
             Err(error) => {
                 let op = at.load(Ordering::Relaxed);
+                let error = withhold(error, &request, caller, op);
                 // What is not about the request is not about one of its operations either.
                 let about_one = op != NONE && error.status_code().is_client_error();
                 return Err(if about_one { error.at_op(op) } else { error });
             }
         }
     }
+}
+
+/// An error without the values of rows that the caller may not read; of no operation in particular
+/// it may be about any of them.
+fn withhold(error: ApiError, request: &Request, caller: &Caller, op: usize) -> ApiError {
+    let ops = match request.ops.get(op) {
+        Some(one) => std::slice::from_ref(one),
+        None => &request.ops,
+    };
+    ops.iter().fold(error, |error, op| {
+        let asked = op.asked();
+        match asked.as_ref().map(|parts| Route::of(parts.uri.path())) {
+            Ok(Route::Table(name)) => rest::blind::withhold(error, caller, &name),
+            _ => error,
+        }
+    })
 }
 
 async fn plan(
@@ -122,6 +139,7 @@ async fn plan_op(web: &Web, op: &Op, caller: &Caller) -> Result<Operation<Answer
     if let (Some(key), Some((surface, verb, collection))) = (caller, route.needs(&parts.method)) {
         gate::require(key, surface, verb, collection)?;
     }
+    intake::refuse_encoded(&parts.method, &parts.headers)?;
     let operation = match &route {
         Route::Model(place) => {
             let body = op.body.clone();
@@ -140,7 +158,14 @@ async fn plan_op(web: &Web, op: &Op, caller: &Caller) -> Result<Operation<Answer
         }
     };
     let reads = !operation.writes();
-    Ok(operation.map(move |answer| refuse_failure(answer, reads)))
+    let is_head = parts.method == Method::HEAD;
+    Ok(operation.map(move |answer| {
+        let mut answer = refuse_failure(answer, reads)?;
+        if is_head {
+            answer.body = Bytes::new();
+        }
+        Ok(answer)
+    }))
 }
 
 /// A failure that a model answers with, rather than refuse, takes everything back too, unless

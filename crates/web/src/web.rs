@@ -17,6 +17,7 @@ use crate::intake::{self, Turnstile};
 use crate::metrics::Metrics;
 use crate::openapi::Description;
 use crate::operate;
+use crate::params::malformed;
 use crate::reply::{self, Reply};
 use crate::rest;
 use crate::route::Route;
@@ -149,6 +150,7 @@ impl Web {
             let request = (method, uri, headers);
             gate::admit(&self.store, is_open, &policy.origins, request, route)?
         };
+        intake::refuse_encoded(method, headers)?;
         let deadline = Deadline::after(started, self.limits.request_timeout);
         if let Route::Table(name) = route {
             return rest::table(self, name, parts, body, &caller, deadline).await;
@@ -167,6 +169,10 @@ impl Web {
         }
         if let Route::Rpc(name) = route {
             return Err(rest::no_such_function(name));
+        }
+        if *route == Route::NotText {
+            let message = "a segment of the path is not UTF-8 once it is decoded";
+            return Err(malformed(message).hint("Percent-encode the bytes of its UTF-8."));
         }
         if *route == Route::Nowhere {
             return Err(ApiError::no_such_path());

@@ -1,8 +1,9 @@
 //! One connection: its settings, its functions, and how a statement is run on it.
 //!
 //! A statement is prepared once for each text and kept. A running one can be
-//! stopped from outside, and ends when it has done as much as it may ([`Control`]), and a function that refuses a value leaves the
-//! refusal where the statement's caller finds it: SQLite itself carries only text.
+//! stopped from outside, and ends when it has done as much as it may ([`Control`]). A function
+//! that refuses a value leaves the refusal where the statement's caller finds it: SQLite itself
+//! carries only text.
 
 use crate::cell::Param;
 use crate::config::{SqliteConfig, Synchronous};
@@ -100,7 +101,7 @@ impl Control {
     }
 
     /// From here on statements may take `steps` of SQLite's machine (`None`: any number), and
-    /// ends when `given_up` is set.
+    /// end when `given_up` is set.
     pub(crate) fn allow(&self, steps: Option<i64>, given_up: Option<Arc<AtomicBool>>) {
         self.steps_left.store(steps.unwrap_or(i64::MAX), Relaxed);
         *self.given_up.lock() = given_up;

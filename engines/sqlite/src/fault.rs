@@ -1,6 +1,6 @@
 //! What can go wrong inside, and which of the port's errors it becomes.
 
-use pando_model::error::{EngineError, Refusal};
+use pando_model::error::{DISK_FULL, EngineError, Refusal};
 use rusqlite::ErrorCode;
 use std::time::Duration;
 
@@ -119,7 +119,7 @@ pub(crate) fn corrupt(what: impl std::fmt::Display) -> EngineError {
 fn engine_error(error: rusqlite::Error, context: &str) -> EngineError {
     const SHORTLY: Duration = Duration::from_secs(1);
     match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => unavailable("the disk is full", Duration::from_secs(5)),
+        Some(ErrorCode::DiskFull) => unavailable(DISK_FULL, Duration::from_secs(5)),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             unavailable("the database is busy", SHORTLY)
         }

@@ -106,7 +106,10 @@ mod tests {
 
     #[test]
     fn a_result_beyond_the_limit_is_refused() {
-        let limits = PatchLimits { bytes_max: 17 };
+        let limits = PatchLimits {
+            bytes_max: 17,
+            ..PatchLimits::default()
+        };
         let patch = |value| merge_patch(r#"{"a": 1}"#, value, &limits);
         assert_eq!(patch(r#"{"b": 22}"#).unwrap(), r#"{"a": 1, "b": 22}"#);
         let error = patch(r#"{"b": 333}"#).unwrap_err();

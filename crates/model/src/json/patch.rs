@@ -30,6 +30,7 @@ pub fn json_patch(target: &str, patch: &str, limits: &PatchLimits) -> Result<Str
     let mut work = Work {
         root,
         copied_bytes_left: limits.bytes_max,
+        copied_values_left: limits.values_max,
         steps_left: STEPS_MAX,
     };
     for (index, operation) in operations.into_iter().enumerate() {
@@ -44,6 +45,14 @@ pub fn json_patch(target: &str, patch: &str, limits: &PatchLimits) -> Result<Str
 pub fn check_json_patch(patch: &str) -> Result<(), PatchError> {
     let patch = scan(patch, TreeBuilder).map_err(PatchError::not_json)?;
     Operation::read_all(patch).map(drop)
+}
+
+/// Whether a patch has a `test`, which tells what a document holds; refuses what is no JSON patch.
+pub fn json_patch_tests(patch: &str) -> Result<bool, PatchError> {
+    let patch = scan(patch, TreeBuilder).map_err(PatchError::not_json)?;
+    let operations = Operation::read_all(patch)?;
+    let mut actions = operations.iter().map(|operation| &operation.action);
+    Ok(actions.any(|action| matches!(action, Action::Test(_))))
 }
 
 struct Operation<'a> {
@@ -181,6 +190,7 @@ fn too_large(message: impl Into<String>) -> PatchError {
 struct Work<'a> {
     root: Node<'a>,
     copied_bytes_left: usize,
+    copied_values_left: usize,
     steps_left: usize,
 }
 
@@ -275,12 +285,18 @@ impl<'a> Work<'a> {
 
     fn copy(&mut self, from: &Pointer) -> Result<Node<'a>, PatchError> {
         let value = from.find(&self.root).map_err(|miss| nowhere(from, &miss))?;
-        let weight = value.weight();
-        spend(&mut self.steps_left, weight.values)?;
+        let values = value.weight().values;
+        spend(&mut self.steps_left, values)?;
+        let beyond = || too_large("the patch copies more than a document may hold");
+        // Counted before they are there: what is copied again and again grows by doubling.
+        self.copied_values_left = self
+            .copied_values_left
+            .checked_sub(values)
+            .ok_or_else(beyond)?;
         self.copied_bytes_left = self
             .copied_bytes_left
-            .checked_sub(weight.bytes)
-            .ok_or_else(|| too_large("the patch copies more than a document may hold"))?;
+            .checked_sub(value.text_bytes())
+            .ok_or_else(beyond)?;
         Ok(value.clone())
     }
 

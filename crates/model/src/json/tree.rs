@@ -30,8 +30,6 @@ pub(super) struct Weight {
     pub depth: usize,
     /// How many values there are, itself among them.
     pub values: usize,
-    /// How long its text is, but for spaces, commas and escapes.
-    pub bytes: usize,
 }
 
 pub(super) struct TreeBuilder;
@@ -135,32 +133,38 @@ impl Node<'_> {
 
     pub(super) fn weight(&self) -> Weight {
         let mut whole = Weight {
-            depth: 0,
+            depth: usize::from(self.is_container()),
             values: 1,
-            bytes: 0,
+        };
+        let mut take = |part: Weight| {
+            whole.depth = whole.depth.max(part.depth + 1);
+            whole.values += part.values;
         };
         match self {
-            Node::Null | Node::Bool(_) => whole.bytes = 4,
-            Node::String(text) => whole.bytes = text.len() + 2,
+            Node::Array(items) => items.iter().for_each(|item| take(item.weight())),
+            Node::Object(pairs) => pairs.iter().for_each(|(_, value)| take(value.weight())),
+            _ => {}
+        }
+        whole
+    }
+
+    /// How long its text is, but for spaces, commas and escapes.
+    pub(super) fn text_bytes(&self) -> usize {
+        match self {
+            Node::Null | Node::Bool(_) => 4,
+            Node::String(text) => text.len() + 2,
             Node::Number(number) => {
                 let mut digits = Vec::new();
                 number.write(0, &mut digits);
-                whole.bytes = digits.len();
+                digits.len()
             }
-            Node::Array(items) => {
-                whole.bytes = 2;
-                items.iter().for_each(|item| whole.add(item.weight()));
-            }
+            Node::Array(items) => 2 + items.iter().map(Node::text_bytes).sum::<usize>(),
             Node::Object(pairs) => {
-                whole.bytes = 2;
-                for (key, value) in pairs {
-                    whole.bytes += key.len() + 2;
-                    whole.add(value.weight());
-                }
+                let member =
+                    |(key, value): &(Cow<'_, str>, Node<'_>)| key.len() + 2 + value.text_bytes();
+                2 + pairs.iter().map(member).sum::<usize>()
             }
         }
-        whole.depth += usize::from(self.is_container());
-        whole
     }
 
     /// The order of two whole values. An empty array is less than any scalar there, though
@@ -216,15 +220,6 @@ impl Node<'_> {
             Node::Array(_) => 4,
             Node::Object(_) => 5,
         }
-    }
-}
-
-impl Weight {
-    /// Takes in a part.
-    fn add(&mut self, part: Weight) {
-        self.depth = self.depth.max(part.depth);
-        self.values += part.values;
-        self.bytes += part.bytes;
     }
 }
 

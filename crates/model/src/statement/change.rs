@@ -176,13 +176,16 @@ trait Changes: Storage + Sized {
             let take = select.limit.map_or(usize::MAX, |limit| {
                 usize::try_from(limit).unwrap_or(usize::MAX)
             });
+            let budget = self.budget();
             let shaped = rows
-                .iter()
+                .into_iter()
                 .skip(skip)
                 .take(take)
                 .map(|row| {
-                    let shaped = project(select, row)?;
-                    self.budget().take_row(&shaped)?;
+                    let shaped = project(select, &row)?;
+                    // It goes, and what is made of it stays: not both count.
+                    budget.give_back(&row);
+                    budget.take_row(&shaped)?;
                     Ok(shaped)
                 })
                 .collect::<Result<_, Self::Fault>>()?;
@@ -203,7 +206,10 @@ trait Changes: Storage + Sized {
         let filter = std::mem::replace(&mut tree.select.filter, Filter::Const(true));
         tree.select.filter = Filter::And(vec![keys, filter]);
         let ordered = !tree.select.order.is_empty() || tree.select.is_aggregate();
+        let budget = self.budget();
         if ordered {
+            rows.iter().for_each(|row| budget.give_back(row));
+            drop(rows);
             return read_tree(self, &tree);
         }
         // Filtered, but in the order given: find out which pass, and shape those.
@@ -217,6 +223,7 @@ trait Changes: Storage + Sized {
                     .is_ok_and(|place| same(&passing[place], row))
             })
             .collect();
+        passing.iter().for_each(|row| budget.give_back(row));
         tree.select.filter = Filter::Const(true);
         match self.returned(Some(&tree), kept)? {
             Some(set) => Ok(set),

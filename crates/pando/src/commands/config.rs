@@ -18,7 +18,10 @@ struct Shown {
 pub fn run(command: ConfigCommand, sources: &Sources, report: Report) -> anyhow::Result<()> {
     let loaded = config::load(sources)?;
     match command {
-        ConfigCommand::Check => check(&loaded, report),
+        ConfigCommand::Check => {
+            loaded.check_files()?;
+            check(&loaded, report)
+        }
         ConfigCommand::Show { origin } => show(&loaded, origin, report),
     }
 }

@@ -5,12 +5,13 @@ mod machine;
 use super::Context;
 use crate::access;
 use crate::client;
-use crate::config::EngineKind;
+use crate::config::{ConfigError, EngineKind};
 use crate::data_dir::DataDir;
 use crate::failure::fail;
 use crate::parts;
 use crate::report::columns;
 use http::Method;
+use pando_model::error::EngineError;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -63,6 +64,7 @@ pub async fn run(context: &Context) -> anyhow::Result<()> {
     let config = &context.loaded.config;
     let dir = DataDir::new(&config.data_dir);
     let mut findings = vec![configuration(context)];
+    findings.extend(certificate(context));
     findings.extend(exposure(context));
     findings.extend(machine::findings(config, &dir));
     findings.extend(integrity(context, &dir).await);
@@ -82,6 +84,18 @@ fn configuration(context: &Context) -> Finding {
         None => "no file; everything at its default".to_owned(),
     };
     Finding::new("configuration", Severity::Ok, file)
+}
+
+/// What keeps a server from starting with the certificate that is set.
+fn certificate(context: &Context) -> Option<Finding> {
+    let ConfigError(problems) = context.loaded.check_files().err()?;
+    let problem = problems.into_iter().next()?;
+    let message = format!("{}: {}", problem.place, problem.message);
+    let finding = Finding::new("certificate", Severity::Fail, message);
+    Some(match problem.hint {
+        Some(hint) => finding.mend(hint),
+        None => finding,
+    })
 }
 
 fn exposure(context: &Context) -> Vec<Finding> {
@@ -119,14 +133,15 @@ async fn integrity(context: &Context, dir: &DataDir) -> Option<Finding> {
     if !dir.path().exists() {
         return None;
     }
-    let problems = match dir.lock() {
+    // What could not be looked at is not damaged for that.
+    let checked = match dir.lock() {
         Ok(Ok(_lock)) if dir.database().exists() => {
             let file = dir.database();
-            let checked = tokio::task::spawn_blocking(move || parts::verify_file(&file)).await;
-            match checked {
-                Ok(Ok(problems)) => problems,
-                Ok(Err(error)) => vec![error.to_string()],
-                Err(error) => vec![error.to_string()],
+            match tokio::task::spawn_blocking(move || parts::verify_file(&file)).await {
+                Ok(Ok(problems)) => Ok(problems),
+                Ok(Err(EngineError::Corrupt(reason))) => Ok(vec![reason]),
+                Ok(Err(error)) => Err(error.to_string()),
+                Err(error) => Err(error.to_string()),
             }
         }
         Ok(Ok(_)) => return None,
@@ -136,13 +151,25 @@ async fn integrity(context: &Context, dir: &DataDir) -> Option<Finding> {
             let key = access::key(dir);
             let client = client::connect(&url, key.as_deref(), certificate).ok()?;
             match client::call(&client, Method::POST, "/admin/v1/verify", None).await {
-                Ok(answer) => problems_of(&answer),
-                Err(error) => vec![format!("the server could not be asked: {error:#}")],
+                Ok(answer) => Ok(problems_of(&answer)),
+                Err(error) => Err(format!("the server could not be asked: {error:#}")),
             }
         }
-        Err(error) => vec![format!("{error:#}")],
+        Err(error) => Err(format!("{error:#}")),
     };
-    Some(match problems.first() {
+    Some(match checked {
+        Ok(problems) => sound(dir, &problems),
+        Err(reason) => Finding::new(
+            "integrity",
+            Severity::Warn,
+            format!("not checked: {reason}"),
+        )
+        .mend("mend that, or run it where the data may be written, and look again"),
+    })
+}
+
+fn sound(dir: &DataDir, problems: &[String]) -> Finding {
+    match problems.first() {
         None => Finding::new("integrity", Severity::Ok, "the data is sound"),
         Some(first) => Finding::new(
             "integrity",
@@ -153,7 +180,7 @@ async fn integrity(context: &Context, dir: &DataDir) -> Option<Finding> {
             "restore the last backup: pando restore FILE --data-dir {} --yes",
             dir.path().display()
         )),
-    })
+    }
 }
 
 fn problems_of(answer: &Value) -> Vec<String> {

@@ -44,6 +44,7 @@ pub async fn run(args: ServeArgs, context: Context) -> anyhow::Result<()> {
         sources,
         report,
     } = context;
+    loaded.check_files()?;
     let config = loaded.config.clone();
     let level = logging::start(&config.log)?;
     // From here on a signal ends what was begun, and does not kill it half-way.
@@ -129,7 +130,8 @@ struct Upkeep(Vec<JoinHandle<()>>);
 impl Upkeep {
     /// Declares what documents are searched by, and has their indexes built.
     async fn start(store: &Arc<Store>, config: &Config) -> anyhow::Result<Upkeep> {
-        let declared = parts::documents(config).map_err(fail)?;
+        let declared = parts::documents(config)
+            .map_err(|(path, reason)| fail(format!("[{path}]: {reason}")))?;
         store.declare_search(&declared).await?;
         let tending = parts::tend_documents(Arc::clone(store), declared);
         Ok(Upkeep(vec![tokio::spawn(tending)]))

@@ -27,11 +27,6 @@ pub fn faults(config: &Config) -> Vec<(Cow<'static, str>, String)> {
         faults.push(("log.level", format!("`{}`: {reason}", config.log.level)));
     }
     faults.extend(
-        parts::documents(config)
-            .err()
-            .map(|reason| ("docs", reason)),
-    );
-    faults.extend(
         positive(config)
             .into_iter()
             .filter(|(_, value)| *value == 0)
@@ -40,6 +35,11 @@ pub fn faults(config: &Config) -> Vec<(Cow<'static, str>, String)> {
     let faults = faults.into_iter();
     faults
         .map(|(path, message)| (Cow::Borrowed(path), message))
+        .chain(
+            parts::documents(config)
+                .err()
+                .map(|(path, message)| (Cow::Owned(path), message)),
+        )
         .chain(faults_of_families(config))
         .collect()
 }

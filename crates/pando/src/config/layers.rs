@@ -4,11 +4,16 @@
 //! one document, which is then read as a whole, so that a value's fault is
 //! reported at the place it came from whatever the layer.
 
+mod document;
 mod environment;
+
+pub(super) use document::leaves;
 
 use super::keys::{self, Form, NoSuchKey};
 use super::{Config, ConfigError, Problem, checks};
-use serde_json::{Map, Value};
+use document::{json_of, put, remove};
+use pando_web::{TlsError, TlsFiles};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -103,7 +108,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
     };
     for (path, message) in checks::faults(&loaded.config) {
         problems.push(Problem {
-            place: format!("{} ({path})", loaded.origin(&path)),
+            place: format!("{} ({path})", loaded.origin_within(&path)),
             message,
             hint: None,
         });
@@ -120,6 +125,43 @@ impl Loaded {
     /// Where the setting at a dotted path came from.
     pub fn origin(&self, path: &str) -> Origin {
         self.origins.get(path).cloned().unwrap_or(Origin::Default)
+    }
+
+    /// The same, of a table of settings that of its first one.
+    fn origin_within(&self, path: &str) -> Origin {
+        let within = |known: &str| {
+            let rest = known.strip_prefix(path);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        let found = self.origins.iter().find(|(known, _)| within(known));
+        found.map_or(Origin::Default, |(_, origin)| origin.clone())
+    }
+
+    /// What the settings name that has to be there for a server to start, each fault at its
+    /// setting: the certificate and its key. Other commands do not need to read them.
+    pub fn check_files(&self) -> Result<(), ConfigError> {
+        let (Some(cert), Some(key)) = (&self.config.tls.cert, &self.config.tls.key) else {
+            return Ok(());
+        };
+        let Err(error) = TlsFiles::load(cert, key) else {
+            return Ok(());
+        };
+        let (setting, hint) = match &error {
+            TlsError::File { path, .. } if path == key && key != cert => (
+                "tls.key",
+                "a PEM file with its private key, which this user may read",
+            ),
+            TlsError::File { .. } | TlsError::Empty(_) => (
+                "tls.cert",
+                "a PEM file with the certificate and then its chain, which this user may read",
+            ),
+            TlsError::Identity(_) => ("tls.key", "the key that the certificate was made for"),
+        };
+        Err(ConfigError(vec![Problem {
+            place: format!("{} ({setting})", self.origin(setting)),
+            message: error.to_string(),
+            hint: Some(format!("name {hint}")),
+        }]))
     }
 
     /// Every setting: dotted path, value, origin; in the order of the reference.
@@ -308,72 +350,6 @@ fn read_document(
         }
     }
     Config::default()
-}
-
-/// Every setting of a document: its dotted path and its value.
-pub(super) fn leaves(document: &Value) -> Vec<(String, Value)> {
-    let mut all = Vec::new();
-    for (key, value) in document.as_object().into_iter().flatten() {
-        match value {
-            Value::Object(_) => all.extend(
-                leaves(value)
-                    .into_iter()
-                    .map(|(path, value)| (format!("{key}.{path}"), value)),
-            ),
-            value => all.push((key.clone(), value.clone())),
-        }
-    }
-    all
-}
-
-/// Takes a setting out that has no default.
-fn remove(document: &mut Value, path: &[String]) {
-    match path {
-        [] => {}
-        [last] => {
-            if let Value::Object(map) = document {
-                map.remove(last);
-            }
-        }
-        [first, rest @ ..] => {
-            if let Some(inner) = document.get_mut(first) {
-                remove(inner, rest);
-            }
-        }
-    }
-}
-
-fn put(document: &mut Value, path: &[String], value: Value) {
-    let Some((first, rest)) = path.split_first() else {
-        *document = value;
-        return;
-    };
-    if !document.is_object() {
-        *document = Value::Object(Map::new());
-    }
-    if let Value::Object(map) = document {
-        put(map.entry(first.clone()).or_insert(Value::Null), rest, value);
-    }
-}
-
-fn json_of(value: &DeValue<'_>) -> Value {
-    match value {
-        DeValue::String(text) => Value::from(text.as_ref()),
-        DeValue::Integer(digits) => i64::from_str_radix(digits.as_str(), digits.radix())
-            .map_or_else(|_| Value::from(digits.as_str()), Value::from),
-        DeValue::Float(digits) => digits
-            .as_str()
-            .parse::<f64>()
-            .map_or_else(|_| Value::from(digits.as_str()), Value::from),
-        DeValue::Boolean(value) => Value::from(*value),
-        DeValue::Datetime(at) => Value::from(at.to_string()),
-        DeValue::Array(items) => items.iter().map(|item| json_of(item.get_ref())).collect(),
-        DeValue::Table(table) => table
-            .iter()
-            .map(|(key, value)| (key.get_ref().to_string(), json_of(value.get_ref())))
-            .collect::<Map<_, _>>()
-            .into(),
-    }
 }
 
 fn place_of(text: &str, offset: usize) -> (usize, usize) {

@@ -1,5 +1,6 @@
 //! Chunks: the unit of an import's work, as it was read and as it was parsed.
 
+use super::split::CsvRecord;
 use csv::ByteRecord;
 use std::ops::Range;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ pub struct RawChunk {
 #[derive(Clone, Debug)]
 pub enum Records {
     /// CSV, under one header.
-    Csv(Arc<ByteRecord>, Vec<ByteRecord>),
+    Csv(Arc<ByteRecord>, Vec<CsvRecord>),
     /// JSON texts.
     Json(Vec<Vec<u8>>),
 }
@@ -91,8 +92,10 @@ impl RawChunk {
     pub fn text(&self, at: usize) -> String {
         match &self.records {
             Records::Csv(_, records) => records.get(at).map_or_else(String::new, |record| {
-                let fields: Vec<_> = record.iter().map(String::from_utf8_lossy).collect();
-                fields.join(",")
+                let texts = record
+                    .iter()
+                    .map(|field| String::from_utf8_lossy(field.text));
+                texts.collect::<Vec<_>>().join(",")
             }),
             Records::Json(texts) => texts.get(at).map_or_else(String::new, |text| {
                 String::from_utf8_lossy(text).into_owned()

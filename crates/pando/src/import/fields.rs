@@ -1,7 +1,8 @@
 //! The fields of a record: names, and values as JSON texts.
 //!
 //! A field of CSV is a number or a boolean where its text is exactly one in JSON (`007` and
-//! ` 1` are not), null where it is empty or named by `--null`, else a string.
+//! ` 1` are not), null where it is empty or named by `--null` and not in quotation
+//! marks, else a string.
 
 use super::chunk::{Fault, RawChunk};
 use super::plan::{self, Mapping};
@@ -40,7 +41,7 @@ impl<'a> Fields<'a> {
         };
         let mut members = Vec::with_capacity(columns.len());
         for (field, column) in plan::fields(raw, at)?.iter().zip(columns.iter()) {
-            let text = std::str::from_utf8(field)
+            let text = std::str::from_utf8(field.text)
                 .map_err(|_| Fault::new("22021", "the field is not UTF-8").at(column))?;
             let value = match mapping.is_null(field) {
                 true => Cow::Borrowed("null"),

@@ -209,7 +209,7 @@ impl Dealer {
             }
             bytes += match (&mut chunk.records, record) {
                 (Records::Csv(_, rows), Record::Csv(row)) => {
-                    let size = row.as_slice().len();
+                    let size = row.bytes();
                     rows.push(row);
                     size
                 }

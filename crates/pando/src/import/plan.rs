@@ -1,13 +1,14 @@
 //! Which field of a record goes into which column.
 
 use super::chunk::{Fault, RawChunk, Records};
+use super::split::{CsvField, CsvRecord};
 use crate::failure::fail;
 use csv::ByteRecord;
 
 /// What was asked for on the command line.
 #[derive(Clone, Debug, Default)]
 pub struct Mapping {
-    /// Texts that mean NULL in CSV, besides the empty one.
+    /// Texts that mean NULL in CSV without quotation marks, besides the empty one.
     nulls: Vec<Vec<u8>>,
     /// Pairs of a column and the header or key that it is taken from.
     renamed: Vec<(String, String)>,
@@ -61,8 +62,9 @@ impl Mapping {
     }
 
     /// Whether a field of CSV means NULL.
-    pub fn is_null(&self, field: &[u8]) -> bool {
-        field.is_empty() || self.nulls.iter().any(|null| null == field)
+    pub fn is_null(&self, field: CsvField<'_>) -> bool {
+        let is_named = || self.nulls.iter().any(|null| null == field.text);
+        !field.quoted && (field.text.is_empty() || is_named())
     }
 
     /// The column that a header or key goes into.
@@ -118,7 +120,7 @@ impl Mapping {
 }
 
 /// The fields of a CSV record, as many as its header has.
-pub fn fields(raw: &RawChunk, at: usize) -> Result<&ByteRecord, Fault> {
+pub fn fields(raw: &RawChunk, at: usize) -> Result<&CsvRecord, Fault> {
     let Records::Csv(header, records) = &raw.records else {
         return Err(Fault::new("import", "the record is not CSV"));
     };
@@ -167,6 +169,24 @@ fn no_such_column(file: &str, name: &str, columns: &[&str]) -> anyhow::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stands_in_quotation_marks_is_never_null() {
+        let mapping = Mapping::new(&["NA".to_owned()], &[]).unwrap();
+        for (text, quoted, is_null) in [
+            ("", false, true),
+            ("NA", false, true),
+            ("N", false, false),
+            ("", true, false),
+            ("NA", true, false),
+        ] {
+            let field = CsvField {
+                text: text.as_bytes(),
+                quoted,
+            };
+            assert_eq!(mapping.is_null(field), is_null, "{field:?}");
+        }
+    }
 
     #[test]
     fn headers_go_into_columns_of_their_name_or_as_mapped() {

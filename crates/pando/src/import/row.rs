@@ -3,6 +3,7 @@
 use super::chunk::{Fault, RawChunk, Records};
 use super::fields::object;
 use super::plan::{self, Mapping};
+use super::split::CsvField;
 use crate::failure::fail;
 use pando_model::constraint::complete_row;
 use pando_model::error::Refusal;
@@ -120,12 +121,12 @@ impl RowMaker {
         Some(fault_of(&refusal))
     }
 
-    fn value_of_field(&self, ix: ColumnIx, field: &[u8]) -> Result<Value, Fault> {
+    fn value_of_field(&self, ix: ColumnIx, field: CsvField<'_>) -> Result<Value, Fault> {
         if self.mapping.is_null(field) {
             return Ok(Value::Null);
         }
         let column = &self.table.columns[ix];
-        let text = std::str::from_utf8(field)
+        let text = std::str::from_utf8(field.text)
             .map_err(|_| Fault::new("22021", "the field is not UTF-8").at(&column.name))?;
         Value::parse(&column.ty, text)
             .and_then(|value| value.fit(&column.ty))

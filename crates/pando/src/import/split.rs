@@ -4,7 +4,7 @@ mod csv;
 mod json;
 mod lines;
 
-pub use csv::CsvRecords;
+pub use csv::{CsvField, CsvRecord, CsvRecords};
 pub use json::JsonValues;
 pub use lines::Lines;
 
@@ -40,7 +40,7 @@ pub trait Split {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
     /// Fields.
-    Csv(::csv::ByteRecord),
+    Csv(CsvRecord),
     /// A JSON text.
     Json(Vec<u8>),
 }

@@ -5,7 +5,7 @@ use super::pipeline::prepare;
 use super::rejects::{Rejects, told};
 use super::sink::{NotStored, Sink, Tally};
 use crate::cli::OnError;
-use crate::failure::fail;
+use crate::failure::{Failure, fail};
 use std::ops::Range;
 
 /// Stores chunks, one after the other.
@@ -68,7 +68,7 @@ impl<S: Sink> Storing<'_, S> {
                     (from, span) = (to, span.saturating_mul(2));
                     continue;
                 }
-                Err(NotStored::Failed(error)) => return Err(error),
+                Err(NotStored::Failed(error)) => return Err(broken_off(error, self.tally.written)),
                 Err(NotStored::Refused { at: Some(n), fault }) => (places.get(n).copied(), fault),
                 // Each row by itself may tell at once which of them it is.
                 Err(NotStored::Refused { .. }) if unchecked && self.on_error == OnError::Skip => {
@@ -182,10 +182,41 @@ impl<S: Sink> Storing<'_, S> {
     }
 }
 
+/// What kept a chunk from being stored has nothing to do with its rows: it can be gone on with.
+fn broken_off(error: anyhow::Error, written: u64) -> anyhow::Error {
+    let answered = error.downcast_ref::<pando_client::Error>();
+    let status = answered.and_then(pando_client::Error::status);
+    if error.is::<Failure>() || status.is_some_and(|status| status.is_client_error()) {
+        return error; // it knows a way out of its own
+    }
+    let hint = format!("{written} rows are stored; the same command with --resume goes on there");
+    fail(format!("{error:#}")).hint(hint).into()
+}
+
 /// The only one of some places.
 fn single(places: &[usize]) -> Option<usize> {
     match places {
         [only] => Some(*only),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_broke_an_import_off_tells_how_it_goes_on_unless_it_knows_a_way_out() {
+        let lost = anyhow::anyhow!("connection refused").context("the server does not answer");
+        let told = broken_off(lost, 7);
+        assert_eq!(
+            told.to_string(),
+            "the server does not answer: connection refused"
+        );
+        let hint = |error: &anyhow::Error| format!("{:?}", error.downcast_ref::<Failure>());
+        assert!(hint(&told).contains("7 rows are stored"), "{}", hint(&told));
+        assert!(hint(&told).contains("--resume"), "{}", hint(&told));
+        let own = broken_off(fail("x").hint("mend x").into(), 7);
+        assert!(!hint(&own).contains("--resume"), "{}", hint(&own));
     }
 }

@@ -117,7 +117,10 @@ impl Document {
 
     /// What it is once a patch has changed it.
     pub(super) fn patched(&self, patch: &Patch, bytes_max: usize) -> Result<Body, Refusal> {
-        let limits = PatchLimits { bytes_max };
+        let limits = PatchLimits {
+            bytes_max,
+            values_max: VALUES_MAX,
+        };
         let before = self.to_json();
         let patched = match patch {
             Patch::Merge(text) => json::merge_patch(&before, text, &limits),
@@ -137,6 +140,14 @@ impl Patch {
         };
         checked.map_err(|error| unpatched(&error))
     }
+
+    /// Whether its success tells what the document holds: a JSON patch with a `test`.
+    pub fn reads(&self) -> Result<bool, Refusal> {
+        match self {
+            Patch::Merge(_) => Ok(false),
+            Patch::Json(text) => json::json_patch_tests(text).map_err(|error| unpatched(&error)),
+        }
+    }
 }
 
 impl Body {
@@ -154,11 +165,9 @@ impl Body {
             let (_, named) = members.remove(place);
             match id {
                 Some(id) if named == Node::String(Cow::Borrowed(id)) => {}
+                // What it is may have been copied there by a patch of somebody who may not read.
                 Some(id) => {
-                    let message = format!(
-                        "_id is {}, and the document's id is {id:?}",
-                        named.to_text()
-                    );
+                    let message = format!("_id is not the document's id, {id:?}");
                     return Err(refused::unprocessable(message)
                         .hint("A document's id does not change: leave _id out, or as it is."));
                 }

@@ -12,11 +12,12 @@ use super::{Collections, Declared};
 use crate::catalog::schema_record;
 use crate::error::StoreError;
 use crate::kv::check_name;
-use crate::operation::{Operation, Reach};
+use crate::operation::{CarriedOut, Operation, Reach};
 use crate::refused;
 use crate::relation::{rows_of, select, tree};
 use crate::session::{Result, Session};
 use crate::store::Store;
+use pando_model::budget;
 use pando_model::engine::{Outcome, SchemaChange, Step};
 use pando_model::error::{EngineError, Refusal};
 use pando_model::schema::{Schema, SchemaStep};
@@ -24,8 +25,8 @@ use pando_model::value::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Documents that one write indexes: so few that those who wait do so for some milliseconds,
-/// and that the largest ones are held in memory.
+/// Documents that one write indexes: so few that those who wait do so for some milliseconds. Large
+/// ones are more together than a request may read, and then it is fewer.
 const BATCH: u64 = 32;
 /// How often a change of the schema is tried again because another came between.
 const TRIES_MAX: usize = 16;
@@ -70,9 +71,7 @@ impl Store {
         let Some((collection, after)) = state.unfinished() else {
             return Ok(false);
         };
-        let operation = batch(self.collections(), collection, after);
-        let none = Session::default();
-        let done = self.carry_out(&operation, None, &none).await?;
+        let done = self.index_batch(collection, after).await?;
         let after = String::from_utf8(done.answer)
             .ok()
             .filter(|id| !id.is_empty());
@@ -82,6 +81,23 @@ impl Store {
         self.collections()
             .adopt(state.recorded.built(collection, after))?;
         Ok(true)
+    }
+
+    /// Indexes the documents behind one, as many as a request may read.
+    async fn index_batch(&self, collection: &str, after: Option<&str>) -> Result<CarriedOut> {
+        let none = Session::default();
+        let mut size = BATCH;
+        loop {
+            let operation = batch(self.collections(), collection, after, size);
+            match self.carry_out(&operation, None, &none).await {
+                Err(StoreError::Refused(refusal))
+                    if refusal.code == budget::EXCEEDED && size > 1 =>
+                {
+                    size = (size / 8).max(1);
+                }
+                done => return done,
+            }
+        }
     }
 
     async fn change_index(&self, name: &str, made: bool, recorded: Recorded) -> Result<()> {
@@ -138,9 +154,10 @@ fn batch(
     collections: &Arc<Collections>,
     collection: &str,
     after: Option<&str>,
+    size: u64,
 ) -> Operation<Vec<u8>> {
     let mut page = select(&DOC, &[ID, BODY], behind(collection, after));
-    page.limit = Some(BATCH);
+    page.limit = Some(size);
     let (collections, collection) = (Arc::clone(collections), collection.to_owned());
     let decide = Step::decide(move |outcomes| {
         let state = collections.state();
@@ -158,22 +175,22 @@ fn batch(
                 }
             }
         }
-        let built = state.recorded.built(&collection, last_id(outcomes));
+        let built = state.recorded.built(&collection, last_id(outcomes, size));
         steps.push(Step::from(built.change().map_err(|error| {
             refused::conflict(format!("the setting cannot be written: {error}"))
         })?));
         Ok(steps)
     });
     let steps = vec![Step::read(tree(page)), decide];
-    Operation::writing(Reach::Many, steps, |outcomes| {
-        Ok::<_, Refusal>(last_id(&outcomes).unwrap_or_default().into_bytes())
+    Operation::writing(Reach::Many, steps, move |outcomes| {
+        Ok::<_, Refusal>(last_id(&outcomes, size).unwrap_or_default().into_bytes())
     })
 }
 
 /// The last document of a whole batch; a batch that is not full is the last.
-fn last_id(outcomes: &[Outcome]) -> Option<String> {
+fn last_id(outcomes: &[Outcome], size: u64) -> Option<String> {
     let rows = outcomes.first().map_or(&[][..], rows_of);
-    match rows.last().filter(|_| rows.len() as u64 == BATCH)?.first() {
+    match rows.last().filter(|_| rows.len() as u64 == size)?.first() {
         Some(Value::Text(id)) => Some(id.clone()),
         _ => None,
     }

@@ -15,12 +15,14 @@ use pando_model::plan::{Child, Filter, KeySource, Row, RowSet, Tree};
 use pando_model::schema::ColumnIx;
 use pando_model::value::Value;
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Cells of one answer at most, versions included.
 pub const CELLS_MAX: u64 = 100_000;
 /// What is read of a cell.
-const READ: [ColumnIx; 5] = [ROW, FAMILY, QUALIFIER, AT, VALUE];
+const OF_CELL: [ColumnIx; 4] = [FAMILY, QUALIFIER, AT, VALUE];
+/// The same, with its row: not read where that is known.
+pub(super) const OF_CELL_AND_ROW: [ColumnIx; 5] = [FAMILY, QUALIFIER, AT, VALUE, ROW];
 
 /// What is wanted of a row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -76,13 +78,15 @@ impl Store {
     ) -> Result<Operation<Option<WideRow>>, Refusal> {
         let shown = self.shown(row.partition.table(), wanted)?;
         let now_us = self.clock().now_us();
-        let mut cells = cells_of(row.filters(), &wanted.columns, now_us, Selector::filter);
+        let columns = &wanted.columns;
+        let mut cells = cells_of(row.filters(), &OF_CELL, columns, now_us, Selector::filter);
         // One more than is answered tells whether there are more.
         cells.select.limit = cells.select.limit.or(Some(CELLS_MAX + 1));
         for child in &mut cells.children {
             child.tree.select.limit = Some(CELLS_MAX + 1);
         }
         let read = Step::read(cells);
+        let key = row.key().to_owned();
         Ok(Operation::reading(
             row.partition.reach(),
             vec![read],
@@ -94,7 +98,12 @@ impl Store {
                 if cells_in(&set) > CELLS_MAX {
                     return Err(too_many());
                 }
-                Ok(assemble(set, &shown).into_iter().next())
+                let cells = rows_in(set).filter_map(|row| ReadCell::of(&mut row.into_iter()));
+                let columns = columns_of(cells.collect(), &shown);
+                Ok((!columns.is_empty()).then(|| WideRow {
+                    row: key.clone(),
+                    columns,
+                }))
             },
         ))
     }
@@ -138,6 +147,7 @@ pub(super) fn too_many() -> Refusal {
 /// The cells of some rows: all, or those of the columns that are named.
 pub(super) fn cells_of(
     rows: Vec<Filter>,
+    read: &[ColumnIx],
     columns: &[Selector],
     now_us: i64,
     filter: impl Fn(&Selector) -> Filter,
@@ -146,7 +156,7 @@ pub(super) fn cells_of(
         let mut filters = rows.clone();
         filters.extend(column);
         filters.push(alive(EXPIRES_AT, now_us));
-        select(&CELL, &READ, Filter::And(filters))
+        select(&CELL, read, Filter::And(filters))
     };
     match columns {
         [] => tree(passing(None)),
@@ -180,87 +190,90 @@ fn cells_in(set: &RowSet) -> u64 {
     }
 }
 
+/// The rows of a read, or of all its children.
+fn rows_in(set: RowSet) -> impl Iterator<Item = Row> {
+    let children = set.children.into_iter();
+    let (own, of_children) = match children.len() {
+        0 => (set.rows, children),
+        // They were asked for; the parent's only stands for the partition.
+        _ => (Vec::new(), children),
+    };
+    own.into_iter()
+        .chain(of_children.flat_map(|child| child.rows))
+}
+
 /// Rows of cells by their keys, whatever order the cells come in, each cell once.
 pub(super) fn assemble(set: RowSet, shown: &Shown) -> Vec<WideRow> {
-    let mut cells: Vec<ReadCell> = if set.children.is_empty() {
-        set.rows.into_iter().filter_map(ReadCell::of).collect()
-    } else {
-        let children = set.children.into_iter();
-        let cells = children.flat_map(|child| child.rows);
-        cells.filter_map(ReadCell::of).collect()
-    };
+    let cells = rows_in(set).filter_map(|row| {
+        let mut values = row.into_iter();
+        let cell = ReadCell::of(&mut values)?;
+        match values.next()? {
+            Value::Text(row) => Some((row, cell)),
+            _ => None,
+        }
+    });
+    let mut cells_by_row: BTreeMap<String, Vec<ReadCell>> = BTreeMap::new();
+    for (row, cell) in cells {
+        cells_by_row.entry(row).or_default().push(cell);
+    }
+    let rows = cells_by_row.into_iter().map(|(row, cells)| WideRow {
+        row,
+        columns: columns_of(cells, shown),
+    });
+    rows.collect()
+}
+
+/// The columns of a row's cells, each cell once.
+fn columns_of(mut cells: Vec<ReadCell>, shown: &Shown) -> Vec<ReadColumn> {
     // One column's cells come in this order already, and sorting them is a look at each.
     cells.sort_unstable_by(|a, b| a.place().cmp(&b.place()));
     cells.dedup_by(|a, b| a.place() == b.place());
-    let mut rows: Vec<WideRow> = Vec::new();
-    for cell in cells {
-        match rows.last_mut() {
-            Some(row) if row.row == cell.row => row.take(cell, shown),
-            _ => {
-                let mut row = WideRow {
-                    row: cell.row.clone(),
-                    columns: Vec::new(),
-                };
-                row.take(cell, shown);
-                rows.push(row);
+    let mut columns: Vec<ReadColumn> = Vec::new();
+    for next in cells {
+        match columns.last_mut() {
+            Some(last) if last.family == next.family && last.qualifier == next.qualifier => {
+                if last.versions.len() < shown.of(&last.family) {
+                    last.versions.push(next.cell);
+                }
             }
+            _ => columns.push(ReadColumn {
+                family: next.family,
+                qualifier: next.qualifier,
+                versions: vec![next.cell],
+            }),
         }
     }
-    rows
+    columns
 }
 
-/// A cell as it was read, with its place.
+/// A cell as it was read, with its column.
 struct ReadCell {
-    row: String,
     family: String,
     qualifier: String,
     cell: Cell,
 }
 
 impl ReadCell {
-    fn of(mut row: Row) -> Option<ReadCell> {
-        // A child's rows have their key behind.
-        row.truncate(READ.len());
-        let values: [Value; READ.len()] = row.try_into().ok()?;
-        let [
-            Value::Text(row),
-            Value::Text(family),
-            Value::Text(qualifier),
-            Value::Timestamp(at_us),
-            Value::Json(value),
-        ] = values
-        else {
-            return None;
-        };
-        Some(ReadCell {
-            row,
-            family,
-            qualifier,
-            cell: Cell { at_us, value },
-        })
-    }
-
-    /// What cells are ordered by: the newest of a column comes first.
-    fn place(&self) -> (&str, &str, &str, Reverse<i64>) {
-        let newest = Reverse(self.cell.at_us);
-        (&self.row, &self.family, &self.qualifier, newest)
-    }
-}
-
-impl WideRow {
-    /// Takes the row's next cell; where its column has as many as are shown, it is left out.
-    fn take(&mut self, next: ReadCell, shown: &Shown) {
-        match self.columns.last_mut() {
-            Some(last) if last.family == next.family && last.qualifier == next.qualifier => {
-                if last.versions.len() < shown.of(&last.family) {
-                    last.versions.push(next.cell);
-                }
-            }
-            _ => self.columns.push(ReadColumn {
-                family: next.family,
-                qualifier: next.qualifier,
-                versions: vec![next.cell],
+    /// Takes [`OF_CELL`] off the values of a row.
+    fn of(values: &mut impl Iterator<Item = Value>) -> Option<ReadCell> {
+        let mut next = || values.next();
+        match (next()?, next()?, next()?, next()?) {
+            (
+                Value::Text(family),
+                Value::Text(qualifier),
+                Value::Timestamp(at_us),
+                Value::Json(value),
+            ) => Some(ReadCell {
+                family,
+                qualifier,
+                cell: Cell { at_us, value },
             }),
+            _ => None,
         }
+    }
+
+    /// What cells of a row are ordered by: the newest of a column comes first.
+    fn place(&self) -> (&str, &str, Reverse<i64>) {
+        (&self.family, &self.qualifier, Reverse(self.cell.at_us))
     }
 }

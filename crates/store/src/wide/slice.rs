@@ -5,7 +5,7 @@
 //! together, in one snapshot.
 
 use super::name::{Partition, Selector};
-use super::read::{CELLS_MAX, Wanted, WideRow, assemble, cells_of, too_many};
+use super::read::{CELLS_MAX, OF_CELL_AND_ROW, Wanted, WideRow, assemble, cells_of, too_many};
 use super::relation::{CELL, EXPIRES_AT, ROW};
 use crate::operation::Operation;
 use crate::relation::{alive, compare, rows_of, tree};
@@ -68,7 +68,7 @@ impl Store {
     ) -> Result<Operation<RowList>, Refusal> {
         let shown = self.shown(partition.table(), wanted)?;
         let now_us = self.clock().now_us();
-        let name = partition.list_name();
+        let name = list_name(partition, range, wanted);
         let mut rows = partition.filters();
         rows.extend(bounds(range));
         if let Some(cursor) = &range.cursor {
@@ -97,7 +97,8 @@ impl Store {
             rows.push(compare(ROW, Comparison::Ge, Value::Text(first)));
             rows.push(compare(ROW, Comparison::Le, Value::Text(last)));
             let across = Selector::filter_across_rows;
-            Ok(vec![Step::read(cells_of(rows, &columns, now_us, across))])
+            let cells = cells_of(rows, &OF_CELL_AND_ROW, &columns, now_us, across);
+            Ok(vec![Step::read(cells)])
         }));
         let seal = self.list_cursors("wide", &name);
         let conclude = move |mut outcomes: Vec<Outcome>| {
@@ -120,6 +121,24 @@ impl Store {
         };
         Ok(Operation::reading(partition.reach(), steps, conclude))
     }
+}
+
+/// What the cursors of a slice belong to: its rows, by a digest of what they are, which may be
+/// long. Another range or direction, or other columns, would skip some of theirs without a word.
+fn list_name(partition: &Partition, range: &RowRange, wanted: &Wanted) -> String {
+    let mut asked = blake3::Hasher::new();
+    let mut part = |text: &str| {
+        asked.update(&(text.len() as u64).to_le_bytes());
+        asked.update(text.as_bytes());
+    };
+    part(range.from.as_deref().unwrap_or_default());
+    part(range.to.as_deref().unwrap_or_default());
+    part(if range.reverse { "reverse" } else { "" });
+    for column in &wanted.columns {
+        part(&format!("{column:?}"));
+    }
+    let digest = asked.finalize().to_hex();
+    format!("{}\0{}", partition.list_name(), &digest[..32])
 }
 
 /// The range that is asked for; an empty text is no bound.
@@ -245,7 +264,7 @@ mod tests {
             let counts = counted.map(|row| vec![text(row), Value::Int(1)]);
             let cells = ["a", "b", "c"].map(|row| {
                 let (at, value) = (Value::Timestamp(1), Value::Json("1".into()));
-                vec![text(row), text("f"), text("q"), at, value]
+                vec![text("f"), text("q"), at, value, text(row)]
             });
             let outcomes = vec![read(counts.to_vec()), read(cells.to_vec())];
             let list = (slice.unwrap().conclude)(outcomes).unwrap();

@@ -23,9 +23,6 @@ use std::time::Duration;
 pub const WRITTEN_MAX: usize = 10_000;
 /// Cells that one write removes at most: other writers wait meanwhile.
 pub const DELETED_MAX: u64 = 100_000;
-/// Stands for the version of a row, which has none: whether it is there is all that can be
-/// asked.
-const THERE: i64 = 0;
 
 /// Cells that are to be written to a row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,7 +65,7 @@ impl Store {
             read_presence(row, now_us),
             read_versions(row, &cells),
             Step::decide(move |outcomes| {
-                precondition.check(is_there(outcomes).then_some(THERE))?;
+                precondition.check_presence(is_there(outcomes))?;
                 Ok(changes(&key, &cells, outcomes, at_us, now_us))
             }),
         ];
@@ -91,7 +88,7 @@ impl Store {
         let filter = Filter::And(filters);
         let decide = Step::decide(move |outcomes| {
             let cells = outcomes.first().map(rows_of).unwrap_or_default();
-            precondition.check(is_any_alive(cells, now_us).then_some(THERE))?;
+            precondition.check_presence(is_any_alive(cells, now_us))?;
             if cells.len() as u64 > DELETED_MAX {
                 let message = format!("the row has more than {DELETED_MAX} of these cells");
                 return Err(refused::conflict(message)

@@ -1,8 +1,10 @@
 //! Search: what is found, in which order, and that its index is always that of the documents.
 
-use crate::world::{World, code, compare, filtered, ids_of, limited, refusal, selecting, world};
+use crate::world::{
+    World, code, compare, filtered, ids_of, key, limited, refusal, selecting, world,
+};
 use pando_model::plan::Comparison;
-use pando_store::docs::{DocumentList, Patch};
+use pando_store::docs::{Body, DocumentList, Patch};
 use pando_store::precondition::Precondition;
 use pando_store::request::Query;
 
@@ -238,6 +240,22 @@ async fn what_is_not_searched_or_not_yet_says_so() {
     let refused = refusal(next.search("store", &Query::default()).await);
     assert_eq!(refused.code, "unprocessable");
     assert!(refused.hint.unwrap().contains("[docs.c]"));
+}
+
+/// More than one request may read, were they read as many at once as small ones are.
+#[tokio::test]
+async fn an_index_is_built_over_documents_of_the_largest_size() {
+    let world = world().await;
+    let filling = "x".repeat(48 << 20);
+    let text = format!(r#"{{"t": "word", "f": "{filling}"}}"#);
+    for id in ["0", "1", "2"] {
+        let (key, body) = (key(id), Body::read(&text, None, text.len()).unwrap());
+        let put = world.store.docs_put(&key, body, Precondition::default());
+        world.done(put.await.unwrap()).await.unwrap();
+    }
+    world.declare(&[], &["t"]).await;
+    let found = world.search("word", &selecting(&["t"])).await.unwrap();
+    assert_eq!(ids_of(&found), ["0", "1", "2"]);
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ mod expiry;
 mod kv;
 #[path = "../shard/memory.rs"]
 mod shard;
+mod versions;
 mod wide;
 
 use shard::{Shard, shard};

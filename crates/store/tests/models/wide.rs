@@ -1,13 +1,9 @@
 //! Wide-column: cells written and read, versions, columns, slices and their pages.
 
 use crate::bench::{Bench, NOW, key, put, text, wanted};
-use pando_store::config::Family;
 use pando_store::operation::Operation;
 use pando_store::precondition::{Precondition, Versions};
-use pando_store::session::Session;
 use pando_store::wide::{ColumnName, Partition, RowKey, RowList, RowRange, Selector};
-use pando_store::{Store, StoreConfig};
-use std::sync::Arc;
 
 fn range(from: &str, to: &str, reverse: bool) -> RowRange {
     RowRange {
@@ -78,50 +74,6 @@ async fn columns_are_named_whole_by_family_or_by_qualifier() {
     ] {
         assert_eq!(bench.get("4", columns, 1).await, expected, "{columns:?}");
     }
-}
-
-#[tokio::test]
-async fn the_newest_versions_are_kept_as_many_as_the_family_says() {
-    let bench = Bench::new().await;
-    for (at, value) in [(5, "5"), (3, "3"), (9, "9"), (4, "4"), (1, "1"), (9, "90")] {
-        let cells = [("obs:a", value), ("other:a", value)];
-        bench.put("r", &cells, Some(NOW + at)).await;
-    }
-    for (versions, expected) in [
-        (1, "r obs:a=90@9 other:a=90@9"),
-        (2, "r obs:a=90@9,5@5 other:a=90@9"),
-        (9, "r obs:a=90@9,5@5,4@4 other:a=90@9"),
-    ] {
-        assert_eq!(bench.get("r", &[], versions).await, expected);
-    }
-}
-
-/// The bench's data under another declaration of `obs`.
-async fn declared(bench: &Bench, versions: u32) -> String {
-    let family = Family {
-        versions,
-        ..Family::default()
-    };
-    let config = StoreConfig {
-        families: [(("weather".into(), "obs".into()), family)].into(),
-        ..StoreConfig::default()
-    };
-    let engine = Arc::clone(bench.store.engine());
-    let store = Store::open(engine, bench.clock.clone(), config).await;
-    let store = store.unwrap();
-    let get = store.wide_get(&key("r"), &wanted(&[], 9)).unwrap();
-    let (found, _) = store.answer(&get, &Session::default()).await.unwrap();
-    text(&found.unwrap())
-}
-
-#[tokio::test]
-async fn what_is_superfluous_goes_with_the_write_and_a_lower_bound_holds_for_reads_at_once() {
-    let bench = Bench::new().await;
-    for at in [1, 2, 3, 4, 5, 0] {
-        bench.put("r", &[("obs:a", "1")], Some(NOW + at)).await;
-    }
-    assert_eq!(declared(&bench, 9).await, "r obs:a=1@5,1@4,1@3");
-    assert_eq!(declared(&bench, 2).await, "r obs:a=1@5,1@4");
 }
 
 #[tokio::test]

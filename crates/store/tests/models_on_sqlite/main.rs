@@ -20,6 +20,8 @@ mod expiry;
 mod kv;
 #[path = "../shard/sqlite.rs"]
 mod shard;
+#[path = "../models/versions.rs"]
+mod versions;
 #[path = "../models/wide.rs"]
 mod wide;
 

@@ -10,6 +10,7 @@ mod status;
 pub(crate) use keys::NAME_CHARS_MAX;
 
 use crate::error::{ApiError, unavailable};
+use crate::object;
 use crate::reply::{self, Reply};
 use crate::web::Web;
 use async_trait::async_trait;
@@ -193,7 +194,7 @@ fn ok(value: &Value) -> Reply {
 }
 
 fn json_of<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
-    serde_json::from_slice(body).map_err(|error| {
+    object::read(body).map_err(|error| {
         ApiError::new(
             StatusCode::BAD_REQUEST,
             "body_malformed",

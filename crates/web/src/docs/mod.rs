@@ -17,7 +17,7 @@ use http::request::Parts;
 use http::{Method, StatusCode};
 use pando_model::error::Refusal;
 use pando_store::docs::{DocumentKey, Stored};
-use pando_store::keys::Surface;
+use pando_store::keys::{Surface, Verb};
 use pando_store::operation::Operation;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reader::Accept;
@@ -119,6 +119,17 @@ async fn patch(
     let accept = Accept::of(asked.parts)?;
     let patch = reader::patch(asked)?;
     let may_read = gate::may_read(asked.caller, Surface::Docs, key.collection());
+    if let Some(caller) = asked.caller
+        && !may_read
+        && patch.reads()?
+    {
+        let name = key.collection();
+        gate::require(caller, Surface::Docs, Verb::Read, Some(name)).map_err(|error| {
+            error.hint(format!(
+                "The operation test reads the document: the key needs the scope docs:read:{name}."
+            ))
+        })?;
+    }
     let patched = web.store().docs_patch(key, patch, precondition).await?;
     Ok(patched.map(move |document| {
         if !may_read {

@@ -70,11 +70,9 @@ pub(super) fn patch(asked: &Asked<'_>) -> Result<Patch, ApiError> {
     if name.eq_ignore_ascii_case(JSON_PATCH) {
         return Ok(Patch::Json(read()?));
     }
-    let error = ApiError::new(
-        StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        "unsupported_media_type",
-        format!("a patch of Content-Type {name:?} cannot be read"),
-    );
+    let error = ApiError::unsupported_media_type(format!(
+        "a patch of Content-Type {name:?} cannot be read"
+    ));
     let known =
         HeaderValue::from_static("application/merge-patch+json, application/json-patch+json");
     Err(error

@@ -3,7 +3,8 @@
 use crate::answer::Answer;
 use crate::conditional;
 use crate::error::ApiError;
-use crate::params::malformed;
+use crate::object::{self, Instant};
+use crate::params::{self, malformed};
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, ETAG};
 use http::request::Parts;
@@ -30,6 +31,7 @@ pub(super) struct NodeBody<'a> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NodePatchBody<'a> {
+    #[serde(default, deserialize_with = "params::given")]
     pub(super) kind: Option<String>,
     #[serde(default, borrow, deserialize_with = "present")]
     body: Option<&'a RawValue>,
@@ -47,13 +49,6 @@ pub(super) struct EdgeBody<'a> {
     body: Option<&'a RawValue>,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Instant {
-    Text(String),
-    Us(i64),
-}
-
 /// A value that is there, `null` included.
 fn present<'de: 'a, 'a, D: Deserializer<'de>>(
     deserializer: D,
@@ -63,7 +58,7 @@ fn present<'de: 'a, 'a, D: Deserializer<'de>>(
 
 impl<'a> NodeBody<'a> {
     pub(super) fn read(sent: &'a [u8], id: &str) -> Result<NodeBody<'a>, ApiError> {
-        let body: NodeBody<'_> = serde_json::from_slice(sent)
+        let body: NodeBody<'_> = object::read(sent)
             .map_err(|error| malformed(format!("the body is not {{kind, body}}: {error}")))?;
         same("id", body.id.as_deref(), id)?;
         Ok(body)
@@ -76,7 +71,7 @@ impl<'a> NodeBody<'a> {
 
 impl<'a> NodePatchBody<'a> {
     pub(super) fn read(sent: &'a [u8]) -> Result<NodePatchBody<'a>, ApiError> {
-        serde_json::from_slice(sent).map_err(|error| {
+        object::read(sent).map_err(|error| {
             malformed(format!("the patch is not {{kind, body}}: {error}"))
                 .hint("What is to change in the node's body lies under \"body\".")
         })
@@ -89,7 +84,7 @@ impl<'a> NodePatchBody<'a> {
 
 impl<'a> EdgeBody<'a> {
     pub(super) fn read(sent: &'a [u8], key: &EdgeKey) -> Result<EdgeBody<'a>, ApiError> {
-        let body: EdgeBody<'_> = serde_json::from_slice(sent)
+        let body: EdgeBody<'_> = object::read(sent)
             .map_err(|error| malformed(format!("the body is not {{at, body}}: {error}")))?;
         same("from", body.from.as_deref(), key.from())?;
         same("kind", body.kind.as_deref(), key.kind())?;
@@ -143,11 +138,7 @@ pub(super) fn check_json(parts: &Parts) -> Result<(), ApiError> {
         return Ok(());
     }
     let message = format!("graphs take JSON, not {kind:?}");
-    Err(ApiError::new(
-        StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        "media_type_unsupported",
-        message,
-    ))
+    Err(ApiError::unsupported_media_type(message))
 }
 
 /// A node as it is answered.

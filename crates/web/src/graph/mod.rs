@@ -158,11 +158,7 @@ async fn patch_node(
         .any(|known| essence.eq_ignore_ascii_case(known))
     {
         let message = format!("a node is patched by {MERGE_PATCH}, not by {kind:?}");
-        return Err(ApiError::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "media_type_unsupported",
-            message,
-        ));
+        return Err(ApiError::unsupported_media_type(message));
     }
     let precondition = conditional::precondition(&asked.parts.headers)?;
     let sent = NodePatchBody::read(&asked.body)?;

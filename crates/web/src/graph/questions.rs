@@ -5,12 +5,14 @@ use super::body::{NodeJson, check_json};
 use super::direction;
 use crate::answer::{Answer, TRUNCATED};
 use crate::error::ApiError;
+use crate::object::{self, Object};
 use crate::operate::Asked;
 use crate::params::{Params, malformed};
+use crate::rest::content_range;
 use crate::rest::grammar::query;
 use crate::web::Web;
 use http::StatusCode;
-use http::header::HeaderValue;
+use http::header::{CONTENT_RANGE, HeaderValue};
 use http::request::Parts;
 use pando_store::graph::{
     CommonQuestion, CyclesQuestion, Direction, Hop, PathQuestion, RecommendQuestion, Traversal,
@@ -25,7 +27,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 struct TraverseBody {
     from: Vec<String>,
-    steps: Vec<StepBody>,
+    steps: Vec<Object<StepBody>>,
     #[serde(default, rename = "return")]
     wanted: WantedBody,
     limit: Option<u64>,
@@ -39,7 +41,7 @@ struct StepBody {
     #[serde(default)]
     direction: DirectionBody,
     #[serde(rename = "where")]
-    conditions: Option<WhereBody>,
+    conditions: Option<Object<WhereBody>>,
     limit: Option<u64>,
 }
 
@@ -78,7 +80,7 @@ pub(super) fn traverse(
 ) -> Result<Operation<Answer>, ApiError> {
     Params::read(&asked.parts.uri, &[])?;
     check_json(asked.parts)?;
-    let sent: TraverseBody = serde_json::from_slice(&asked.body)
+    let sent: TraverseBody = object::read(&asked.body)
         .map_err(|error| malformed(format!("the body is not {{from, steps, return}}: {error}")))?;
     let wanted = match sent.wanted {
         WantedBody::Nodes => Wanted::Nodes,
@@ -99,8 +101,8 @@ pub(super) fn traverse(
     Ok(traversed.map(move |traversed| Ok(traversed_answer(wanted, &traversed))))
 }
 
-fn hop(step: StepBody) -> Result<Hop, ApiError> {
-    let conditions = step.conditions.unwrap_or_default();
+fn hop(Object(step): Object<StepBody>) -> Result<Hop, ApiError> {
+    let Object(conditions) = step.conditions.unwrap_or_default();
     Ok(Hop {
         kind: step.kind,
         direction: match step.direction {
@@ -338,9 +340,14 @@ impl PathJson<'_> {
     }
 }
 
+/// An answer that was cut says so as a list does, but for a cursor: a question has none.
 fn answer(body: &Body<'_>, truncated: bool) -> Answer {
     let mut answer = Answer::json(StatusCode::OK, body);
     if truncated {
+        let nodes = body.nodes.as_ref().map(Vec::len);
+        let paths = body.paths.as_ref().or(body.cycles.as_ref()).map(Vec::len);
+        let entries = nodes.or(paths).unwrap_or_default();
+        answer.put(CONTENT_RANGE, content_range(0, entries as u64, None));
         answer.put(TRUNCATED, HeaderValue::from_static("true"));
     }
     answer

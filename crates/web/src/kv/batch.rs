@@ -52,6 +52,17 @@ enum Op {
     Incr,
 }
 
+impl Op {
+    fn name(self) -> &'static str {
+        match self {
+            Op::Get => "get",
+            Op::Put => "put",
+            Op::Delete => "delete",
+            Op::Incr => "incr",
+        }
+    }
+}
+
 /// Plans a batch: an array of operations, answered by an array of what each did.
 pub(super) async fn plan(
     web: &Web,
@@ -115,8 +126,11 @@ async fn plan_each(
 ) -> Result<Operation<Vec<Value>>, ApiError> {
     let mut operations = Vec::with_capacity(items.len());
     for (place, item) in items.into_iter().enumerate() {
+        // Which one does not fit what is there is seen when it is carried out.
+        let about = format!("op {place} ({}), key {:?}", item.op.name(), item.key);
         let planned = plan_item(web, space, item).await;
-        operations.push(planned.map_err(|error| error.at_op(place))?);
+        let planned = planned.map_err(|error| error.at_op(place))?;
+        operations.push(planned.on_refusal(move |refusal| refusal.details(about.clone())));
     }
     Ok(Operation::all(operations, |_| {}))
 }

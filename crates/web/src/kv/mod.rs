@@ -11,7 +11,7 @@ use crate::route::Place;
 use crate::web::Web;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::header::{CONTENT_TYPE, ETAG, HeaderValue};
+use http::header::{CONTENT_TYPE, ETAG, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
 use http::{Method, StatusCode};
 use pando_model::datetime;
@@ -145,6 +145,8 @@ fn value(entry: Entry) -> Answer {
         kind.unwrap_or(HeaderValue::from_static(OCTETS)),
     );
     answer.put(ETAG, conditional::etag(entry.version));
+    // A browser is not to take what somebody stored for something else than they said.
+    answer.put(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Some(at) = entry.expires_at_us {
         answer.put(EXPIRES_AT, instant(at));
     }
@@ -177,7 +179,8 @@ fn content_type(parts: &Parts) -> Result<String, ApiError> {
     Ok(text.to_owned())
 }
 
-/// What is stored has to go into a header again.
+/// What is stored has to go into a header again, and be a media type there (RFC 9110, section
+/// 8.3.1).
 fn check_content_type(text: &str) -> Result<(), ApiError> {
     let visible = text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
     if text.is_empty() || text.len() > CONTENT_TYPE_BYTES_MAX || !visible {
@@ -185,7 +188,19 @@ fn check_content_type(text: &str) -> Result<(), ApiError> {
             "a Content-Type has 1 to {CONTENT_TYPE_BYTES_MAX} visible ASCII characters"
         )));
     }
+    let essence = text.split(';').next().unwrap_or_default().trim();
+    let names = essence.split_once('/');
+    if names.is_none_or(|(kind, part)| !is_token(kind) || !is_token(part)) {
+        return Err(malformed(format!("{text:?} is no media type"))
+            .hint("A Content-Type is type/subtype, such as text/plain; charset=utf-8."));
+    }
     Ok(())
+}
+
+/// RFC 9110, section 5.6.2.
+fn is_token(text: &str) -> bool {
+    let in_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(in_token)
 }
 
 /// A value in a batch's answer: as text where it is text, else in base64.
@@ -225,6 +240,25 @@ fn instant(us: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_content_type_is_a_media_type() {
+        for (text, is_one) in [
+            ("text/plain", true),
+            ("image/svg+xml;charset=utf-8", true),
+            ("text/html ; x=y", true),
+            ("text", false),
+            ("text/", false),
+            ("/plain", false),
+            ("te xt/plain", false),
+            ("text/plain/x", false),
+            ("<script>", false),
+            ("", false),
+            ("text/é", false),
+        ] {
+            assert_eq!(check_content_type(text).is_ok(), is_one, "{text:?}");
+        }
+    }
 
     #[test]
     fn instants_are_rfc_3339() {

@@ -3,6 +3,7 @@
 //! [`grammar`] reads requests, [`read`] and [`write`] have the store carry them
 //! out, [`stored`] is what comes back; [`explain`] says where a request would go.
 
+pub(crate) mod blind;
 mod explain;
 pub(crate) mod grammar;
 mod nulls;
@@ -52,7 +53,7 @@ where
         _ => match write::verb_of(&parts.method) {
             Some(verb) => {
                 let mut request = write::request(name, verb, parts)?;
-                permit_answer(web, &request.write, caller)?;
+                permit_write(web, &request.write, caller)?;
                 if request.prefer.explain {
                     let query = &request.write.query;
                     return explained(explain::explain(web.store(), name, query, Some(verb))?);
@@ -87,7 +88,7 @@ pub(crate) async fn plan(
         return Err(ApiError::method(&parts.method, ALLOWED));
     };
     let mut request = write::request(name, verb, parts)?;
-    permit_answer(web, &request.write, caller)?;
+    permit_write(web, &request.write, caller)?;
     request.write.body = body;
     let (write, form) = request.into_form(parts);
     let operation = web.store().table_write(write).await?;
@@ -137,23 +138,29 @@ async fn write_table(
     caller: &Caller,
     deadline: Deadline,
 ) -> Result<Reply, ApiError> {
-    let caller = caller.as_deref().map_or("", |key| key.id.as_str());
-    let carried_out = write::carry_out(web.store(), web.under_way(), caller, request, parts);
+    let table = request.write.table.clone();
+    let id = caller.as_deref().map_or("", |key| key.id.as_str());
+    let carried_out = write::carry_out(web.store(), web.under_way(), id, request, parts);
     match deadline.for_write(carried_out).await {
         Ok(done) => Ok(operate::reply_to(web, done, &parts.headers)),
-        Err(error) => Err(operate::with_key(error, &parts.headers)),
+        Err(error) => {
+            let error = blind::withhold(error, caller, &table);
+            Err(operate::with_key(error, &parts.headers))
+        }
     }
 }
 
-/// Rows that a write gives back are read, and need the scope for it.
-fn permit_answer(web: &Web, write: &TableWrite, caller: &Caller) -> Result<(), ApiError> {
+/// What a write reads needs the scope for it: the rows that it gives back, what it embeds, and
+/// what it asks of rows to find them.
+fn permit_write(web: &Web, write: &TableWrite, caller: &Caller) -> Result<(), ApiError> {
     let Some(key) = caller else {
         return Ok(());
     };
-    if write.returning != Returning::Representation {
-        return Ok(());
+    if write.returning == Returning::Representation {
+        gate::require(key, Surface::Rest, Verb::Read, Some(&write.table))?;
+    } else if !gate::may_read(caller, Surface::Rest, &write.table) {
+        return blind::permit(web.store(), write);
     }
-    gate::require(key, Surface::Rest, Verb::Read, Some(&write.table))?;
     reach::permit(caller, web.store(), &write.table, &write.query.select)
 }
 

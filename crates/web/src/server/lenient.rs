@@ -1,15 +1,19 @@
-//! `<` and `>` in a request line, which HTTP forbids and PostgREST's documents
-//! write (`select=doc->>name`): hyper would refuse the request before it is seen
-//! here, so they are percent-encoded on their way in.
+//! What HTTP forbids in a request line and people write there all the same: the arrows of
+//! PostgREST's documents (`select=doc->>name`), the braces and quotation marks of its arrays and
+//! names (`tags=cs.{"a"}`). hyper would refuse the request before it is seen here, so they are
+//! percent-encoded on their way in, as browsers do.
 //!
 //! Only the first line that comes after an answer (or on a new connection) is
 //! looked at, so a body is never touched; requests that were sent ahead of an
-//! answer, and HTTP/2, get no such help.
+//! answer, and HTTP/2, get no such help. A blank in a target stays refused: where the target
+//! ends would be a guess (RFC 9112, section 3.2).
 
 /// What is known of the bytes that come in.
 #[derive(Debug, Default)]
 pub(super) struct Lenient {
     line: Line,
+    /// Whether the line has come as far as its target.
+    in_target: bool,
     /// Bytes that did not fit where they were to go.
     left: Vec<u8>,
     /// How many of `left` are gone.
@@ -37,6 +41,7 @@ impl Lenient {
     pub(super) fn expect_request(&mut self) {
         if self.line == Line::Closed {
             self.line = Line::Open;
+            self.in_target = false;
         }
     }
 
@@ -54,15 +59,24 @@ impl Lenient {
             self.line = Line::Closed;
         }
         let (line, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
-        if !line.iter().any(|byte| matches!(byte, b'<' | b'>')) {
+        // A method may hold some of these.
+        let begin = match line.iter().position(|byte| *byte == b' ') {
+            _ if self.in_target => 0,
+            Some(blank) => blank,
+            None => return None,
+        };
+        self.in_target = true;
+        let (method, target) = line.split_at(begin);
+        if !target.iter().any(|byte| is_forbidden(*byte)) {
             return None;
         }
-        let mut encoded = Vec::with_capacity(bytes.len() + 16);
-        for byte in line {
-            match byte {
-                b'<' => encoded.extend_from_slice(b"%3C"),
-                b'>' => encoded.extend_from_slice(b"%3E"),
-                other => encoded.push(*other),
+        let mut encoded = Vec::with_capacity(bytes.len() + 64);
+        encoded.extend_from_slice(method);
+        for byte in target {
+            if is_forbidden(*byte) {
+                encoded.extend_from_slice(format!("%{byte:02X}").as_bytes());
+            } else {
+                encoded.push(*byte);
             }
         }
         encoded.extend_from_slice(rest);
@@ -86,6 +100,14 @@ impl Lenient {
     pub(super) fn has_kept(&self) -> bool {
         self.given < self.left.len()
     }
+}
+
+/// What a target cannot hold as it is (RFC 3986) and is no blank.
+fn is_forbidden(byte: u8) -> bool {
+    matches!(
+        byte,
+        b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}'
+    )
 }
 
 #[cfg(test)]
@@ -114,6 +136,18 @@ mod tests {
             Some("%3C%3E HTTP/1.1\r\n<>".to_owned())
         );
         assert_eq!(look(&mut lenient, "<>"), None);
+    }
+
+    #[test]
+    fn what_a_target_cannot_hold_is_encoded_and_its_method_is_not() {
+        let mut lenient = Lenient::default();
+        let request = "M^|` /t?a=cs.{\"b\"}&c=d\\^`|é HTTP/1.1\r\n";
+        let encoded = "M^|` /t?a=cs.%7B%22b%22%7D&c=d%5C%5E%60%7Cé HTTP/1.1\r\n";
+        assert_eq!(look(&mut lenient, request).as_deref(), Some(encoded));
+        lenient.expect_request();
+        assert_eq!(look(&mut lenient, "M^"), None);
+        assert_eq!(look(&mut lenient, "| /^").as_deref(), Some("| /%5E"));
+        assert_eq!(look(&mut lenient, "^").as_deref(), Some("%5E"));
     }
 
     #[test]

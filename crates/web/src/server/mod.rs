@@ -8,6 +8,7 @@
 mod connection;
 mod lenient;
 mod pace;
+mod refusal;
 mod stream;
 pub(crate) mod tls;
 

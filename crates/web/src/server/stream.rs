@@ -1,9 +1,10 @@
 //! The stream below hyper: it tells a [`Pace`] what goes over it, is
-//! [`Lenient`] with request lines, and closes so that a caller that is still
+//! [`Lenient`] with request lines, gives hyper's own refusals a body, and closes so that a caller that is still
 //! sending gets to read its answer.
 
 use super::lenient::Lenient;
 use super::pace::Pace;
+use super::refusal;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -23,6 +24,8 @@ pub(super) struct Watched<S> {
     stream: S,
     pace: Arc<Pace>,
     lenient: Lenient,
+    /// What goes out in the place of a refusal of hyper's, and how much of it is out.
+    refusal: Option<(Vec<u8>, usize)>,
     lingering: Option<Pin<Box<Sleep>>>,
 }
 
@@ -32,8 +35,35 @@ impl<S> Watched<S> {
             stream,
             pace,
             lenient: Lenient::default(),
+            refusal: None,
             lingering: None,
         }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Watched<S> {
+    /// Writes what goes out in the place of `bytes`, where that is something else.
+    fn poll_refuse(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<bool>> {
+        if self.refusal.is_none() {
+            let Some(told) = refusal::told(bytes) else {
+                return Poll::Ready(Ok(false));
+            };
+            self.pace.leave_unread();
+            self.refusal = Some((told, 0));
+        }
+        while let Some((told, out)) = &mut self.refusal {
+            let left = told.get(*out..).unwrap_or_default();
+            if left.is_empty() {
+                self.refusal = None;
+                break;
+            }
+            match ready!(Pin::new(&mut self.stream).poll_write(cx, left))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                written => *out += written,
+            }
+        }
+        self.pace.sent();
+        Poll::Ready(Ok(true))
     }
 }
 
@@ -73,6 +103,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if ready!(self.poll_refuse(cx, buf))? {
+            return Poll::Ready(Ok(buf.len()));
+        }
         let polled = Pin::new(&mut self.stream).poll_write(cx, buf);
         if polled.is_ready() {
             self.pace.sent();
@@ -85,6 +118,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        let mut full = bufs.iter().filter(|buf| !buf.is_empty());
+        if let (Some(only), None) = (full.next(), full.next())
+            && ready!(self.poll_refuse(cx, only))?
+        {
+            return Poll::Ready(Ok(only.len()));
+        }
         let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
         if polled.is_ready() {
             self.pace.sent();

@@ -2,6 +2,7 @@
 
 use crate::answer::Answer;
 use crate::error::ApiError;
+use crate::object::{self, Object};
 use crate::params::malformed;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -55,7 +56,7 @@ enum Isolation {
 #[serde(deny_unknown_fields)]
 struct Sent<'a> {
     #[serde(borrow)]
-    ops: Vec<SentOp<'a>>,
+    ops: Vec<Object<SentOp<'a>>>,
     within: Option<Within>,
     #[serde(rename = "isolation")]
     _isolation: Option<Isolation>,
@@ -82,7 +83,7 @@ struct Octets {
 impl Request {
     /// Reads a request's body, of `max` operations at most.
     pub(super) fn read(body: &[u8], max: usize) -> Result<Request, ApiError> {
-        let sent: Sent<'_> = serde_json::from_slice(body)
+        let sent: Sent<'_> = object::read(body)
             .map_err(|error| malformed(format!("the body is not {{\"ops\": […]}}: {error}")))?;
         if sent.ops.is_empty() || sent.ops.len() > max {
             return Err(malformed(format!(
@@ -93,7 +94,7 @@ impl Request {
         let ops = sent.ops.into_iter().enumerate();
         Ok(Request {
             ops: ops
-                .map(|(place, op)| Op::read(op).map_err(|error| error.at_op(place)))
+                .map(|(place, Object(op))| Op::read(op).map_err(|error| error.at_op(place)))
                 .collect::<Result<_, _>>()?,
             within: sent.within,
         })
@@ -162,7 +163,7 @@ fn body_of(raw: &str, headers: &HeaderMap) -> Result<Bytes, ApiError> {
     if let Ok(text) = serde_json::from_str::<String>(raw) {
         return Ok(text.into());
     }
-    let octets: Octets = serde_json::from_str(raw).map_err(|_| {
+    let octets: Octets = object::read(raw.as_bytes()).map_err(|_| {
         malformed("a body that is not JSON by its Content-Type is a string, or {\"base64\": …}")
     })?;
     let bytes = STANDARD

@@ -4,6 +4,7 @@ use super::body;
 use crate::answer::Answer;
 use crate::batch;
 use crate::error::ApiError;
+use crate::object::Instant;
 use crate::operate::Asked;
 use crate::params::{self, malformed};
 use crate::reply;
@@ -27,7 +28,7 @@ struct Item {
     #[serde(default, deserialize_with = "params::given")]
     cells: Option<body::Cells>,
     #[serde(default, deserialize_with = "params::given")]
-    at: Option<At>,
+    at: Option<Instant>,
     #[serde(default, deserialize_with = "params::given")]
     ttl: Option<String>,
     #[serde(default, deserialize_with = "params::given")]
@@ -42,14 +43,6 @@ enum Op {
     Get,
     Put,
     Delete,
-}
-
-/// A time: a number of microseconds, or a text.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum At {
-    Micros(i64),
-    Text(String),
 }
 
 /// Plans a batch: an array of operations, answered by an array of what each did.
@@ -107,8 +100,8 @@ fn plan_item(web: &Web, table: &str, item: Item) -> Result<Operation<Vec<u8>>, A
 fn put_of(item: Item) -> Result<Put, ApiError> {
     let at_us = match item.at {
         None => None,
-        Some(At::Micros(us)) => Some(us),
-        Some(At::Text(text)) => Some(
+        Some(Instant::Us(us)) => Some(us),
+        Some(Instant::Text(text)) => Some(
             body::instant(&text)
                 .ok_or_else(|| malformed(format!("at {text:?} is not {}", body::INSTANT)))?,
         ),

@@ -338,6 +338,12 @@ async fn a_key_reaches_what_its_scope_names() {
             "POST",
             "/wide/v1/t/batch",
             r#"[{"op":"get","partition":"p","row":"r"}]"#,
+            200,
+        ),
+        (
+            "POST",
+            "/wide/v1/t/batch",
+            r#"[{"op":"delete","partition":"p","row":"r"}]"#,
             403,
         ),
         ("PUT", "/kv/v1/s/k", "1", 201),

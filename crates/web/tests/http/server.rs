@@ -78,6 +78,79 @@ async fn arrows_in_a_request_line_are_understood() {
 }
 
 #[tokio::test]
+async fn what_a_target_cannot_hold_is_taken_as_if_it_were_encoded() {
+    let (running, _stop) = start(Limits::default()).await;
+    for query in [
+        "name=eq.\"Korea\"",
+        "name=in.(\"Korea\",\"Ko{}|^`\\\\rea\")",
+    ] {
+        let mut stream = connect(&running).await;
+        let request = format!(
+            "GET /rest/v1/countries?{query} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        );
+        stream
+            .write_all(request.as_bytes())
+            .await
+            .expect("it is sent");
+        let answer = read_to_end(stream).await;
+        assert!(
+            answer.starts_with("HTTP/1.1 200 OK\r\n"),
+            "{query}: {answer}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_head_that_cannot_be_read_is_refused_in_the_words_of_all_errors() {
+    let (running, _stop) = start(Limits::default()).await;
+    let headers: String = (0..120).map(|n| format!("X-{n}: 1\r\n")).collect();
+    let host = "Host: localhost\r\n";
+    for (request, status, code) in [
+        (
+            format!("GET /livez HTTP/1.1\r\n{host}{headers}\r\n"),
+            "431",
+            "headers_too_large",
+        ),
+        (
+            format!("GET /{} HTTP/1.1\r\n{host}\r\n", "a".repeat(70_000)),
+            "414",
+            "uri_too_long",
+        ),
+        (
+            format!("GET /rest/v1/a b HTTP/1.1\r\n{host}\r\n"),
+            "400",
+            "malformed",
+        ),
+        (
+            format!("POST /rest/v1/a HTTP/1.1\r\n{host}Content-Length: x\r\n\r\n"),
+            "400",
+            "malformed",
+        ),
+    ] {
+        let mut stream = connect(&running).await;
+        stream
+            .write_all(request.as_bytes())
+            .await
+            .expect("it is sent");
+        stream.shutdown().await.expect("it is all");
+        let answer = read_to_end(stream).await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{answer}"
+        );
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+        let length = format!("content-length: {}", body.len());
+        assert!(head.to_lowercase().contains(&length), "{head}");
+        let body: serde_json::Value = serde_json::from_str(body).expect("JSON");
+        assert_eq!(body["code"], code, "{body}");
+        assert!(
+            body["hint"].is_string() && body["message"].is_string(),
+            "{body}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_refused_request_s_body_does_not_spoil_the_next_request() {
     let (running, _stop) = start(Limits::default()).await;
     let mut stream = connect(&running).await;

@@ -1,16 +1,16 @@
 //! What one request may have in memory, whatever lies under its rows.
 
 use crate::fixture::bench::{Bench, insert, refused, returning, update};
-use crate::fixture::query::{SelectExt, TreeExt, eq, select};
+use crate::fixture::query::{SelectExt, TreeExt, col, compare, eq, select};
 use crate::fixture::schema::table;
 use crate::{row, rows};
 use pando_model::budget::ROW_BYTES_MAX;
 use pando_model::column::ColumnType::*;
-use pando_model::engine::{Engine, ReadSteps, Result, Step, StepsAnswer};
+use pando_model::engine::{Engine, ReadSteps, Result, Step, StepsAnswer, Write};
 use pando_model::error::{EngineError, Refusal};
-use pando_model::plan::{Filter, Select};
+use pando_model::plan::{Comparison, Filter, OrderBy, Select};
 use pando_model::schema::Table;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// Bytes of one value: a body may be as long.
 const LARGE: usize = 10_000_000;
@@ -113,12 +113,47 @@ pub(crate) async fn a_write_that_reads_too_much_is_taken_back(mut bench: Bench) 
     assert_eq!(bench.rows(select(&t, &["id"])).await, rows![[1], [2]]);
 }
 
+pub(crate) async fn what_a_change_answers_is_counted_once(mut bench: Bench) {
+    let t = large(&mut bench).await;
+    let both = |shape: Select| {
+        let all = || Filter::Const(true);
+        returning(update(&t, all(), vec![]), shape.tree())
+    };
+    let most = || times(&t, FIT / 2);
+    let by_id = OrderBy::Scalar(col(&t, "id"));
+    for shape in [
+        most(),
+        most().filter(compare(col(&t, "id"), Comparison::Lt, 3)),
+        most().order(by_id, true, false),
+    ] {
+        let told = bench.change(both(shape)).await;
+        assert_eq!(told.rows.map(|set| set.rows.len()), Some(2));
+    }
+    let one_more = bench.refusal(both(times(&t, FIT / 2 + 1))).await;
+    assert_too_large(&one_more);
+}
+
 pub(crate) async fn reads_that_follow_from_each_other_see_one_state(mut bench: Bench) {
     let t = large(&mut bench).await;
     let ids = || select(&t, &["id"]).tree();
     let more = Step::read(ids());
+    let engine: Arc<dyn Engine> = bench.engine();
+    let write = Write {
+        schema_version: bench.version,
+        steps: vec![insert(&t, rows![[3, "y"]]).into()],
+        receipt: None,
+        finish: Box::new(|_| Ok(Vec::new())),
+    };
+    // It may be asked again.
+    let meanwhile = Mutex::new(Some(write));
+    let runtime = tokio::runtime::Handle::current();
     let decide = Step::decide(move |outcomes| {
         assert_eq!(outcomes.len(), 1);
+        if let Some(write) = meanwhile.lock().unwrap().take() {
+            let (engine, runtime) = (Arc::clone(&engine), runtime.clone());
+            let writer = std::thread::spawn(move || runtime.block_on(engine.write(write)));
+            writer.join().unwrap().expect("it is written");
+        }
         Ok(vec![more.clone()])
     });
     let answer = read_steps(&bench, vec![Step::read(ids()), decide]).await;
@@ -135,7 +170,8 @@ pub(crate) async fn reads_that_follow_from_each_other_see_one_state(mut bench: B
     let changes = vec![insert(&t, rows![[9, "y"]]).into()];
     let changed = read_steps(&bench, changes).await;
     assert!(matches!(changed, Err(EngineError::Internal { .. })));
-    assert_eq!(bench.rows(select(&t, &["id"])).await, rows![[1], [2]]);
+    let written = rows![[1], [2], [3]];
+    assert_eq!(bench.rows(select(&t, &["id"])).await, written);
 
     bench.version += 1;
     let other = read_steps(&bench, vec![Step::read(ids())]).await;
@@ -148,6 +184,7 @@ pub(crate) async fn large_rows_are_changed_a_few_at_a_time(mut bench: Bench) {
     bench
         .insert(&t, rows![[3, v.as_str()], [4, "small"], [5, v.as_str()]])
         .await;
+    bench.insert(&t, rows![[6, v.as_str()], [7, "small"]]).await;
     let changed = bench
         .change(update(
             &t,
@@ -155,7 +192,7 @@ pub(crate) async fn large_rows_are_changed_a_few_at_a_time(mut bench: Bench) {
             vec![(1, row!["z"].remove(0))],
         ))
         .await;
-    assert_eq!(changed.affected, 5);
-    let expected = rows![[1, "z"], [2, "z"], [3, "z"], [4, "z"], [5, "z"]];
+    assert_eq!(changed.affected, 7);
+    let expected: Vec<_> = (1..=7).map(|id| row![id, "z"]).collect();
     assert_eq!(bench.rows(select(&t, &["id", "v"])).await, expected);
 }

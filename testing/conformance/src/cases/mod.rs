@@ -126,6 +126,7 @@ cases! {
         children_share_the_bytes_of_their_parents,
         the_reads_of_one_request_share_their_bytes,
         a_write_that_reads_too_much_is_taken_back,
+        what_a_change_answers_is_counted_once,
         reads_that_follow_from_each_other_see_one_state,
         large_rows_are_changed_a_few_at_a_time,
     },

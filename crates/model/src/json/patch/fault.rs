@@ -9,13 +9,16 @@ use std::fmt;
 pub struct PatchLimits {
     /// How long the answer's text may be, in bytes, and how much `copy` may copy on the way.
     pub bytes_max: usize,
+    /// How many values `copy` may make on the way: a value of a byte takes some sixty of memory.
+    pub values_max: usize,
 }
 
 impl Default for PatchLimits {
-    /// As much as a body's default limit.
+    /// As much as a body's default limit, and as many values as a document may have.
     fn default() -> PatchLimits {
         PatchLimits {
             bytes_max: 16 << 20,
+            values_max: 500_000,
         }
     }
 }

@@ -287,12 +287,37 @@ fn doubling_by_copies_is_stopped() {
     assert!(error.operation().is_some_and(|at| at < 25), "{error}");
 
     let copy = r#"{"op":"copy","from":"/0","path":"/0/-"},{"op":"copy","from":"/0","path":"/-"},{"op":"move","from":"/1","path":"/0"}"#;
-    let limits = PatchLimits { bytes_max: 1000 };
+    let limits = PatchLimits {
+        bytes_max: 1000,
+        ..PatchLimits::default()
+    };
     let patch = format!("[{}]", vec![copy; 30].join(","));
     assert_eq!(
         json_patch("[[1]]", &patch, &limits).unwrap_err().kind(),
         TooLarge
     );
+}
+
+#[test]
+fn a_copy_s_values_are_counted_before_they_are_made() {
+    let limits = PatchLimits {
+        bytes_max: 1 << 20,
+        values_max: 1000,
+    };
+    let patched = |copies: usize| {
+        let copy = r#"{"op":"copy","from":"/a","path":"/a/-"}"#;
+        let patch = format!("[{}]", vec![copy; copies].join(","));
+        json_patch(r#"{"a":[0,0,0,0,0,0,0]}"#, &patch, &limits)
+    };
+    // Of 8 values the n-th copy makes 8 · 2ⁿ⁻¹: six make 504, seven 1,016.
+    assert!(patched(6).is_ok());
+    let error = patched(60).unwrap_err();
+    assert_eq!((error.kind(), error.operation()), (TooLarge, Some(6)));
+    // What was copied and taken away again was made all the same.
+    let to_and_fro = r#"{"op":"copy","from":"/a","path":"/b"},{"op":"remove","path":"/b"}"#;
+    let patch = format!("[{}]", vec![to_and_fro; 126].join(","));
+    let error = json_patch(r#"{"a":[0,0,0,0,0,0,0]}"#, &patch, &limits).unwrap_err();
+    assert_eq!((error.kind(), error.operation()), (TooLarge, Some(250)));
 }
 
 #[test]

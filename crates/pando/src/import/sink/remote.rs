@@ -158,10 +158,10 @@ impl Sink for Remote {
         if let Some(columns) = layout {
             let mut line = Vec::new();
             for (field, column) in plan::fields(raw, at)?.iter().zip(columns.iter()) {
-                if std::str::from_utf8(field).is_err() {
+                if std::str::from_utf8(field.text).is_err() {
                     return Err(Fault::new("22021", "the field is not UTF-8").at(column));
                 }
-                let given = (!self.mapping.is_null(field)).then_some(field);
+                let given = (!self.mapping.is_null(field)).then_some(field.text);
                 put_field(given, &mut line);
             }
             return Ok(Sent {
