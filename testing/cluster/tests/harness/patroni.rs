@@ -99,7 +99,6 @@ async fn a_leader_stays_without_etcd_and_goes_where_it_alone_is_parted_from_it()
         n += 1;
         insert(leader, n).await;
         assert!(!leader.is_replica().await.unwrap());
-        tokio::time::sleep(Duration::from_millis(200)).await;
     }
     for etcd in &cluster.etcd {
         etcd.launch().unwrap();
