@@ -1,14 +1,17 @@
 //! Whom to connect to, and how the connection is kept from being read.
 
-use crate::config::PostgresConfig;
+use crate::config::{PostgresConfig, read_url};
 use pando_model::engine::Result;
 use pando_model::error::EngineError;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use tokio_postgres::Config;
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
+
+/// PostgreSQL's own.
+const PORT_DEFAULT: u16 = 5432;
 
 /// How to connect: checked once, when the engine is opened.
 #[derive(Clone)]
@@ -19,17 +22,39 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Reads the settings, the password and the certificates.
-    pub(crate) fn new(settings: &PostgresConfig) -> Result<Target> {
-        // What is wrong with it may hold what is secret: it is not repeated.
-        let mut config: Config = settings.url.parse().map_err(|_| {
-            unusable("the url is not of the form postgres://user@host:port/database")
-        })?;
-        if config.get_password().is_some() {
-            return Err(unusable(
-                "the url holds a password: put it into a file, and name the file in password_file",
-            ));
+    /// All servers that the settings name, each as `host:port`.
+    pub(crate) fn all(settings: &PostgresConfig) -> Result<Vec<(String, Target)>> {
+        let mut targets: Vec<(String, Target)> = Vec::new();
+        for url in std::iter::once(&settings.url).chain(&settings.replicas) {
+            let whole = Target::of(settings, url)?;
+            for (ix, host) in whole.config.get_hosts().iter().enumerate() {
+                let ports = whole.config.get_ports();
+                let port = ports.get(ix).or(ports.first()).copied();
+                let port = port.unwrap_or(PORT_DEFAULT);
+                let host = match host {
+                    Host::Tcp(host) => host.clone(),
+                    Host::Unix(path) => path.to_string_lossy().into_owned(),
+                };
+                let name = format!("{host}:{port}");
+                if targets.iter().all(|(known, _)| *known != name) {
+                    let target = Target::of(settings, url)?;
+                    targets.push((name, target.moved(&host, port)));
+                }
+            }
         }
+        Ok(targets)
+    }
+
+    /// A server that the settings do not name, asked for as the one they do.
+    pub(crate) fn at(settings: &PostgresConfig, host: &str, port: u16) -> Result<Target> {
+        Ok(Target::of(settings, &settings.url)?.moved(host, port))
+    }
+
+    /// Reads a url, the password and the certificates.
+    fn of(settings: &PostgresConfig, url: &str) -> Result<Target> {
+        let is_encrypted = settings.ca_file.is_some();
+        let mut config = read_url(url, is_encrypted)
+            .map_err(|why| EngineError::internal("use the url of PostgreSQL", why))?;
         if let Some(path) = &settings.password_file {
             let password = std::fs::read_to_string(path).map_err(|error| {
                 EngineError::internal(format!("read the password file {}", path.display()), error)
@@ -49,17 +74,41 @@ impl Target {
                 config.ssl_mode(SslMode::Require);
                 Some(connector(path)?)
             }
-            None if config.get_ssl_mode() == SslMode::Require => {
-                return Err(unusable(
-                    "the url asks for TLS: name the certificates in ca_file",
-                ));
-            }
             None => {
                 config.ssl_mode(SslMode::Disable);
                 None
             }
         };
         Ok(Target { config, tls })
+    }
+
+    /// The same on another server.
+    fn moved(&self, host: &str, port: u16) -> Target {
+        let from = &self.config;
+        let mut config = Config::new();
+        if let Some(user) = from.get_user() {
+            config.user(user);
+        }
+        if let Some(password) = from.get_password() {
+            config.password(password);
+        }
+        if let Some(database) = from.get_dbname() {
+            config.dbname(database);
+        }
+        if let Some(options) = from.get_options() {
+            config.options(options);
+        }
+        if let Some(name) = from.get_application_name() {
+            config.application_name(name);
+        }
+        if let Some(time) = from.get_connect_timeout() {
+            config.connect_timeout(*time);
+        }
+        config.ssl_mode(from.get_ssl_mode()).host(host).port(port);
+        Target {
+            config,
+            tls: self.tls.clone(),
+        }
     }
 }
 
@@ -81,8 +130,4 @@ fn connector(path: &std::path::Path) -> Result<MakeRustlsConnect> {
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(MakeRustlsConnect::new(config))
-}
-
-fn unusable(why: &'static str) -> EngineError {
-    EngineError::internal("connect to PostgreSQL", why)
 }
