@@ -32,5 +32,5 @@ mod tls;
 mod verify;
 mod writer;
 
-pub use config::PostgresConfig;
+pub use config::{PostgresConfig, fault_of_url};
 pub use engine::PostgresEngine;

@@ -1,6 +1,6 @@
 //! Whom to connect to, and how the connection is kept from being read.
 
-use crate::config::PostgresConfig;
+use crate::config::{PostgresConfig, read_url};
 use pando_model::engine::Result;
 use pando_model::error::EngineError;
 use rustls::{ClientConfig, RootCertStore};
@@ -21,15 +21,9 @@ pub(crate) struct Target {
 impl Target {
     /// Reads the settings, the password and the certificates.
     pub(crate) fn new(settings: &PostgresConfig) -> Result<Target> {
-        // What is wrong with it may hold what is secret: it is not repeated.
-        let mut config: Config = settings.url.parse().map_err(|_| {
-            unusable("the url is not of the form postgres://user@host:port/database")
-        })?;
-        if config.get_password().is_some() {
-            return Err(unusable(
-                "the url holds a password: put it into a file, and name the file in password_file",
-            ));
-        }
+        let is_encrypted = settings.ca_file.is_some();
+        let mut config = read_url(&settings.url, is_encrypted)
+            .map_err(|why| EngineError::internal("use the url of PostgreSQL", why))?;
         if let Some(path) = &settings.password_file {
             let password = std::fs::read_to_string(path).map_err(|error| {
                 EngineError::internal(format!("read the password file {}", path.display()), error)
@@ -48,11 +42,6 @@ impl Target {
             Some(path) => {
                 config.ssl_mode(SslMode::Require);
                 Some(connector(path)?)
-            }
-            None if config.get_ssl_mode() == SslMode::Require => {
-                return Err(unusable(
-                    "the url asks for TLS: name the certificates in ca_file",
-                ));
             }
             None => {
                 config.ssl_mode(SslMode::Disable);
@@ -81,8 +70,4 @@ fn connector(path: &std::path::Path) -> Result<MakeRustlsConnect> {
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(MakeRustlsConnect::new(config))
-}
-
-fn unusable(why: &'static str) -> EngineError {
-    EngineError::internal("connect to PostgreSQL", why)
 }
