@@ -65,7 +65,8 @@ pub async fn open_for(context: &Context, purpose: Purpose) -> anyhow::Result<Acc
 /// a slip in `--data-dir` would make an empty store there, and back that up.
 pub async fn open_existing(context: &Context) -> anyhow::Result<Access> {
     let dir = DataDir::new(&context.loaded.config.data_dir);
-    if !dir.has_data() {
+    let is_elsewhere = context.loaded.config.store.engine == EngineKind::Postgres;
+    if !is_elsewhere && !dir.has_data() {
         return fail(format!("there is no data in {}", dir.path().display()))
             .hint("name the folder with --data-dir, or begin with `pando serve`")
             .err();

@@ -2,9 +2,9 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `pando.db` | the data |
-//! | `root.key` | a key with all scopes, mode 0600; the store holds only its hash |
-//! | `lock` | held (flock) by the process that has the data open; its pid |
+//! | `pando.db` | the data; with PostgreSQL it lies in the database |
+//! | `root.key` | a key with all scopes, mode 0600; the store holds only its hash. Of several processes over one PostgreSQL the one that made the store has it |
+//! | `lock` | held (flock) by the process that has the folder; its pid |
 //! | `server.json` | where the server that holds the lock listens |
 //! | `imports/` | how far imports through a server have got |
 //!
@@ -129,6 +129,11 @@ impl DataDir {
     pub fn write_root_key(&self, secret: &str) -> anyhow::Result<()> {
         self.replace("root.key", format!("{secret}\n").as_bytes())
             .context("cannot write the root key")
+    }
+
+    /// Removes a root key that opens nothing.
+    pub fn remove_root_key(&self) -> anyhow::Result<()> {
+        fs::remove_file(self.root_key()).context("cannot remove a root key that opens nothing")
     }
 
     /// The memory engine makes a root key at every start, in the same place. The key of the

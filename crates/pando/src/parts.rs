@@ -1,5 +1,9 @@
-//! Parts: the store on the engine that the configuration names. The one file that
+//! Parts: the store on the engine that the configuration names. The one room that
 //! knows engines.
+
+mod postgres;
+
+pub use postgres::fault_of_url;
 
 use crate::config::{Config, EngineKind};
 use crate::data_dir::DataDir;
@@ -43,6 +47,9 @@ pub async fn open_store(
     dir: &DataDir,
     purpose: Purpose,
 ) -> anyhow::Result<Arc<Store>> {
+    if config.store.engine == EngineKind::Postgres {
+        refuse_data_of_sqlite(dir)?;
+    }
     let engine = open_engine(config, dir, purpose).await?;
     let store = Store::open(engine, Arc::new(SystemClock), store_config(config))
         .await
@@ -50,6 +57,24 @@ pub async fn open_store(
     dir.keep_root_key_aside(config.store.engine == EngineKind::Memory)?;
     leave_root_key(&store, dir).await?;
     Ok(store)
+}
+
+/// A folder with a store of SQLite's is not gone by for PostgreSQL: its data would seem to be
+/// gone, and its root key would be written over.
+fn refuse_data_of_sqlite(dir: &DataDir) -> anyhow::Result<()> {
+    let file = dir.database();
+    if !file.exists() {
+        return Ok(());
+    }
+    fail(format!(
+        "{} holds a store of SQLite's, which engine = \"postgres\" does not read",
+        file.display()
+    ))
+    .hint(
+        "name another folder with --data-dir; `pando export` and `pando import` take data over,\n\
+         or say [store] engine = \"sqlite\" to serve what is there",
+    )
+    .err()
 }
 
 /// Makes a data file from a backup; nothing may be at `target`.
@@ -73,6 +98,7 @@ async fn open_engine(
 ) -> anyhow::Result<Arc<dyn Engine>> {
     match config.store.engine {
         EngineKind::Memory => Ok(Arc::new(MemoryEngine::new())),
+        EngineKind::Postgres => postgres::open(config).await,
         EngineKind::Sqlite => {
             let mut sqlite = sqlite_config(config, dir);
             if purpose == Purpose::Import {
@@ -184,12 +210,20 @@ fn families(config: &Config) -> BTreeMap<(String, String), Family> {
     families.collect()
 }
 
-/// The first start leaves a key with all scopes in the data directory.
+/// The first start leaves a key with all scopes in the data directory. Of several processes that
+/// start at once over one database, one does.
 async fn leave_root_key(store: &Store, dir: &DataDir) -> anyhow::Result<()> {
-    store
-        .create_root_key(|secret| dir.write_root_key(secret))
+    let mut is_written = false;
+    let made = store
+        .create_root_key(|secret| {
+            is_written = true;
+            dir.write_root_key(secret)
+        })
         .await
         .context("cannot make the root key")?;
+    if is_written && made.is_none() {
+        dir.remove_root_key()?;
+    }
     Ok(())
 }
 

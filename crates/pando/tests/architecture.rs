@@ -35,6 +35,7 @@ const ARROWS: Arrows = &[
             "pando-web",
             "pando-engine-sqlite",
             "pando-engine-memory",
+            "pando-engine-postgres",
         ],
     ),
 ];
@@ -48,7 +49,7 @@ const TEST_ARROWS: Arrows = &[
     ("pando-store", &["pando-engine-memory"]),
     ("pando-store", &["pando-engine-sqlite"]),
     ("pando-store", &["pando-powercut", "pando-workload"]),
-    ("pando", &["pando-workload"]),
+    ("pando", &["pando-cluster", "pando-workload"]),
     ("pando-web", &["pando-engine-memory"]),
     (
         "pando-engine-sqlite",

@@ -47,7 +47,7 @@ fn a_setting_of_a_later_rung_is_refused_as_such() {
         "[[store.shards]]\nname = \"a\"\n[cache]\nredis = \"redis://cache\"\n",
         &[],
         &[
-            "`store.shards` is not available in this version",
+            "`store.shards` is not available in this version: one database is [store.postgres]",
             "pando.toml:3:2: `cache` is not available in this version: the cache tier is rung 5",
         ],
     );
@@ -82,11 +82,73 @@ fn what_does_not_fit_together_is_refused() {
             "(log.level): `info,loud`: there is no level \"loud\"",
         ),
         (
+            "[store]\nengine = \"postgres\"\n",
+            "pando.toml:2:1 (store.engine): PostgreSQL needs an address: write below \
+             [store.postgres] url = ",
+        ),
+        (
+            "[store.postgres]\nreplicas = [\"postgres://b.example/pando\"]\n",
+            "pando.toml:2:1 (store.postgres.replicas): only PostgreSQL has it: say [store] \
+             engine = \"postgres\"",
+        ),
+        (
+            "[store]\nengine = \"memory\"\n[store.postgres]\nurl = \"postgres://a.example/p\"\n",
+            "pando.toml:4:1 (store.postgres.url): only PostgreSQL has it",
+        ),
+        (
+            "[store]\nengine = \"postgres\"\npostgres.url = \"db.example/pando\"\n",
+            "pando.toml:3:10 (store.postgres.url): it is not of the form postgres://user@host",
+        ),
+        (
+            "[store]\nengine = \"postgres\"\n[store.postgres]\n\
+             url = \"postgres://p@a.example/p?sslmode=require\"\n",
+            "(store.postgres.url): it asks for TLS: name the certificates in ca_file",
+        ),
+        (
+            "[store]\nengine = \"postgres\"\n[store.postgres]\n\
+             url = \"postgres://p@a.example/p\"\npatroni = [\"a.example:8008\"]\npool = 0\n",
+            "pando.toml:5:1 (store.postgres.patroni): `a.example:8008` is no REST address; write \
+             http://HOST:8008",
+        ),
+        (
+            "[store]\nreplicas = [\"postgres://b.example/pando\"]\n",
+            "did you mean `store.postgres.replicas`?",
+        ),
+        (
             "[limits]\nmax_rows = 0\n",
             "(limits.max_rows): must be more than nothing",
         ),
     ] {
         refused(file, &[], &[words]);
+    }
+}
+
+#[test]
+fn a_password_in_an_address_is_refused_and_not_repeated() {
+    for (set, setting) in [
+        (
+            "url = \"postgres://p:hunter2@a.example/p\"",
+            "store.postgres.url",
+        ),
+        (
+            "url = \"postgres://p@a.example/p\"\nreplicas = [\"postgres://p:hunter2@b.example/p\"]",
+            "store.postgres.replicas",
+        ),
+    ] {
+        let file = format!("[store]\nengine = \"postgres\"\n[store.postgres]\n{set}\n");
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("pando.toml"), file).expect("a file");
+        for command in [&["config", "check"][..], &["config", "show"], &["serve"]] {
+            let output = pando(folder.path(), command, &[]);
+            let error = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(2), "{command:?}: {error}");
+            assert!(
+                error.contains(&format!("({setting}): it holds a password")),
+                "{error}"
+            );
+            assert!(error.contains("password_file"), "{error}");
+            assert!(!(error + &text(&output.stdout)).contains("hunter2"));
+        }
     }
 }
 

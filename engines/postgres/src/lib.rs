@@ -34,5 +34,5 @@ mod topology;
 mod verify;
 mod writer;
 
-pub use config::PostgresConfig;
+pub use config::{PostgresConfig, fault_of_url};
 pub use engine::PostgresEngine;

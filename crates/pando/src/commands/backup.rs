@@ -8,6 +8,7 @@ use super::Context;
 use crate::access::{self, Access, holder};
 use crate::cli::{BackupArgs, RestoreArgs};
 use crate::client;
+use crate::config::EngineKind;
 use crate::data_dir::DataDir;
 use crate::failure::fail;
 use crate::parts;
@@ -113,6 +114,11 @@ pub async fn write(
 pub async fn restore(args: RestoreArgs, context: &Context) -> anyhow::Result<()> {
     let config = &context.loaded.config;
     let dir = DataDir::new(&config.data_dir);
+    if config.store.engine == EngineKind::Postgres {
+        return fail("a backup of `pando backup` is of SQLite; this store is in PostgreSQL")
+            .hint("restore PostgreSQL with its own tools (pg_restore, a base backup and its WAL)")
+            .err();
+    }
     if !args.file.is_file() {
         return fail(format!("there is no backup {}", args.file.display())).err();
     }

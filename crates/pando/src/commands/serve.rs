@@ -214,6 +214,7 @@ fn announce(
     report.answer(&ready, |ready| {
         let kept = match ready.engine {
             EngineKind::Sqlite => "SQLite, synced before each answer",
+            EngineKind::Postgres => "root key and lock; the data is in PostgreSQL",
             EngineKind::Memory => "in memory: gone when this process ends",
         };
         let keys = if open {

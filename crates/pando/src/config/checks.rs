@@ -1,6 +1,6 @@
 //! What single values cannot show: settings that do not fit together.
 
-use super::Config;
+use super::{Config, EngineKind};
 use crate::parts;
 use std::borrow::Cow;
 use tracing_subscriber::EnvFilter;
@@ -41,6 +41,43 @@ pub fn faults(config: &Config) -> Vec<(Cow<'static, str>, String)> {
                 .map(|(path, message)| (Cow::Owned(path), message)),
         )
         .chain(faults_of_families(config))
+        .chain(faults_of_postgres(config))
+        .collect()
+}
+
+fn faults_of_postgres(config: &Config) -> Vec<(Cow<'static, str>, String)> {
+    let postgres = &config.store.postgres;
+    let mut faults: Vec<(&'static str, String)> = Vec::new();
+    let addresses = [
+        ("store.postgres.url", postgres.url.is_some()),
+        ("store.postgres.replicas", !postgres.replicas.is_empty()),
+        ("store.postgres.patroni", !postgres.patroni.is_empty()),
+    ];
+    if config.store.engine != EngineKind::Postgres {
+        let set = addresses.into_iter().filter(|(_, is_set)| *is_set);
+        let message = "only PostgreSQL has it: say [store] engine = \"postgres\", or leave it out";
+        faults.extend(set.map(|(path, _)| (path, message.to_owned())));
+    } else if postgres.url.is_none() {
+        let message = "PostgreSQL needs an address: write below [store.postgres] \
+                       url = \"postgres://pando@db.example:5432/pando\"";
+        faults.push(("store.engine", message.to_owned()));
+    }
+    let replicas = postgres.replicas.iter();
+    let urls = postgres.url.iter().map(|url| (addresses[0].0, url));
+    for (path, url) in urls.chain(replicas.map(|url| (addresses[1].0, url))) {
+        if let Some(reason) = parts::fault_of_url(url, postgres) {
+            faults.push((path, reason.to_owned()));
+        }
+    }
+    for address in &postgres.patroni {
+        if !address.starts_with("http") || fault_of_origin(address).is_some() {
+            let message = format!("`{address}` is no REST address; write http://HOST:8008");
+            faults.push((addresses[2].0, message));
+        }
+    }
+    let faults = faults.into_iter();
+    faults
+        .map(|(path, message)| (Cow::Borrowed(path), message))
         .collect()
 }
 
@@ -66,8 +103,8 @@ fn faults_of_families(config: &Config) -> Vec<(Cow<'static, str>, String)> {
     faults
 }
 
-fn positive(config: &Config) -> [(&'static str, u64); 17] {
-    let limits = &config.limits;
+fn positive(config: &Config) -> [(&'static str, u64); 20] {
+    let (limits, postgres) = (&config.limits, &config.store.postgres);
     let millis = |duration: super::units::Duration| {
         u64::try_from(duration.get().as_millis()).unwrap_or(u64::MAX)
     };
@@ -89,6 +126,15 @@ fn positive(config: &Config) -> [(&'static str, u64); 17] {
         ("store.write_queue", config.store.write_queue.into()),
         ("store.receipt_ttl", millis(config.store.receipt_ttl)),
         ("store.sweep_interval", millis(config.store.sweep_interval)),
+        ("store.postgres.pool", postgres.pool.into()),
+        (
+            "store.postgres.statement_timeout",
+            millis(postgres.statement_timeout),
+        ),
+        (
+            "store.postgres.connect_timeout",
+            millis(postgres.connect_timeout),
+        ),
     ]
 }
 

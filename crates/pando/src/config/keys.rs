@@ -40,12 +40,11 @@ pub enum NoSuchKey {
 }
 
 /// What later rungs bring, by path.
-const LATER: [(&str, &str); 13] = [
+const LATER: [(&str, &str); 12] = [
     (
         "store.shards",
-        "shards on PostgreSQL servers are rungs 2 and 9",
+        "one database is [store.postgres]; several are rung 9",
     ),
-    ("store.replicas", "replicas are rung 4"),
     ("cache", "the cache tier is rung 5"),
     ("queue", "queues are rung 7"),
     ("topics", "topics are rung 7"),
@@ -170,6 +169,8 @@ fn all_paths() -> Vec<String> {
     let mut paths = Vec::new();
     for section in children_of(&[]) {
         for key in children_of(&[&section]) {
+            let inner = children_of(&[&section, &key]).into_iter();
+            paths.extend(inner.map(|inner| format!("{section}.{key}.{inner}")));
             paths.push(format!("{section}.{key}"));
         }
         paths.push(section);
@@ -198,6 +199,8 @@ mod tests {
             ("max_body", Some("limits.max_body")),
             ("stor.x", Some("store")),
             ("stor.engin", Some("store.engine")),
+            ("store.replicas", Some("store.postgres.replicas")),
+            ("store.postgres.patrony", Some("store.postgres.patroni")),
             ("quux.x", None),
             ("quux", None),
         ] {
@@ -224,6 +227,9 @@ mod tests {
             ("store", Form::Table),
             ("store.readers", Form::Integer),
             ("store.migrate", Form::Boolean),
+            ("store.postgres", Form::Table),
+            ("store.postgres.url", Form::Text),
+            ("store.postgres.replicas", Form::List),
             ("cors.origins", Form::List),
             ("limits.max_body", Form::Text),
             ("docs", Form::Table),

@@ -193,11 +193,16 @@ impl Loaded {
         };
         place(&mut self.config.data_dir, "data_dir");
         place(&mut self.config.store.migrations, "store.migrations");
-        if let Some(cert) = &mut self.config.tls.cert {
-            place(cert, "tls.cert");
-        }
-        if let Some(key) = &mut self.config.tls.key {
-            place(key, "tls.key");
+        let (tls, postgres) = (&mut self.config.tls, &mut self.config.store.postgres);
+        for (path, setting) in [
+            (&mut tls.cert, "tls.cert"),
+            (&mut tls.key, "tls.key"),
+            (&mut postgres.password_file, "store.postgres.password_file"),
+            (&mut postgres.ca_file, "store.postgres.ca_file"),
+        ] {
+            if let Some(path) = path {
+                place(path, setting);
+            }
         }
     }
 }
@@ -295,7 +300,7 @@ fn no_such_key(place: String, path: &[&str], error: NoSuchKey) -> Problem {
         NoSuchKey::Later(why) => Problem {
             place,
             message: format!("`{dotted}` is not available in this version: {why}"),
-            hint: Some("this version runs one process with its store inside; remove it".to_owned()),
+            hint: Some("leave it out".to_owned()),
         },
         NoSuchKey::Unknown { nearest, siblings } => Problem {
             place,

@@ -14,7 +14,7 @@ mod sections;
 pub mod units;
 
 pub use layers::{Loaded, Origin, Sources, load};
-pub use sections::{Config, EngineKind, Log, LogFormat};
+pub use sections::{Config, EngineKind, Log, LogFormat, Postgres};
 
 use std::fmt;
 

@@ -39,15 +39,27 @@ pub fn annotated_toml() -> String {
             write_named(&mut out, name, section);
             continue;
         }
-        out.push('\n');
-        write_comment(&mut out, section, "");
-        let _ = writeln!(out, "[{name}]");
-        let settings = section.get("properties").and_then(Value::as_object);
-        for (name, property) in settings.into_iter().flatten() {
-            write_setting(&mut out, name, property);
-        }
+        write_section(&mut out, name, section);
     }
     out
+}
+
+/// A table, and behind it those within it.
+fn write_section(out: &mut String, path: &str, section: &Value) {
+    out.push('\n');
+    write_comment(out, section, "");
+    let _ = writeln!(out, "[{path}]");
+    let settings = section.get("properties").and_then(Value::as_object);
+    let (inner, plain): (Vec<_>, Vec<_>) = settings
+        .into_iter()
+        .flatten()
+        .partition(|(_, property)| property.get("properties").is_some());
+    for (name, property) in plain {
+        write_setting(out, name, property);
+    }
+    for (name, section) in inner {
+        write_section(out, &format!("{path}.{name}"), section);
+    }
 }
 
 /// A table whose keys are names: what stands under a name, commented out, for there is none.

@@ -4,6 +4,10 @@
 //! file, in the JSON Schema and in editors. `x-reload` marks what SIGHUP and the
 //! admin API change in a running server; `x-path` what is relative to the file.
 
+mod store;
+
+pub use store::{EngineKind, Postgres, Store};
+
 use super::units::{ByteSize, Duration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -132,32 +136,6 @@ pub struct Tls {
     pub key: Option<PathBuf>,
 }
 
-/// Where and how data is kept.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Store {
-    /// `sqlite`: a file under `data_dir`, synced before each answer. `memory`: gone when the
-    /// process ends, and every answer's durability says so.
-    pub engine: EngineKind,
-    /// Whether `pando serve` applies new migrations when it starts.
-    pub migrate: bool,
-    /// The folder that holds the migrations, `NNNN_name.sql`.
-    #[schemars(extend("x-path" = true))]
-    pub migrations: PathBuf,
-    /// How many readers work at once; 0 is one for each core, two at least.
-    pub readers: u32,
-    /// The page cache of each of them.
-    pub page_cache: ByteSize,
-    /// The most writes that share one sync.
-    pub max_group: u32,
-    /// The most writes that may wait; more are told 503.
-    pub write_queue: u32,
-    /// How long the answer to a write with an idempotency key is kept.
-    pub receipt_ttl: Duration,
-    /// How often what has run out is swept away. Nobody can read it in any case.
-    pub sweep_interval: Duration,
-}
-
 /// A wide-column table.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -174,18 +152,6 @@ pub struct Family {
     pub ttl: Option<Duration>,
     /// How many versions of a cell are kept.
     pub versions: u32,
-}
-
-/// Which engine keeps the data.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(inline)]
-pub enum EngineKind {
-    /// An embedded SQLite file.
-    #[default]
-    Sqlite,
-    /// Memory.
-    Memory,
 }
 
 /// What is told about it, on standard error.
@@ -270,22 +236,6 @@ impl Default for Limits {
             max_requests: 4_096,
             max_connections: 8_192,
             drain_timeout: Duration::seconds(10),
-        }
-    }
-}
-
-impl Default for Store {
-    fn default() -> Store {
-        Store {
-            engine: EngineKind::Sqlite,
-            migrate: false,
-            migrations: PathBuf::from("migrations"),
-            readers: 0,
-            page_cache: ByteSize::mib(4),
-            max_group: 256,
-            write_queue: 8_192,
-            receipt_ttl: Duration::seconds(86_400),
-            sweep_interval: Duration::seconds(10),
         }
     }
 }

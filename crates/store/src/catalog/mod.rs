@@ -16,7 +16,7 @@ use pando_model::clock::Clock;
 use pando_model::engine::{
     Copies, Engine, Freshness, Outcome, Read, SchemaChange, Step, Write, WriteAnswer,
 };
-use pando_model::error::EngineError;
+use pando_model::error::{EngineError, Refusal};
 use pando_model::plan::{
     Change, Comparison, Conflict, Filter, Insert, Output, Row, Scalar, Select, Tree, Update,
 };
@@ -29,6 +29,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// The version of the catalog's own tables. A catalog of another version is refused.
 const CATALOG_VERSION: &str = "2";
 const VERSION_SETTING: &str = "catalog_version";
+/// What a decision refuses with that finds nothing to do.
+const NOTHING_TO_DO: &str = "PDNOP";
 /// How often something is tried again because the schema changed meanwhile. Each time
 /// somebody else's migration has succeeded, so that this many in a row do not happen.
 const TRIES_MAX: usize = 16;
@@ -87,19 +89,7 @@ impl Catalog {
 
     /// All columns of the rows that pass a filter, by primary key.
     pub(crate) async fn fetch(&self, table: &Arc<Table>, filter: Filter) -> Result<Vec<Row>> {
-        let tree = Arc::new(Tree {
-            select: Select {
-                table: Arc::clone(table),
-                output: (0..table.columns.len())
-                    .map(|ix| Output::Scalar(Scalar::Column(ix)))
-                    .collect(),
-                filter,
-                order: Vec::new(),
-                limit: None,
-                offset: 0,
-            },
-            children: Vec::new(),
-        });
+        let tree = Arc::new(all_columns(table, filter));
         for _ in 0..TRIES_MAX {
             let read = Read {
                 schema_version: self.version.load(Ordering::Relaxed),
@@ -123,10 +113,39 @@ impl Catalog {
 
     /// Carries out changes of the catalog's tables, all or none.
     pub(crate) async fn write(&self, changes: Vec<Change>) -> Result<Position> {
+        self.carry_out(changes.into_iter().map(Step::from).collect())
+            .await
+    }
+
+    /// Reads rows and makes the changes that follow from them, with nobody in between; `false`
+    /// if none do.
+    pub(crate) async fn decide(
+        &self,
+        table: &Arc<Table>,
+        filter: Filter,
+        decide: impl Fn(&[Row]) -> Option<Vec<Change>> + Send + Sync + 'static,
+    ) -> Result<bool> {
+        let steps = vec![
+            Step::read(all_columns(table, filter)),
+            Step::decide(move |outcomes| {
+                let found = outcomes.first().and_then(|read| read.rows.as_ref());
+                let changes = decide(found.map_or(&[], |found| &found.rows));
+                let changes =
+                    changes.ok_or_else(|| Refusal::new(NOTHING_TO_DO, "nothing to do"))?;
+                Ok(changes.into_iter().map(Step::from).collect())
+            }),
+        ];
+        match self.carry_out(steps).await {
+            Err(StoreError::Refused(refusal)) if refusal.code == NOTHING_TO_DO => Ok(false),
+            done => done.map(|_| true),
+        }
+    }
+
+    async fn carry_out(&self, steps: Vec<Step>) -> Result<Position> {
         for _ in 0..TRIES_MAX {
             let write = Write {
                 schema_version: self.version.load(Ordering::Relaxed),
-                steps: changes.iter().cloned().map(Step::from).collect(),
+                steps: steps.clone(),
                 receipt: None,
                 finish: Box::new(|_: Vec<Outcome>| Ok(Vec::new())),
             };
@@ -190,6 +209,23 @@ impl Catalog {
                 "its version is not recorded: this is not a store of Pando's".into(),
             )),
         }
+    }
+}
+
+/// All columns of the rows that pass a filter, by primary key.
+fn all_columns(table: &Arc<Table>, filter: Filter) -> Tree {
+    Tree {
+        select: Select {
+            table: Arc::clone(table),
+            output: (0..table.columns.len())
+                .map(|ix| Output::Scalar(Scalar::Column(ix)))
+                .collect(),
+            filter,
+            order: Vec::new(),
+            limit: None,
+            offset: 0,
+        },
+        children: Vec::new(),
     }
 }
 

@@ -85,7 +85,7 @@ impl Store {
     }
 
     /// Makes the key with all scopes that a first start leaves in `data/root.key`; `None`
-    /// if the store has a key already.
+    /// if the store has a key already, be it only since `keep` put this one's secret away.
     ///
     /// `keep` puts the secret away before the key counts. A process that ends in between
     /// leaves a secret that opens nothing, and the next start makes another; the other way
@@ -97,9 +97,20 @@ impl Store {
         if !self.list_keys().await?.is_empty() {
             return Ok(None);
         }
-        self.create_key_kept(ROOT_NAME, Scopes::all(), keep)
-            .await
-            .map(Some)
+        let key = self.draft_key(ROOT_NAME, Scopes::all())?;
+        keep(&key.secret)?;
+        // Another process may have been quicker.
+        let row = row_of(&key.info);
+        let admit = move |known: &[Row]| {
+            let admitted = || vec![insert(&tables::KEY, row.clone())];
+            known.is_empty().then(admitted)
+        };
+        let is_first = self
+            .catalog()
+            .decide(&tables::KEY, Filter::Const(true), admit)
+            .await?;
+        self.keyring().reload(self.catalog()).await?;
+        Ok(is_first.then_some(key))
     }
 
     /// Makes a key whose secret `keep` puts away before the key counts.

@@ -1,0 +1,41 @@
+//! The engine on PostgreSQL: its settings, and what is said when it does not open.
+
+use crate::config::{Config, Postgres};
+use crate::failure::fail;
+use pando_engine_postgres::{PostgresConfig, PostgresEngine};
+use pando_model::engine::Engine;
+use pando_model::error::EngineError;
+use std::sync::Arc;
+
+/// What is wrong with a url, if anything. It may hold a password, and is not repeated.
+pub fn fault_of_url(url: &str, settings: &Postgres) -> Option<&'static str> {
+    pando_engine_postgres::fault_of_url(url, settings.ca_file.is_some())
+}
+
+/// Opens the database.
+pub(super) async fn open(config: &Config) -> anyhow::Result<Arc<dyn Engine>> {
+    let settings = &config.store.postgres;
+    let Some(url) = &settings.url else {
+        return fail("[store.postgres] has no url").usage().err();
+    };
+    let mut engine = PostgresConfig::new(url);
+    engine.password_file.clone_from(&settings.password_file);
+    engine.ca_file.clone_from(&settings.ca_file);
+    engine.replicas.clone_from(&settings.replicas);
+    engine.patroni.clone_from(&settings.patroni);
+    engine.readers = settings.pool as usize;
+    engine.queue_depth = config.store.write_queue as usize;
+    engine.statement_timeout = settings.statement_timeout.get();
+    engine.connect_timeout = settings.connect_timeout.get();
+    engine.write_buffer = settings.write_buffer.get();
+    engine.max_lag = settings.max_lag.get();
+    match PostgresEngine::open(engine).await {
+        Ok(engine) => Ok(engine),
+        Err(error @ EngineError::Unavailable { .. }) => {
+            fail(format!("cannot open the database: {error}"))
+                .hint("see that PostgreSQL runs, and that store.postgres.url names its primary")
+                .err()
+        }
+        Err(error) => Err(anyhow::Error::from(error).context("cannot open the database")),
+    }
+}
