@@ -50,6 +50,11 @@ pub trait Engine: Send + Sync {
     /// Which engine this is, and what its acknowledgement means. Memory only.
     fn info(&self) -> EngineInfo;
 
+    /// Whether other processes may read and write the same data at the same time. Memory only.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     /// The position up to which everything is committed and visible, and the
     /// forks that led there. Memory only.
     fn progress(&self) -> Progress;

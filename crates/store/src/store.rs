@@ -37,8 +37,8 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the store on an engine: makes the catalog if there is none, leases node
-    /// numbers, loads the schema, the signing secrets and the keys.
+    /// Opens the store on an engine: makes the catalog if there is none, loads the schema, the
+    /// signing secrets and the keys.
     pub async fn open(
         engine: Arc<dyn Engine>,
         clock: Arc<dyn Clock>,
@@ -49,7 +49,7 @@ impl Store {
         let sealer = Arc::new(Sealer::load(&catalog).await?);
         let keyring = Keyring::load(&catalog).await?;
         let collections = Arc::new(Collections::load(&catalog).await?);
-        let ids = Ids::lease(Arc::clone(&catalog)).await?;
+        let ids = Ids::new(Arc::clone(&catalog));
         Ok(Arc::new(Store {
             engine,
             clock,

@@ -156,6 +156,10 @@ impl Engine for PostgresEngine {
         }
     }
 
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     fn progress(&self) -> Progress {
         self.shared.marks.progress()
     }

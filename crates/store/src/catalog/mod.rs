@@ -61,6 +61,11 @@ impl Catalog {
         &self.clock
     }
 
+    /// Whether other processes may stand over the same catalog.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.engine.is_shared()
+    }
+
     pub(crate) fn now_us(&self) -> i64 {
         self.clock.now_us()
     }
