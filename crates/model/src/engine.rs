@@ -110,6 +110,11 @@ pub trait Engine: Send + Sync {
     /// Checks the data's integrity, and answers what is wrong, one line each.
     async fn verify(&self) -> Result<Vec<String>>;
 
+    /// What stands in the way of what is promised, in how the database is set up.
+    async fn inspect(&self) -> Result<Vec<Shortfall>> {
+        Ok(Vec::new())
+    }
+
     /// How large it is and how it does, for `status` and `/metrics`.
     async fn fetch_statistics(&self) -> Result<Statistics>;
 
@@ -382,6 +387,30 @@ pub enum FeedKind {
     Update,
     /// It is gone, by itself or by a cascade.
     Delete,
+}
+
+/// A setting of the database that does not do, or will not some day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shortfall {
+    /// Which setting.
+    pub setting: &'static str,
+    /// How bad it is.
+    pub weight: Weight,
+    /// What it takes from what is promised.
+    pub message: String,
+    /// The line to change, or the command to run.
+    pub mend: String,
+}
+
+/// How bad a shortfall is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Weight {
+    /// Nothing that is in use today is affected.
+    Note,
+    /// It works until something else fails.
+    Warning,
+    /// What was answered can be lost, or is not kept.
+    Breach,
 }
 
 /// How an engine does.
