@@ -54,6 +54,11 @@ pub trait Engine: Send + Sync {
     /// Which engine this is, and what its acknowledgement means. Memory only.
     fn info(&self) -> EngineInfo;
 
+    /// Whether other processes may read and write the same data at the same time. Memory only.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     /// The position up to which everything is committed and visible, and the
     /// forks that led there. Memory only.
     fn progress(&self) -> Progress;
@@ -109,6 +114,11 @@ pub trait Engine: Send + Sync {
 
     /// Checks the data's integrity, and answers what is wrong, one line each.
     async fn verify(&self) -> Result<Vec<String>>;
+
+    /// What stands in the way of what is promised, in how the database is set up.
+    async fn inspect(&self) -> Result<Vec<Shortfall>> {
+        Ok(Vec::new())
+    }
 
     /// How large it is and how it does, for `status` and `/metrics`.
     async fn fetch_statistics(&self) -> Result<Statistics>;
@@ -340,6 +350,30 @@ pub enum FeedKind {
     Update,
     /// It is gone, by itself or by a cascade.
     Delete,
+}
+
+/// A setting of the database that does not do, or will not some day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shortfall {
+    /// Which setting.
+    pub setting: &'static str,
+    /// How bad it is.
+    pub weight: Weight,
+    /// What it takes from what is promised.
+    pub message: String,
+    /// The line to change, or the command to run.
+    pub mend: String,
+}
+
+/// How bad a shortfall is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Weight {
+    /// Nothing that is in use today is affected.
+    Note,
+    /// It works until something else fails.
+    Warning,
+    /// What was answered can be lost, or is not kept.
+    Breach,
 }
 
 /// How an engine does.

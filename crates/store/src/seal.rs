@@ -21,6 +21,10 @@ use std::time::Duration;
 /// least this long, and a browser that was closed for a month may begin anew.
 pub const SECRET_AGE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
+/// How old a secret is before it signs, where there are several processes: what one has sealed
+/// the others must be able to read, and they look for new ones several times a second.
+const SETTLE: Duration = Duration::from_secs(60);
+
 const FORMAT: u8 = 1;
 const MAC_BYTES: usize = 16;
 /// Cursors hold the values a list is ordered by; a longer one was not made here.
@@ -33,8 +37,12 @@ pub(crate) struct Sealer {
     last: ArcSwapOption<(Position, Arc<str>)>,
 }
 
-/// The secrets in force, the one that signs first.
-struct Ring(Vec<Keys>);
+/// The secrets in force, newest first.
+struct Ring {
+    keys: Vec<Keys>,
+    /// Which of them signs.
+    signs: usize,
+}
 
 struct Keys {
     number: u8,
@@ -52,7 +60,10 @@ enum Purpose {
 impl Sealer {
     pub(crate) async fn load(catalog: &Catalog) -> Result<Sealer> {
         let sealer = Sealer {
-            ring: ArcSwap::from_pointee(Ring(Vec::new())),
+            ring: ArcSwap::from_pointee(Ring {
+                keys: Vec::new(),
+                signs: 0,
+            }),
             last: ArcSwapOption::empty(),
         };
         sealer.reload(catalog).await?;
@@ -65,10 +76,12 @@ impl Sealer {
         let age_max = i64::try_from(SECRET_AGE.as_micros()).unwrap_or(i64::MAX);
         let now = catalog.now_us();
         let fresh = |keys: &Keys| now.saturating_sub(keys.made_at_us) < age_max;
-        if self.ring.load().0.first().is_some_and(fresh) {
+        let ring = self.ring.load_full();
+        if !ring.keys.first().is_some_and(fresh) {
+            catalog.rotate_secrets().await?;
+        } else if ring.signs == signer(&ring.keys, catalog) {
             return Ok(());
         }
-        catalog.rotate_secrets().await?;
         self.reload(catalog).await
     }
 
@@ -116,10 +129,11 @@ impl Sealer {
         self.open(Purpose::Cursor, text)
     }
 
-    async fn reload(&self, catalog: &Catalog) -> Result<()> {
+    pub(crate) async fn reload(&self, catalog: &Catalog) -> Result<()> {
         let secrets = catalog.fetch_secrets().await?;
-        self.ring
-            .store(Arc::new(Ring(secrets.iter().map(Keys::derive).collect())));
+        let keys: Vec<Keys> = secrets.iter().map(Keys::derive).collect();
+        let signs = signer(&keys, catalog);
+        self.ring.store(Arc::new(Ring { keys, signs }));
         self.last.store(None);
         Ok(())
     }
@@ -127,7 +141,7 @@ impl Sealer {
     fn seal(&self, purpose: Purpose, payload: &[u8]) -> String {
         let ring = self.ring.load();
         // A ring is never empty once loaded; without a secret a seal opens nowhere.
-        let Some(keys) = ring.0.first() else {
+        let Some(keys) = ring.keys.get(ring.signs) else {
             return String::new();
         };
         let mut sealed = Vec::with_capacity(2 + payload.len() + MAC_BYTES);
@@ -145,10 +159,21 @@ impl Sealer {
             return None;
         };
         let ring = self.ring.load();
-        let keys = ring.0.iter().find(|keys| keys.number == *number)?;
+        let keys = ring.keys.iter().find(|keys| keys.number == *number)?;
         let genuine = subtle::ConstantTimeEq::ct_eq(&keys.mac(purpose, signed)[..], mac);
         bool::from(genuine).then(|| payload.to_vec())
     }
+}
+
+/// Which secret signs, of the newest first: one that every process knows by now.
+fn signer(keys: &[Keys], catalog: &Catalog) -> usize {
+    if !catalog.is_shared() {
+        return 0;
+    }
+    let settle_us = i64::try_from(SETTLE.as_micros()).unwrap_or(i64::MAX);
+    let settled = catalog.now_us().saturating_sub(settle_us);
+    let known = keys.iter().position(|keys| keys.made_at_us <= settled);
+    known.unwrap_or(keys.len().saturating_sub(1))
 }
 
 impl Keys {

@@ -1,7 +1,7 @@
 //! The store: one engine, the schema in force, and what every request needs of
 //! them from memory.
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, random_name};
 use crate::config::StoreConfig;
 use crate::docs::Collections;
 use crate::error::StoreError;
@@ -32,24 +32,30 @@ pub struct Store {
     catalog: Arc<Catalog>,
     swept: AtomicU64,
     collections: Arc<Collections>,
+    /// What the news of other processes were known by when they were taken over.
+    news: ArcSwap<String>,
+    /// This process, among those over one catalog.
+    name: String,
     /// Held while migrations are applied: one at a time.
     pub(crate) migrating: tokio::sync::Mutex<()>,
 }
 
 impl Store {
-    /// Opens the store on an engine: makes the catalog if there is none, leases node
-    /// numbers, loads the schema, the signing secrets and the keys.
+    /// Opens the store on an engine: makes the catalog if there is none, loads the schema, the
+    /// signing secrets and the keys.
     pub async fn open(
         engine: Arc<dyn Engine>,
         clock: Arc<dyn Clock>,
         config: StoreConfig,
     ) -> Result<Arc<Store>> {
         let catalog = Arc::new(Catalog::open(Arc::clone(&engine), Arc::clone(&clock)).await?);
+        // Before what it tells of: what changes meanwhile is then read again.
+        let news = catalog.fetch_news().await?;
         let schema = catalog.fetch_schema().await?;
         let sealer = Arc::new(Sealer::load(&catalog).await?);
         let keyring = Keyring::load(&catalog).await?;
         let collections = Arc::new(Collections::load(&catalog).await?);
-        let ids = Ids::lease(Arc::clone(&catalog)).await?;
+        let ids = Ids::new(Arc::clone(&catalog));
         Ok(Arc::new(Store {
             engine,
             clock,
@@ -62,6 +68,8 @@ impl Store {
             catalog,
             swept: AtomicU64::new(0),
             collections,
+            news: ArcSwap::from_pointee(news),
+            name: random_name()?,
             migrating: tokio::sync::Mutex::new(()),
         }))
     }
@@ -90,6 +98,11 @@ impl Store {
     /// Loads the schema that is in force in the engine. Never goes back to an older one.
     pub async fn reload_schema(&self) -> Result<Arc<Schema>> {
         let fetched = self.catalog.fetch_schema().await?;
+        // Declarations of documents change with the schema. What is planned for its new version
+        // has to go by the new ones.
+        if fetched.version > self.schema().version {
+            self.collections.reload(&self.catalog).await?;
+        }
         self.adopt_schema(Arc::new(fetched));
         Ok(self.schema())
     }
@@ -171,6 +184,18 @@ impl Store {
 
     pub(crate) fn collections(&self) -> &Arc<Collections> {
         &self.collections
+    }
+
+    pub(crate) fn news(&self) -> &ArcSwap<String> {
+        &self.news
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn sealer(&self) -> &Sealer {
+        &self.sealer
     }
 
     pub(crate) fn keyring(&self) -> &Keyring {

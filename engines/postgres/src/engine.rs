@@ -260,6 +260,10 @@ impl Engine for PostgresEngine {
         }
     }
 
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     fn progress(&self) -> Progress {
         self.shared.marks.progress()
     }

@@ -6,9 +6,11 @@
 
 pub mod imports;
 mod secrets;
+mod told;
 pub(crate) mod tables;
 
 pub(crate) use secrets::Secret;
+pub(crate) use told::{news, random_name};
 
 use crate::error::StoreError;
 use crate::session::Result;
@@ -63,6 +65,11 @@ impl Catalog {
         &self.clock
     }
 
+    /// Whether other processes may stand over the same catalog.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.engine.is_shared()
+    }
+
     pub(crate) fn now_us(&self) -> i64 {
         self.clock.now_us()
     }
@@ -87,8 +94,22 @@ impl Catalog {
         ))
     }
 
+    /// The schema version that was in force last time.
+    pub(crate) fn version(&self) -> u64 {
+        self.version.load(Ordering::Relaxed)
+    }
+
     /// All columns of the rows that pass a filter, by primary key.
     pub(crate) async fn fetch(&self, table: &Arc<Table>, filter: Filter) -> Result<Vec<Row>> {
+        Ok(self.fetch_at(table, filter).await?.0)
+    }
+
+    /// The same, and a position that is covered by what was found.
+    pub(crate) async fn fetch_at(
+        &self,
+        table: &Arc<Table>,
+        filter: Filter,
+    ) -> Result<(Vec<Row>, Position)> {
         let tree = Arc::new(all_columns(table, filter));
         for _ in 0..TRIES_MAX {
             let read = Read {
@@ -101,7 +122,7 @@ impl Catalog {
                 },
             };
             match self.engine.read(read).await {
-                Ok(answer) => return Ok(answer.rows.rows),
+                Ok(answer) => return Ok((answer.rows.rows, answer.low)),
                 Err(EngineError::SchemaChanged { current }) => {
                     self.version.store(current, Ordering::Relaxed);
                 }

@@ -70,7 +70,7 @@ impl Catalog {
                 Value::Timestamp(self.now_us().max(after)),
             ],
         ));
-        match self.write(changes).await {
+        match self.write_news(changes).await {
             Err(StoreError::Refused(refusal)) if refusal.code == "23505" => Ok(()),
             other => other.map(drop),
         }

@@ -97,6 +97,11 @@ pub(crate) static NODE: LazyLock<Arc<Table>> = LazyLock::new(|| {
     )
 });
 
+/// Columns of [`NODE`].
+pub(crate) mod node {
+    pub(crate) const FIRST: usize = 0;
+}
+
 /// How far imports have got.
 pub(crate) static IMPORT: LazyLock<Arc<Table>> = LazyLock::new(|| {
     table(

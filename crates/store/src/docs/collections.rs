@@ -8,10 +8,13 @@ use super::relation::{COLLECTION, DOC};
 use super::search::ANALYSIS_VERSION;
 use crate::catalog::{Catalog, equals, put, tables, text};
 use crate::error::StoreError;
+use crate::relation::{select, tree};
 use crate::session::Result;
 use arc_swap::ArcSwap;
-use pando_model::plan::{Change, Comparison, Filter, Scalar};
-use pando_model::schema::{Index, Table};
+use pando_model::engine::Step;
+use pando_model::plan::{Change, Comparison, Filter, Row, Scalar};
+use pando_model::schema::{ColumnIx, Index, Table};
+use pando_model::stamp::Position;
 use pando_model::value::Value;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,7 +54,7 @@ impl Declared {
 
 /// The declarations in force; they change while requests are under way.
 #[derive(Debug)]
-pub(crate) struct Collections(ArcSwap<State>);
+pub(crate) struct Collections(ArcSwap<(Position, Arc<State>)>);
 
 /// The declarations at one moment.
 #[derive(Debug)]
@@ -105,25 +108,44 @@ pub(super) struct IndexChange {
 
 impl Collections {
     pub(crate) async fn load(catalog: &Catalog) -> Result<Collections> {
-        let wanted = equals(tables::setting::NAME, text(SETTING));
-        let rows = catalog.fetch(&tables::SETTING, wanted).await?;
-        let recorded = match rows.first().map(Vec::as_slice) {
-            Some([_, Value::Text(value)]) => {
-                serde_json::from_str(value).map_err(|error| unreadable(error.to_string()))?
-            }
-            _ => Recorded::default(),
-        };
-        Ok(Collections(ArcSwap::from_pointee(State::of(recorded)?)))
+        let (recorded, at) = fetch(catalog).await?;
+        let state = Arc::new(State::of(recorded)?);
+        Ok(Collections(ArcSwap::from_pointee((at, state))))
+    }
+
+    /// Reads the declarations anew: another process may have changed them.
+    pub(crate) async fn reload(&self, catalog: &Catalog) -> Result<()> {
+        let (recorded, at) = fetch(catalog).await?;
+        self.adopt(recorded, at)
     }
 
     pub(super) fn state(&self) -> Arc<State> {
-        self.0.load_full()
+        Arc::clone(&self.0.load().1)
     }
 
-    pub(super) fn adopt(&self, recorded: Recorded) -> Result<()> {
-        self.0.store(Arc::new(State::of(recorded)?));
+    /// Goes by the declarations that stood at a position, unless later ones are known.
+    pub(super) fn adopt(&self, recorded: Recorded, at: Position) -> Result<()> {
+        let state = Arc::new(State::of(recorded)?);
+        self.0.rcu(|known| {
+            if known.0 > at {
+                Arc::clone(known)
+            } else {
+                Arc::new((at, Arc::clone(&state)))
+            }
+        });
         Ok(())
     }
+}
+
+/// The declarations that are recorded, and a position at which they were.
+async fn fetch(catalog: &Catalog) -> Result<(Recorded, Position)> {
+    let wanted = equals(tables::setting::NAME, text(SETTING));
+    let (rows, at) = catalog.fetch_at(&tables::SETTING, wanted).await?;
+    let recorded = match rows.first() {
+        Some(row) => Recorded::of(row)?,
+        None => Recorded::default(),
+    };
+    Ok((recorded, at))
 }
 
 impl State {
@@ -157,6 +179,23 @@ impl State {
 }
 
 impl Recorded {
+    /// Reads the setting's row.
+    pub(super) fn of(row: &Row) -> Result<Recorded> {
+        match row.as_slice() {
+            [_, Value::Text(value)] => {
+                serde_json::from_str(value).map_err(|error| unreadable(error.to_string()))
+            }
+            _ => Err(unreadable("it is no text".to_owned())),
+        }
+    }
+
+    /// Reads the setting's row, within a transaction.
+    pub(super) fn read() -> Step {
+        let wanted = equals(tables::setting::NAME, text(SETTING));
+        let columns: Vec<ColumnIx> = (0..tables::SETTING.columns.len()).collect();
+        Step::read(tree(select(&tables::SETTING, &columns, wanted)))
+    }
+
     /// The documents' relation, with its indexes.
     pub(super) fn table(&self) -> Result<Arc<Table>> {
         let mut table = Table::clone(&DOC);

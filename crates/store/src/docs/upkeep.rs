@@ -4,12 +4,12 @@
 //! made; reads do not. The search index is built in small writes between those of others, and
 //! each leaves word of how far it has got: a process that stops is gone on from there by the next.
 
-use super::collections::{Recorded, behind};
+use super::Declared;
+use super::collections::{IndexChange, Recorded, State, behind};
 use super::document::DocumentKey;
 use super::indexing::index;
 use super::relation::{BODY, DOC, ID};
-use super::{Collections, Declared};
-use crate::catalog::schema_record;
+use crate::catalog::{news, schema_record};
 use crate::error::StoreError;
 use crate::kv::check_name;
 use crate::operation::{CarriedOut, Operation, Reach};
@@ -30,38 +30,41 @@ use std::sync::Arc;
 const BATCH: u64 = 32;
 /// How often a change of the schema is tried again because another came between.
 const TRIES_MAX: usize = 16;
+/// What a batch is refused with that was planned by declarations which are not recorded any more.
+const OVERTAKEN: &str = "PDOVT";
 
 impl Store {
     /// Brings the declarations of indexes on paths into force, one after the other; those that are
     /// not declared any more are dropped. Idempotent, and gone on with after a failure.
     pub async fn declare_indexes(&self, wanted: &BTreeMap<String, Declared>) -> Result<()> {
         check_names(wanted)?;
-        let changes = self.collections().state().recorded.index_changes(wanted);
-        for change in changes {
+        loop {
             let _alone = self.migrating.lock().await;
-            let recorded = self.collections().state().recorded.with_index(&change);
-            self.change_index(&change.name(), change.made, recorded)
-                .await?;
+            let changed = self.change_declared(|state| {
+                let change = state.recorded.index_changes(wanted).into_iter().next()?;
+                let recorded = state.recorded.with_index(&change);
+                Some((recorded, Some(change)))
+            });
+            let Some(Some(change)) = changed.await? else {
+                return Ok(());
+            };
             let (collection, path) = (&change.collection, &change.path);
             let done = if change.made { "made" } else { "dropped" };
             tracing::info!(collection, path, "{done} an index of documents");
         }
-        Ok(())
     }
 
-    /// Notes which paths are to be searched: one small write at most. [`Store::tend_documents`]
-    /// builds what that takes, and takes away what is not declared any more.
+    /// Notes which paths are to be searched. [`Store::tend_documents`] builds what that takes,
+    /// and takes away what is not declared any more. It is a change of the schema, so that no
+    /// process stores a document by other rules from then on.
     pub async fn declare_search(&self, wanted: &BTreeMap<String, Declared>) -> Result<()> {
         check_names(wanted)?;
         let _alone = self.migrating.lock().await;
-        let recorded = &self.collections().state().recorded;
-        let searched = recorded.with_search(wanted);
-        if searched != *recorded {
-            let change = searched.change().map_err(unwritable)?;
-            self.catalog().write(vec![change]).await?;
-            self.collections().adopt(searched)?;
-        }
-        Ok(())
+        let changed = self.change_declared(|state| {
+            let searched = state.recorded.with_search(wanted);
+            (searched != state.recorded).then_some((searched, None))
+        });
+        changed.await.map(drop)
     }
 
     /// Goes on building search indexes, by one small write; `false` where all are built.
@@ -71,24 +74,38 @@ impl Store {
         let Some((collection, after)) = state.unfinished() else {
             return Ok(false);
         };
-        let done = self.index_batch(collection, after).await?;
+        let done = match self.index_batch(&state, collection, after).await {
+            // Another process builds too, or other paths are declared: it is gone on from there.
+            Err(StoreError::Refused(refusal)) if refusal.code == OVERTAKEN => {
+                self.collections().reload(self.catalog()).await?;
+                return Ok(true);
+            }
+            done => done?,
+        };
         let after = String::from_utf8(done.answer)
             .ok()
             .filter(|id| !id.is_empty());
         if after.is_none() {
             tracing::info!(collection, "the search index is built");
         }
-        self.collections()
-            .adopt(state.recorded.built(collection, after))?;
+        self.collections().adopt(
+            state.recorded.built(collection, after),
+            done.stamped.high,
+        )?;
         Ok(true)
     }
 
     /// Indexes the documents behind one, as many as a request may read.
-    async fn index_batch(&self, collection: &str, after: Option<&str>) -> Result<CarriedOut> {
+    async fn index_batch(
+        &self,
+        state: &Arc<State>,
+        collection: &str,
+        after: Option<&str>,
+    ) -> Result<CarriedOut> {
         let none = Session::default();
         let mut size = BATCH;
         loop {
-            let operation = batch(self.collections(), collection, after, size);
+            let operation = batch(state, collection, after, size)?;
             match self.carry_out(&operation, None, &none).await {
                 Err(StoreError::Refused(refusal))
                     if refusal.code == budget::EXCEEDED && size > 1 =>
@@ -100,46 +117,66 @@ impl Store {
         }
     }
 
-    async fn change_index(&self, name: &str, made: bool, recorded: Recorded) -> Result<()> {
-        for _ in 1..TRIES_MAX {
-            match self.try_change_index(name, made, &recorded).await {
-                Err(StoreError::Engine(EngineError::SchemaChanged { .. })) => {
+    /// Changes what is declared, as it follows from what is recorded now; `None` if nothing does.
+    async fn change_declared(
+        &self,
+        change: impl Fn(&State) -> Option<(Recorded, Option<IndexChange>)>,
+    ) -> Result<Option<Option<IndexChange>>> {
+        let mut tries = 0;
+        loop {
+            // Another process may have changed it.
+            self.collections().reload(self.catalog()).await?;
+            let state = self.collections().state();
+            let Some((recorded, index)) = change(&state) else {
+                return Ok(None);
+            };
+            tries += 1;
+            match self.try_change_declared(&state, &recorded, index.as_ref()).await {
+                Err(StoreError::Engine(EngineError::SchemaChanged { .. })) if tries < TRIES_MAX => {
                     self.reload_schema().await?;
                 }
-                other => return other,
+                done => return done.map(|()| Some(index)),
             }
         }
-        self.try_change_index(name, made, &recorded).await
     }
 
-    async fn try_change_index(&self, name: &str, made: bool, recorded: &Recorded) -> Result<()> {
+    async fn try_change_declared(
+        &self,
+        before: &State,
+        recorded: &Recorded,
+        index: Option<&IndexChange>,
+    ) -> Result<()> {
         let schema = self.schema();
         let next = Schema {
             version: schema.version + 1,
             ..Schema::clone(&schema)
         };
-        let before = self.collections().state();
-        let name = name.to_owned();
-        let step = if made {
-            let table = recorded.table()?;
-            SchemaStep::CreateIndex { table, name }
-        } else {
-            let table = Arc::clone(&before.table);
-            SchemaStep::DropIndex { table, name }
-        };
+        let mut steps = Vec::new();
+        if let Some(index) = index {
+            let name = index.name();
+            steps.push(if index.made {
+                let table = recorded.table()?;
+                SchemaStep::CreateIndex { table, name }
+            } else {
+                let table = Arc::clone(&before.table);
+                SchemaStep::DropIndex { table, name }
+            });
+        }
         let now = Value::Timestamp(self.clock().now_us());
         let change = SchemaChange {
             from_version: schema.version,
             to_version: next.version,
-            steps: vec![step],
+            steps,
             record: vec![
                 schema_record(&next, now)?,
                 recorded.change().map_err(unwritable)?,
             ],
         };
-        self.engine().apply(change).await?;
+        let at = self.engine().apply(change).await?;
+        // What is planned for the new version has to go by the new declarations.
+        self.collections().adopt(recorded.clone(), at)?;
         self.adopt_schema(Arc::new(next));
-        self.collections().adopt(recorded.clone())
+        Ok(())
     }
 }
 
@@ -149,18 +186,24 @@ fn check_names(wanted: &BTreeMap<String, Declared>) -> std::result::Result<(), R
         .try_for_each(|collection| check_name("collection", collection))
 }
 
-/// Indexes the documents behind one, and answers the last of them; nothing at the end.
+/// Indexes the documents behind one, and answers the last of them; nothing at the end. Refused
+/// where something else is recorded than what it was planned by.
 fn batch(
-    collections: &Arc<Collections>,
+    state: &Arc<State>,
     collection: &str,
     after: Option<&str>,
     size: u64,
-) -> Operation<Vec<u8>> {
+) -> Result<Operation<Vec<u8>>> {
     let mut page = select(&DOC, &[ID, BODY], behind(collection, after));
     page.limit = Some(size);
-    let (collections, collection) = (Arc::clone(collections), collection.to_owned());
+    let (state, collection) = (Arc::clone(state), collection.to_owned());
+    let news = news()?;
     let decide = Step::decide(move |outcomes| {
-        let state = collections.state();
+        let found = outcomes.get(1).and_then(|read| rows_of(read).first());
+        let found = found.and_then(|row| Recorded::of(row).ok());
+        if found.as_ref() != Some(&state.recorded) {
+            return Err(Refusal::new(OVERTAKEN, "other declarations are recorded"));
+        }
         let mut steps = Vec::new();
         for row in outcomes.first().map_or(&[][..], rows_of) {
             if let [Value::Text(id), Value::Jsonb(body)] = row.as_slice() {
@@ -175,16 +218,20 @@ fn batch(
                 }
             }
         }
-        let built = state.recorded.built(&collection, last_id(outcomes, size));
+        let last = last_id(outcomes, size);
+        if last.is_none() {
+            steps.push(Step::from(news.clone()));
+        }
+        let built = state.recorded.built(&collection, last);
         steps.push(Step::from(built.change().map_err(|error| {
             refused::conflict(format!("the setting cannot be written: {error}"))
         })?));
         Ok(steps)
     });
-    let steps = vec![Step::read(tree(page)), decide];
-    Operation::writing(Reach::Many, steps, move |outcomes| {
+    let steps = vec![Step::read(tree(page)), Recorded::read(), decide];
+    Ok(Operation::writing(Reach::Many, steps, move |outcomes| {
         Ok::<_, Refusal>(last_id(&outcomes, size).unwrap_or_default().into_bytes())
-    })
+    }))
 }
 
 /// The last document of a whole batch; a batch that is not full is the last.

@@ -9,7 +9,7 @@ mod scope;
 
 pub use scope::{Scope, ScopeError, Scopes, Surface, Verb};
 
-use crate::catalog::{Catalog, equals, insert, tables, text, update};
+use crate::catalog::{Catalog, equals, insert, news, tables, text, update};
 use crate::error::StoreError;
 use crate::session::Result;
 use crate::store::Store;
@@ -17,7 +17,7 @@ use arc_swap::ArcSwap;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use pando_model::error::Refusal;
-use pando_model::plan::{Filter, Row};
+use pando_model::plan::{Comparison, Filter, Is, Row, Scalar};
 use pando_model::value::Value;
 use std::collections::HashMap;
 use std::fmt;
@@ -101,8 +101,9 @@ impl Store {
         keep(&key.secret)?;
         // Another process may have been quicker.
         let row = row_of(&key.info);
+        let news = news()?;
         let admit = move |known: &[Row]| {
-            let admitted = || vec![insert(&tables::KEY, row.clone())];
+            let admitted = || vec![insert(&tables::KEY, row.clone()), news.clone()];
             known.is_empty().then(admitted)
         };
         let is_first = self
@@ -152,7 +153,7 @@ impl Store {
     /// Makes a key valid, durably.
     async fn admit_key(&self, key: &NewKey) -> Result<()> {
         self.catalog()
-            .write(vec![insert(&tables::KEY, row_of(&key.info))])
+            .write_news(vec![insert(&tables::KEY, row_of(&key.info))])
             .await?;
         self.keyring().reload(self.catalog()).await
     }
@@ -181,7 +182,7 @@ impl Store {
             equals(tables::key::ID, text(id)),
             vec![(tables::key::REVOKED_AT, now)],
         );
-        self.catalog().write(vec![revoke]).await?;
+        self.catalog().write_news(vec![revoke]).await?;
         self.keyring().reload(self.catalog()).await?;
         Ok(true)
     }
@@ -245,7 +246,7 @@ impl Keyring {
             .map(|(key, at)| {
                 update(
                     &tables::KEY,
-                    equals(tables::key::ID, text(&key.id)),
+                    Filter::And(vec![equals(tables::key::ID, text(&key.id)), used_before(*at)]),
                     vec![(tables::key::LAST_USED_AT, Value::Timestamp(*at))],
                 )
             })
@@ -257,7 +258,7 @@ impl Keyring {
         Ok(())
     }
 
-    async fn reload(&self, catalog: &Catalog) -> Result<()> {
+    pub(crate) async fn reload(&self, catalog: &Catalog) -> Result<()> {
         let _one = self.reloading.lock().await;
         let known = self.by_hash.load_full();
         let valid = catalog
@@ -281,6 +282,22 @@ impl Catalog {
             .map(|row| key_of(row).map(Arc::new))
             .collect()
     }
+}
+
+/// Another process may have written down a later use.
+fn used_before(at_us: i64) -> Filter {
+    let left = || Scalar::Column(tables::key::LAST_USED_AT);
+    Filter::Or(vec![
+        Filter::Is {
+            left: left(),
+            what: Is::Null,
+        },
+        Filter::Compare {
+            left: left(),
+            op: Comparison::Lt,
+            right: Value::Timestamp(at_us),
+        },
+    ])
 }
 
 fn row_of(key: &KeyInfo) -> Row {

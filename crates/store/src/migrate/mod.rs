@@ -4,6 +4,10 @@
 //! A file that was applied is never applied again and never changes: its name and
 //! checksum are compared with the record each time. A file that is refused
 //! leaves nothing behind; those before it stay applied.
+//!
+//! Several processes may do so at the same time: each change names the version that it was planned
+//! from, and is made in a transaction that writes alone. Of two that apply the same file one does;
+//! the other waits, looks again, and goes on behind it.
 
 mod error;
 mod file;
@@ -24,6 +28,10 @@ use pando_model::schema::Schema;
 use pando_model::value::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+/// How often migrations are looked at again because another process was quicker, or because the
+/// database took none for a while.
+const TRIES_MAX: usize = 32;
 
 /// What became of each file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -92,11 +100,45 @@ impl Store {
     ) -> Result<MigrationReport, MigrationError> {
         let files = number(files)?;
         let _one = self.migrating.lock().await;
+        // What was applied here, though another process came in between.
+        let mut done = Vec::new();
+        for _ in 1..TRIES_MAX {
+            match self.run_once(&files, mode, &mut done).await {
+                Err(MigrationError::Store(StoreError::Engine(error))) if self.may_go_on(&error) => {
+                    tracing::info!(%error, "another process changes the schema, or none can yet");
+                    if let EngineError::Unavailable { retry_after, .. } = error {
+                        tokio::time::sleep(retry_after).await;
+                    }
+                }
+                other => return other,
+            }
+        }
+        self.run_once(&files, mode, &mut done).await
+    }
+
+    /// Whether migrations are looked at again after an error: what another process has applied
+    /// meanwhile is known then, and what is in doubt is recorded or not.
+    fn may_go_on(&self, error: &EngineError) -> bool {
+        match error {
+            EngineError::SchemaChanged { .. } => true,
+            EngineError::Unavailable { .. } | EngineError::OutcomeUnknown { .. } => {
+                self.engine().is_shared()
+            }
+            _ => false,
+        }
+    }
+
+    async fn run_once(
+        &self,
+        files: &[Numbered<'_>],
+        mode: Mode,
+        done: &mut Vec<MigrationOutcome>,
+    ) -> Result<MigrationReport, MigrationError> {
         let applied = self.catalog().fetch_migrations().await?;
-        compare(&files, &applied)?;
+        compare(files, &applied)?;
         let mut schema = self.reload_schema().await?;
         let mut report = MigrationReport::default();
-        for file in &files {
+        for file in files {
             let mut outcome = MigrationOutcome {
                 name: file.name.to_owned(),
                 status: MigrationStatus::Known,
@@ -104,7 +146,9 @@ impl Store {
                 rows: 0,
                 took: Duration::ZERO,
             };
-            if !applied.iter().any(|known| known.number == file.number) {
+            if let Some(ours) = done.iter().find(|ours| ours.name == file.name) {
+                outcome = ours.clone();
+            } else if !applied.iter().any(|known| known.number == file.number) {
                 let began = Instant::now();
                 let planned = self.plan(&schema, file)?;
                 outcome.steps = planned.steps.len();
@@ -118,6 +162,9 @@ impl Store {
                     Mode::Check => MigrationStatus::Pending,
                 };
                 outcome.took = began.elapsed();
+                if mode == Mode::Apply {
+                    done.push(outcome.clone());
+                }
             }
             report.files.push(outcome);
         }
@@ -161,12 +208,6 @@ impl Store {
             Err(EngineError::Refused(refusal)) => {
                 Err(Diagnostic::of_refusal(file.name, refusal).into())
             }
-            Err(EngineError::SchemaChanged { .. }) => Err(Diagnostic::new(
-                file.name,
-                "another process has changed the schema meanwhile",
-            )
-            .hint("run the migrations again")
-            .into()),
             Err(error) => Err(StoreError::from(error).into()),
         }
     }
