@@ -94,7 +94,7 @@ impl Server {
         };
         // Its log is read to the end, or it would block on a full pipe.
         let mut log = child.stderr.take().expect("a pipe");
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        std::thread::spawn(move || copy_log(&mut log));
         let address = ready["addresses"][0].as_str().expect("an address");
         Server {
             child,
@@ -160,8 +160,13 @@ pub struct Answer {
 impl Connection {
     /// Connects.
     pub fn to(address: SocketAddr) -> Connection {
+        Connection::to_patiently(address, PATIENCE)
+    }
+
+    /// The same, with another patience for answers.
+    pub fn to_patiently(address: SocketAddr, patience: Duration) -> Connection {
         let stream = TcpStream::connect(address).expect("the server listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        stream.set_read_timeout(Some(patience)).expect("a timeout");
         stream.set_nodelay(true).expect("a socket");
         Connection {
             stream: BufReader::new(stream),
@@ -246,6 +251,22 @@ impl Answer {
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
     }
+}
+
+/// Reads a server's log to its end, into the folder that `PANDO_TEST_LOGS` names or nowhere.
+fn copy_log(log: &mut impl Read) {
+    let folder = std::env::var_os("PANDO_TEST_LOGS");
+    let kept = folder.and_then(|folder| {
+        tempfile::Builder::new()
+            .suffix(".log")
+            .tempfile_in(folder)
+            .and_then(|file| Ok(file.keep()?.0))
+            .ok()
+    });
+    let _ = match kept {
+        Some(mut file) => std::io::copy(log, &mut file),
+        None => std::io::copy(log, &mut std::io::sink()),
+    };
 }
 
 /// Writes a migration and applies it.

@@ -128,6 +128,20 @@ impl Node {
         Ok(())
     }
 
+    /// Has Patroni restart PostgreSQL in order; answers when it is done.
+    ///
+    /// # Errors
+    /// Patroni refuses it, or does not answer.
+    pub async fn restart(&self) -> Result<()> {
+        let body = serde_json::json!({});
+        let answer = rest::request(self.rest, "POST", "/restart", Some(&body), SWITCH).await?;
+        if answer.status != 200 {
+            let (status, body) = (answer.status, answer.body);
+            return Err(Error::new(format!("restart: {status} {body}")));
+        }
+        Ok(())
+    }
+
     fn parse(&self, body: &Value) -> Option<Status> {
         let role = match body["role"].as_str()? {
             // The word changed with Patroni 4.

@@ -1,0 +1,443 @@
+//! Clients that write and read what they have written, each with a session of its own, on web
+//! processes at random; and what they were told.
+
+use crate::cluster::Found;
+use crate::support::{Answer, Connection};
+use rand::Rng;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+const CLIENTS: u64 = 64;
+/// Rows of a client have ids from its number times this.
+pub const ROWS_MAX: u64 = 1_000_000;
+/// So long it may take from one acknowledged write of anybody's to the next before it counts as
+/// a time without writes.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// What all clients share.
+struct Shared {
+    addresses: Vec<SocketAddr>,
+    key: String,
+    stop: AtomicBool,
+    begun: Instant,
+    /// Microseconds since `begun` of the last acknowledged write.
+    last_write_us: AtomicU64,
+    /// The longest time without one since the mark.
+    longest_us: AtomicU64,
+    marked: AtomicBool,
+    written: AtomicU64,
+}
+
+/// Clients at work.
+pub struct Load {
+    shared: Arc<Shared>,
+    clients: Vec<std::thread::JoinHandle<Client>>,
+}
+
+/// One client, and what it knows.
+struct Client {
+    number: u64,
+    shared: Arc<Shared>,
+    connections: Vec<Option<Connection>>,
+    stamp: Option<String>,
+    next: u64,
+    /// Rows whose insert was acknowledged, or whose outcome is not known.
+    done: BTreeSet<u64>,
+    unknown: BTreeSet<u64>,
+    counted: u64,
+    counted_unknown: u64,
+    /// The most that it has seen of its counter, and of its rows.
+    seen: (u64, u64),
+    told: Told,
+}
+
+/// What clients were told.
+#[derive(Clone, Debug, Default)]
+pub struct Told {
+    writes: u64,
+    reads: u64,
+    /// Requests that failed, by what they were and what was said.
+    failed: BTreeMap<String, u64>,
+    unknown: u64,
+    /// What may never be.
+    wrong: Vec<String>,
+    slowest_read: Duration,
+    slowest_write: Duration,
+    soonest_refusal: Option<Duration>,
+}
+
+/// What came of a load.
+pub struct Report {
+    clients: Vec<Client>,
+    told: Told,
+    without_writes: Duration,
+}
+
+impl Load {
+    /// Clients that begin at once.
+    pub fn start(addresses: &[SocketAddr], key: &str) -> Load {
+        let shared = Arc::new(Shared {
+            addresses: addresses.to_vec(),
+            key: key.to_owned(),
+            stop: AtomicBool::new(false),
+            begun: Instant::now(),
+            last_write_us: AtomicU64::new(0),
+            longest_us: AtomicU64::new(0),
+            marked: AtomicBool::new(false),
+            written: AtomicU64::new(0),
+        });
+        let clients = (1..=CLIENTS).map(|number| {
+            let mut client = Client::new(number, shared.clone());
+            std::thread::spawn(move || {
+                while !client.shared.stop.load(Relaxed) {
+                    client.turn();
+                }
+                client
+            })
+        });
+        Load {
+            clients: clients.collect(),
+            shared,
+        }
+    }
+
+    /// Lets them go on for so long.
+    pub async fn proceed(&self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+
+    /// From here on the time without writes counts.
+    pub fn mark(&self) {
+        self.shared.longest_us.store(0, Relaxed);
+        self.shared.marked.store(true, Relaxed);
+    }
+
+    /// Waits until so many more writes were acknowledged that things go on.
+    pub async fn written_again(&self, limit: Duration) {
+        let begun = Instant::now();
+        let enough = self.shared.written.load(Relaxed) + CLIENTS;
+        while self.shared.written.load(Relaxed) < enough {
+            assert!(begun.elapsed() < limit, "nobody can write any more");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Has them end, and gives what they know.
+    pub async fn stop(self) -> Report {
+        self.shared.stop.store(true, Relaxed);
+        let clients = tokio::task::spawn_blocking(move || {
+            let ended = self.clients.into_iter();
+            ended
+                .map(|client| client.join().expect("a client ends"))
+                .collect::<Vec<_>>()
+        });
+        let clients = clients.await.expect("clients end");
+        let mut told = Told::default();
+        for client in &clients {
+            told.add(&client.told);
+        }
+        Report {
+            without_writes: Duration::from_micros(self.shared.longest_us.load(Relaxed)),
+            clients,
+            told,
+        }
+    }
+}
+
+impl Shared {
+    fn wrote(&self) {
+        let now = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let last = self.last_write_us.swap(now, Relaxed);
+        self.written.fetch_add(1, Relaxed);
+        if self.marked.load(Relaxed) {
+            self.longest_us.fetch_max(now.saturating_sub(last), Relaxed);
+        }
+    }
+}
+
+impl Client {
+    fn new(number: u64, shared: Arc<Shared>) -> Client {
+        Client {
+            connections: shared.addresses.iter().map(|_| None).collect(),
+            number,
+            shared,
+            stamp: None,
+            next: 0,
+            done: BTreeSet::new(),
+            unknown: BTreeSet::new(),
+            counted: 0,
+            counted_unknown: 0,
+            seen: (0, 0),
+            told: Told::default(),
+        }
+    }
+
+    fn turn(&mut self) {
+        let chance: u32 = rand::rng().random_range(0..4);
+        match chance {
+            0 => self.insert(),
+            1 => self.count(),
+            2 => self.read_rows(),
+            _ => self.read_counter(),
+        }
+    }
+
+    fn insert(&mut self) {
+        self.next += 1;
+        let id = self.number * ROWS_MAX + self.next;
+        let body = format!("{{\"id\": {id}, \"client\": {}}}", self.number);
+        let key = match self.next % 2 {
+            0 => format!("Idempotency-Key: \"{id}\"\r\n"),
+            _ => String::new(),
+        };
+        match self.write("insert", "/rest/v1/entry", &key, &body) {
+            Some(true) => {
+                self.done.insert(id);
+                self.seen.1 = self.seen.1.max(self.done.len() as u64);
+            }
+            Some(false) => {}
+            None => {
+                self.unknown.insert(id);
+            }
+        }
+    }
+
+    fn count(&mut self) {
+        let path = format!("/kv/v1/counters/{}/incr", self.number);
+        match self.write("incr", &path, "", "") {
+            Some(true) => {
+                self.counted += 1;
+                self.seen.0 = self.seen.0.max(self.counted);
+            }
+            Some(false) => {}
+            None => self.counted_unknown += 1,
+        }
+    }
+
+    /// A write: whether it is done; `None` where nobody knows.
+    fn write(&mut self, what: &str, path: &str, headers: &str, body: &str) -> Option<bool> {
+        let begun = Instant::now();
+        let answer = self.ask("POST", path, headers, body);
+        let took = begun.elapsed();
+        self.told.slowest_write = self.told.slowest_write.max(took);
+        match answer {
+            Ok(answer) if answer.status < 300 => {
+                self.told.writes += 1;
+                self.shared.wrote();
+                Some(true)
+            }
+            Ok(answer) => {
+                let code = code_of(&answer);
+                self.told.fail(what, answer.status, &code);
+                if answer.status == 503 && code != "outcome_unknown" {
+                    if answer.header("retry-after").is_none() {
+                        self.told
+                            .wrong
+                            .push(format!("{what}: 503 without Retry-After"));
+                    }
+                    let soonest = self.told.soonest_refusal.get_or_insert(took);
+                    *soonest = took.min(*soonest);
+                    Some(false)
+                } else if code == "outcome_unknown" {
+                    self.told.unknown += 1;
+                    None
+                } else {
+                    let told = format!("{what}: {} {}", answer.status, answer.body);
+                    self.told.wrong.push(told);
+                    None
+                }
+            }
+            Err(error) => {
+                self.told.fail(what, 0, &error.kind().to_string());
+                None
+            }
+        }
+    }
+
+    fn read_rows(&mut self) {
+        let path = format!(
+            "/rest/v1/entry?select=id&client=eq.{}&order=id.desc&limit=100000",
+            self.number
+        );
+        let Some(body) = self.read("rows", &path) else {
+            return;
+        };
+        let rows: Vec<serde_json::Value> = serde_json::from_str(&body).unwrap_or_default();
+        let ids: BTreeSet<u64> = rows.iter().filter_map(|row| row["id"].as_u64()).collect();
+        if let Some(missing) = self.done.iter().find(|id| !ids.contains(id)) {
+            self.told
+                .wrong
+                .push(format!("row {missing} is not seen by who wrote it"));
+        }
+        if (ids.len() as u64) < self.seen.1 {
+            self.told
+                .wrong
+                .push("fewer rows than were seen before".to_owned());
+        }
+        self.seen.1 = ids.len() as u64;
+    }
+
+    fn read_counter(&mut self) {
+        if self.counted == 0 {
+            return;
+        }
+        let path = format!("/kv/v1/counters/{}", self.number);
+        let Some(body) = self.read("counter", &path) else {
+            return;
+        };
+        let value: u64 = body.trim().parse().unwrap_or(0);
+        if value < self.seen.0 {
+            let seen = self.seen.0;
+            let wrong = format!("client {}: counter {value}, {seen} was seen", self.number);
+            self.told.wrong.push(wrong);
+        }
+        self.seen.0 = value;
+    }
+
+    fn read(&mut self, what: &str, path: &str) -> Option<String> {
+        let begun = Instant::now();
+        let answer = self.ask("GET", path, "", "");
+        self.told.slowest_read = self.told.slowest_read.max(begun.elapsed());
+        match answer {
+            Ok(answer) if answer.status < 300 => {
+                self.told.reads += 1;
+                if answer.header("pando-stamp-lost").is_some() {
+                    self.told.wrong.push(format!("{what}: the stamp is lost"));
+                }
+                Some(answer.body)
+            }
+            Ok(answer) => {
+                self.told.fail(what, answer.status, &code_of(&answer));
+                let told = format!("{what}: {} {}", answer.status, answer.body);
+                self.told.wrong.push(told);
+                None
+            }
+            Err(error) => {
+                self.told.wrong.push(format!("{what}: {error}"));
+                None
+            }
+        }
+    }
+
+    /// Asks one of the processes, and keeps the stamp.
+    fn ask(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &str,
+        body: &str,
+    ) -> std::io::Result<Answer> {
+        let one = rand::rng().random_range(0..self.connections.len());
+        let mut connection = match self.connections[one].take() {
+            Some(connection) => connection,
+            None => Connection::to_patiently(self.shared.addresses[one], Duration::from_secs(60)),
+        };
+        let stamp = match &self.stamp {
+            Some(stamp) => format!("Pando-Stamp: {stamp}\r\n"),
+            None => String::new(),
+        };
+        let headers = format!("{}{stamp}{headers}", self.shared.key);
+        let answer = connection.try_ask(method, path, &headers, body)?;
+        if let Some(stamp) = answer.header("pando-stamp") {
+            self.stamp = Some(stamp.to_owned());
+        }
+        self.connections[one] = Some(connection);
+        Ok(answer)
+    }
+}
+
+fn code_of(answer: &Answer) -> String {
+    let body: serde_json::Value = serde_json::from_str(&answer.body).unwrap_or_default();
+    body["code"].as_str().unwrap_or_default().to_owned()
+}
+
+impl Told {
+    fn fail(&mut self, what: &str, status: u16, code: &str) {
+        let cause = format!("{what} {status} {code}");
+        *self.failed.entry(cause).or_default() += 1;
+    }
+
+    fn add(&mut self, other: &Told) {
+        self.writes += other.writes;
+        self.reads += other.reads;
+        self.unknown += other.unknown;
+        self.wrong.extend(other.wrong.iter().cloned());
+        self.slowest_read = self.slowest_read.max(other.slowest_read);
+        self.slowest_write = self.slowest_write.max(other.slowest_write);
+        self.soonest_refusal = [self.soonest_refusal, other.soonest_refusal]
+            .into_iter()
+            .flatten()
+            .min();
+        for (cause, count) in &other.failed {
+            *self.failed.entry(cause.clone()).or_default() += count;
+        }
+    }
+}
+
+impl Report {
+    /// Nothing acknowledged is lost or doubled, nothing unknown is doubled, and nobody was told
+    /// what may not be.
+    pub fn judge(&self, found: &Found, what: &str) {
+        let mut wrong = self.told.wrong.clone();
+        for client in &self.clients {
+            let (counted, most) = (client.counted, client.counted + client.counted_unknown);
+            let value = found.counters.get(&client.number).copied().unwrap_or(0);
+            if value < counted || value > most {
+                let number = client.number;
+                wrong.push(format!(
+                    "counter {number} is {value}, of {counted} to {most}"
+                ));
+            }
+            let lost = client.done.iter().find(|id| !found.rows.contains(id));
+            wrong.extend(lost.map(|id| format!("row {id} was acknowledged and is lost")));
+        }
+        for id in &found.rows {
+            let client = &self.clients[(id / ROWS_MAX - 1) as usize];
+            if !client.done.contains(id) && !client.unknown.contains(id) {
+                wrong.push(format!("row {id} was refused and is there"));
+            }
+        }
+        wrong.extend(found.unsound.iter().cloned());
+        let some: Vec<_> = wrong.iter().take(10).collect();
+        assert!(
+            wrong.is_empty(),
+            "{what}: {} wrongs: {some:#?}",
+            wrong.len()
+        );
+        assert!(
+            self.told.writes > 3 * CLIENTS,
+            "{what}: too little to mean anything"
+        );
+    }
+
+    /// No write was refused, and nobody waited longer for one than `longest`.
+    pub fn holds_without_refusals(&self, longest: Duration) {
+        assert_eq!(self.told.failed, BTreeMap::new());
+        assert!(self.without_writes <= longest, "{self}");
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let told = &self.told;
+        let pause = match self.without_writes < PAUSE {
+            true => "none".to_owned(),
+            false => format!("{:.1?}", self.without_writes),
+        };
+        write!(
+            f,
+            "{} writes, {} reads; without writes: {pause}; slowest write {:.1?}, read {:.1?}; \
+             unknown {}; failed {:?}",
+            told.writes,
+            told.reads,
+            told.slowest_write,
+            told.slowest_read,
+            told.unknown,
+            told.failed
+        )
+    }
+}
