@@ -77,10 +77,12 @@ async fn a_replica_is_ten_seconds_behind() {
     let site = Site::patroni().await;
     let report = under_load(&site, "replica 10 s behind", async |site| {
         for replica in site.replicas().await {
-            replica
-                .sql("alter system set recovery_min_apply_delay = '10s'; select pg_reload_conf()")
-                .await
-                .unwrap();
+            for statement in [
+                "alter system set recovery_min_apply_delay = '10s'",
+                "select pg_reload_conf()",
+            ] {
+                replica.sql(statement).await.unwrap();
+            }
         }
     });
     report.await.holds_without_refusals(Duration::from_secs(5));

@@ -44,30 +44,29 @@ pub(super) struct Sight {
 
 /// Looks at a server for as long as somebody uses the engine.
 pub(crate) async fn watch(topology: std::sync::Weak<Topology>, server: Arc<Server>) {
-    let mut glass: Option<Glass> = None;
+    let mut glass: Option<Arc<Glass>> = None;
     let mut late = 0;
     loop {
         let begun = Instant::now();
-        let looked = tokio::time::timeout(LOOK_TIME, look(&server, &mut glass)).await;
+        let looked = look_in_time(&server, &mut glass).await;
         let Some(topology) = topology.upgrade().filter(|one| !one.is_closed()) else {
             return;
         };
         match looked {
-            Ok(Ok(sight)) => {
+            Ok(Some(sight)) => {
                 late = 0;
                 topology.saw(&server, begun, sight);
             }
-            Ok(Err(fault)) => {
-                glass = None;
-                late = 0;
-                topology.missing(&server, &fault);
-            }
-            Err(_) => {
-                glass = None;
+            Ok(None) => {
                 late += 1;
                 if late >= LATE_MAX || !server.is_up() {
                     topology.missing(&server, &lost(&server.name));
                 }
+            }
+            Err(fault) => {
+                glass = None;
+                late = 0;
+                topology.missing(&server, &fault);
             }
         }
         let pause = match topology.has_primary() && server.is_up() {
@@ -82,24 +81,45 @@ pub(crate) async fn watch(topology: std::sync::Weak<Topology>, server: Arc<Serve
     }
 }
 
-async fn look(server: &Server, glass: &mut Option<Glass>) -> Step<Sight> {
-    let glass = match glass {
-        Some(glass) => glass,
-        None => glass.insert(Glass::new(server).await?),
+/// A look; `None` if it takes too long. Where only a new connection is answered, those that there
+/// are lead nowhere any more, though nobody has said so: whoever waits on one is let go.
+async fn look_in_time(server: &Arc<Server>, glass: &mut Option<Arc<Glass>>) -> Step<Option<Sight>> {
+    let Some(known) = glass.clone() else {
+        return first_look(server, glass).await;
     };
-    let row = glass.client.query_opt(&glass.look, &[]).await?;
-    let row = row.ok_or_else(|| Fault::Lost("it holds no shard".to_owned()))?;
-    let of = COLUMNS;
-    let role = match row.try_get::<_, Option<i32>>(of)? {
-        Some(timeline) => Role::Primary(timeline.unsigned_abs()),
-        None => Role::Replica,
+    let mut looking = tokio::spawn(async move { known.look().await });
+    if let Ok(done) = tokio::time::timeout(LOOK_TIME, &mut looking).await {
+        return done.unwrap_or_else(|_| Err(lost(&server.name))).map(Some);
+    }
+    let sight = first_look(server, glass).await;
+    let is_answered = looking.is_finished();
+    looking.abort();
+    if !is_answered && matches!(sight, Ok(Some(_))) {
+        tracing::warn!(
+            server = server.name,
+            "connections are open, and nothing comes back"
+        );
+        server.sever();
+    }
+    sight
+}
+
+/// A look over a new connection.
+async fn first_look(server: &Server, glass: &mut Option<Arc<Glass>>) -> Step<Option<Sight>> {
+    *glass = None;
+    let look = async {
+        let new = Arc::new(Glass::new(server).await?);
+        let sight = new.look().await?;
+        Ok((new, sight))
     };
-    Ok(Sight {
-        role,
-        system: row.try_get(of + 1)?,
-        standbys: standbys(row.try_get(of + 2)?),
-        shard: ShardRow::of(Some(&row))?,
-    })
+    match tokio::time::timeout(LOOK_TIME, look).await {
+        Ok(Ok((new, sight))) => {
+            *glass = Some(new);
+            Ok(Some(sight))
+        }
+        Ok(Err(fault)) => Err(fault),
+        Err(_) => Ok(None),
+    }
 }
 
 impl Glass {
@@ -120,6 +140,21 @@ impl Glass {
             look: look.inspect_err(|_| carrier.abort())?,
             client,
             carrier,
+        })
+    }
+
+    async fn look(&self) -> Step<Sight> {
+        let row = self.client.query_opt(&self.look, &[]).await?;
+        let row = row.ok_or_else(|| Fault::Lost("it holds no shard".to_owned()))?;
+        let role = match row.try_get::<_, Option<i32>>(COLUMNS)? {
+            Some(timeline) => Role::Primary(timeline.unsigned_abs()),
+            None => Role::Replica,
+        };
+        Ok(Sight {
+            role,
+            system: row.try_get(COLUMNS + 1)?,
+            standbys: standbys(row.try_get(COLUMNS + 2)?),
+            shard: ShardRow::of(Some(&row))?,
         })
     }
 }

@@ -8,12 +8,15 @@ use crate::tls::Target;
 use pando_model::stamp::Position;
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 /// The latest read counts for one in so many of the mean latency.
 const LATENCY_WEIGHT: u64 = 8;
+/// What is known of the latency is worth half as much each time that so long passes without a
+/// read: a server that was slow once is tried again.
+const LATENCY_HALF_LIFE: Duration = Duration::from_millis(200);
 /// A copy that was just asked in the hope that it has caught up, and had not, is given so long.
 const HOPE_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
@@ -50,7 +53,14 @@ pub(crate) struct Server {
     pub(crate) doubted: Notify,
     standing: Mutex<Standing>,
     in_flight: AtomicUsize,
-    latency_us: AtomicU64,
+    latency: Mutex<Latency>,
+}
+
+/// The mean latency of reads, by an exponentially weighted moving average.
+#[derive(Clone, Copy, Debug)]
+struct Latency {
+    mean_us: u64,
+    taken: Instant,
 }
 
 impl Server {
@@ -68,7 +78,10 @@ impl Server {
                 missed: None,
             }),
             in_flight: AtomicUsize::new(0),
-            latency_us: AtomicU64::new(0),
+            latency: Mutex::new(Latency {
+                mean_us: 0,
+                taken: Instant::now(),
+            }),
         }
     }
 
@@ -118,9 +131,14 @@ impl Server {
     /// It does not answer: whoever waits for it is let go. Whether it was thought to.
     pub(crate) fn fall(&self) -> bool {
         let was_up = self.forget();
+        self.sever();
+        was_up
+    }
+
+    /// Whoever waits on a connection is let go; new ones are made.
+    pub(crate) fn sever(&self) {
         self.readers.sever();
         self.writer.sever();
-        was_up
     }
 
     /// What it does is not known any more. Whether it was.
@@ -132,7 +150,10 @@ impl Server {
     /// What it would cost to ask it: how long it takes, times those who wait already.
     pub(crate) fn load(&self) -> u64 {
         let waiting = self.in_flight.load(Relaxed) as u64 + 1;
-        self.latency_us.load(Relaxed).max(1).saturating_mul(waiting)
+        let Latency { mean_us, taken } = *self.latency.lock();
+        let halved = taken.elapsed().as_millis() / LATENCY_HALF_LIFE.as_millis();
+        let mean_us = mean_us >> halved.min(63);
+        mean_us.max(1).saturating_mul(waiting)
     }
 
     /// Reads on one of its connections; gives up as soon as it is thought to be gone.
@@ -146,13 +167,13 @@ impl Server {
         let done = self.readers.run_unless_severed(work).await;
         drop(counted);
         if done.is_ok() {
-            let took = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
-            let known = self.latency_us.load(Relaxed);
-            let mean = match known {
-                0 => took,
-                known => known - known / LATENCY_WEIGHT + took / LATENCY_WEIGHT,
+            let took_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+            let mut latency = self.latency.lock();
+            latency.mean_us = match latency.mean_us {
+                0 => took_us,
+                mean_us => mean_us - mean_us / LATENCY_WEIGHT + took_us / LATENCY_WEIGHT,
             };
-            self.latency_us.store(mean, Relaxed);
+            latency.taken = Instant::now();
         }
         done
     }

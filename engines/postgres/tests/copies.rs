@@ -1,0 +1,237 @@
+//! Reads over a primary and its replicas: who answers what, what waits, and what is said of a
+//! history that was left.
+
+#![allow(clippy::expect_used, clippy::panic)] // helpers of tests, not tests themselves
+
+use pando_cluster::{Network, Postgres, Replication, Standby, until};
+use pando_conformance::fixture::query::{col, compare, select};
+use pando_conformance::fixture::schema::table;
+use pando_engine_postgres::{PostgresConfig, PostgresEngine};
+use pando_model::column::ColumnType::Bigint;
+use pando_model::engine::{
+    Copies, Engine, Freshness, Read, ReadAnswer, Result, SchemaChange, Write, WriteAnswer,
+};
+use pando_model::error::EngineError;
+use pando_model::plan::{Change, Comparison, Insert};
+use pando_model::schema::{SchemaStep, Table};
+use pando_model::stamp::Position;
+use pando_model::value::Value;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// Servers, an engine over all of them, and one over the primary alone.
+struct World {
+    servers: Replication,
+    engine: Arc<PostgresEngine>,
+    table: Arc<Table>,
+}
+
+async fn world(replicas: usize, standby: Standby) -> World {
+    let builder = Postgres::builder().network(Network::Lan);
+    let servers = builder.start_replicated(replicas, standby);
+    let servers = servers.await.expect("start PostgreSQL");
+    let engine = open(&servers.primary, &servers.replicas).await;
+    let table = table("note")
+        .column("id", Bigint)
+        .column("n", Bigint)
+        .key(&["id"])
+        .build();
+    let change = SchemaChange {
+        from_version: 0,
+        to_version: 1,
+        steps: vec![SchemaStep::CreateTable(table.clone())],
+        record: Vec::new(),
+    };
+    engine.apply(change).await.expect("a table");
+    World {
+        servers,
+        engine,
+        table,
+    }
+}
+
+async fn open(primary: &Postgres, replicas: &[Postgres]) -> Arc<PostgresEngine> {
+    let mut config = PostgresConfig::new(url(primary));
+    config.replicas = replicas.iter().map(url).collect();
+    config.readers = 4;
+    config.write_buffer = Duration::from_secs(20);
+    config.max_lag = Duration::from_secs(120);
+    PostgresEngine::open(config).await.expect("open")
+}
+
+fn url(server: &Postgres) -> String {
+    format!("postgres://postgres@{}/postgres", server.address())
+}
+
+impl World {
+    async fn insert(&self, id: i64) -> Result<Position> {
+        insert(&self.engine, &self.table, id).await
+    }
+
+    async fn read(&self, copies: Copies, seen: Option<Position>) -> Result<ReadAnswer> {
+        read(&self.engine, &self.table, copies, seen).await
+    }
+}
+
+async fn insert(engine: &PostgresEngine, table: &Arc<Table>, id: i64) -> Result<Position> {
+    let insert = Change::Insert(Insert {
+        table: table.clone(),
+        rows: vec![vec![Value::Int(id), Value::Int(id)]],
+        conflict: None,
+        returning: None,
+    });
+    let write = Write {
+        schema_version: 1,
+        steps: vec![insert.into()],
+        receipt: None,
+        finish: Box::new(|_| Ok(Vec::new())),
+    };
+    match engine.write(write).await? {
+        WriteAnswer::Done { at, .. } | WriteAnswer::Replayed { at, .. } => Ok(at),
+    }
+}
+
+async fn read(
+    engine: &PostgresEngine,
+    table: &Arc<Table>,
+    copies: Copies,
+    seen: Option<Position>,
+) -> Result<ReadAnswer> {
+    let mut select = select(table, &["id"]);
+    select.filter = compare(col(table, "id"), Comparison::Gt, 0);
+    let read = Read {
+        schema_version: 1,
+        tree: Arc::new(pando_model::plan::Tree {
+            select,
+            children: Vec::new(),
+        }),
+        count: false,
+        freshness: Freshness { seen, copies },
+    };
+    engine.read(read).await
+}
+
+/// Waits until a replica has replayed all that the primary has written.
+async fn catch_up(primary: &Postgres, replica: &Postgres) {
+    let wal = primary.wal().await.expect("a position");
+    replica.reached(wal, LIMIT).await.expect("it catches up");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_reads_what_it_wrote_and_others_what_a_replica_has() {
+    let world = world(1, Standby::Asynchronous).await;
+    let replica = &world.servers.replicas[0];
+    world.insert(1).await.expect("a row");
+    catch_up(&world.servers.primary, replica).await;
+    replica.pause_replay().await.expect("paused");
+    let at = world.insert(2).await.expect("a row");
+    let mut stale = 0;
+    for _ in 0..200 {
+        let own = world.read(Copies::Covering, Some(at)).await.expect("read");
+        assert_eq!(own.rows.rows.len(), 2, "a session reads what it wrote");
+        assert!(own.low >= at && !own.lost);
+        let strong = world.read(Copies::Owner, None).await.expect("read");
+        assert_eq!(strong.rows.rows.len(), 2, "the owner has everything");
+        let bounded = Copies::Within(Duration::from_millis(300));
+        let bounded = world.read(bounded, None).await.expect("read");
+        stale += usize::from(bounded.rows.rows.len() < 2);
+    }
+    // It was fresh for a moment, and is not for longer than was allowed.
+    assert!(stale < 200, "a bound means something");
+    let any = until("an answer of the replica's", LIMIT, || async {
+        let any = world.read(Copies::Any, None).await.expect("read");
+        match any.rows.rows.len() {
+            1 => Ok(any.low),
+            found => Err(format!("{found} rows")),
+        }
+    });
+    assert!(any.await.expect("the replica is asked") < at);
+    // Without the primary it answers those who have seen no more than it has.
+    world.servers.primary.kill().await.expect("killed");
+    let before = Position { p: at.p - 1, ..at };
+    let answer = world.read(Copies::Covering, Some(before)).await;
+    assert_eq!(answer.expect("read").rows.rows.len(), 1);
+    let behind = world.read(Copies::Covering, Some(at)).await;
+    assert!(matches!(behind, Err(EngineError::Behind)), "{behind:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_are_spread_and_go_on_when_any_one_server_dies() {
+    let world = world(2, Standby::Asynchronous).await;
+    let mut at = world.insert(1).await.expect("a row");
+    for victim in 0..2 {
+        for _ in 0..100 {
+            let answer = world.read(Copies::Covering, Some(at)).await.expect("read");
+            at = answer.high;
+            assert_eq!(answer.rows.rows.len(), 1);
+        }
+        let replica = &world.servers.replicas[victim];
+        replica.kill().await.expect("killed");
+        for _ in 0..100 {
+            let answer = world.read(Copies::Covering, Some(at)).await.expect("read");
+            assert_eq!(answer.rows.rows.len(), 1);
+        }
+        replica.start().await.expect("started");
+    }
+    let back = until("a replica that came back answering", LIMIT, || async {
+        let world = &world;
+        // Looks have a connection of their own.
+        let busy = "select count(*) from pg_stat_activity where application_name = 'pando' \
+                    and query not like '%pg_control_system%'";
+        for _ in 0..50 {
+            world.read(Copies::Covering, Some(at)).await.expect("read");
+        }
+        match world.servers.replicas[0]
+            .sql(busy)
+            .await
+            .expect("SQL")
+            .trim()
+        {
+            "0" => Err("nobody asks it".to_owned()),
+            _ => Ok(()),
+        }
+    });
+    back.await.expect("it comes back by itself");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_failover_lost_is_said_to_be_lost_and_the_old_primary_is_refused() {
+    let world = world(1, Standby::Asynchronous).await;
+    let replica = &world.servers.replicas[0];
+    let kept = world.insert(1).await.expect("a row");
+    catch_up(&world.servers.primary, replica).await;
+    // Nothing of this reaches the replica.
+    replica.cut().expect("cut off");
+    let lost = world.insert(2).await.expect("a row");
+    replica.promote().await.expect("promoted");
+    replica.join().expect("back");
+    // Both say that they are primaries; the one that was promoted is on the higher timeline.
+    let begun = Instant::now();
+    let at = until("writes on the new timeline", LIMIT, || async {
+        let id = i64::from(rand::random::<u32>()) + 10;
+        match world.insert(id).await {
+            Ok(at) if at.timeline > kept.timeline => Ok(at),
+            Ok(at) => Err(format!("written at {at:?}")),
+            Err(error) => Err(error.to_string()),
+        }
+    });
+    let at = at.await.expect("the new primary takes writes");
+    println!("writes on the new timeline after {:?}", begun.elapsed());
+    for _ in 0..20 {
+        let answer = world
+            .read(Copies::Covering, Some(lost))
+            .await
+            .expect("read");
+        assert!(answer.lost, "{answer:?}");
+        assert!(answer.high.timeline > lost.timeline);
+        let answer = world
+            .read(Copies::Covering, Some(kept))
+            .await
+            .expect("read");
+        assert!(!answer.lost, "{answer:?}");
+        let answer = world.read(Copies::Covering, Some(at)).await.expect("read");
+        assert!(!answer.lost && answer.low >= at);
+    }
+}
