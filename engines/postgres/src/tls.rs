@@ -10,6 +10,9 @@ use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+/// How long a transaction may wait for its next statement, in milliseconds: whoever was lost in
+/// one, and nobody has told the server, keeps the others waiting for no longer.
+const IDLE_MS: u32 = 2_000;
 /// PostgreSQL's own.
 const PORT_DEFAULT: u16 = 5432;
 
@@ -67,7 +70,8 @@ impl Target {
             .connect_timeout(settings.connect_timeout)
             .options(format!(
                 "-c TimeZone=UTC -c DateStyle=ISO -c statement_timeout={milliseconds} \
-                 -c extra_float_digits=1 -c standard_conforming_strings=on"
+                 -c extra_float_digits=1 -c standard_conforming_strings=on \
+                 -c idle_in_transaction_session_timeout={IDLE_MS}"
             ));
         let tls = match &settings.ca_file {
             Some(path) => {

@@ -1,0 +1,65 @@
+//! Whoever writes reads what it wrote, on whichever web process and from whichever copy, though
+//! replicas are behind; and the stamp is what does it.
+//!
+//! `PANDO_PAIRS` (2,000) is how many times something is written and read.
+
+#![allow(clippy::expect_used, clippy::panic)] // helpers of tests, not tests themselves
+
+mod site;
+#[path = "../support/mod.rs"]
+mod support;
+
+use site::{Consistency, Site};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+const WRITERS: u64 = 32;
+const TABLE: &str = "create table note (id bigint primary key, n bigint not null);";
+
+fn pairs() -> u64 {
+    let said = std::env::var("PANDO_PAIRS").ok();
+    said.and_then(|said| said.parse().ok()).unwrap_or(2_000)
+}
+
+/// Writes and reads back so many times; how often what was read was older.
+async fn stale(site: &Arc<Site>, consistency: Consistency, pairs: u64, first: u64) -> u64 {
+    let (left, stale) = (Arc::new(AtomicU64::new(pairs)), Arc::new(AtomicU64::new(0)));
+    let writers = (0..WRITERS).map(|writer| {
+        let (site, left, stale) = (site.clone(), left.clone(), stale.clone());
+        tokio::task::spawn_blocking(move || {
+            let mut ask = site.caller(consistency);
+            let path = format!("/rest/v1/note?id=eq.{}", first + writer);
+            let mut n = 0_u64;
+            let take = |left: u64| left.checked_sub(1);
+            while left.fetch_update(Relaxed, Relaxed, take).is_ok() {
+                n += 1;
+                let body = format!("{{\"id\": {}, \"n\": {n}}}", first + writer);
+                let (status, answer) = ask("PUT", &path, &body);
+                assert!(status < 300, "{status} {answer}");
+                let (status, answer) = ask("GET", &path, "");
+                assert_eq!(status, 200, "{answer}");
+                let rows: serde_json::Value = serde_json::from_str(&answer).expect("JSON");
+                let read = rows[0]["n"].as_u64().unwrap_or(0);
+                stale.fetch_add(u64::from(read < n), Relaxed);
+            }
+        })
+    });
+    for writer in writers.collect::<Vec<_>>() {
+        writer.await.expect("a writer ends");
+    }
+    stale.load(Relaxed)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_reads_older_than_what_it_wrote_and_without_the_stamp_somebody_does() {
+    let site = Arc::new(Site::start(TABLE, 2).await);
+    site.delay(1, Duration::from_millis(200)).await;
+    let count = pairs();
+    let found = stale(&site, Consistency::Session, count, 1).await;
+    println!("{count} pairs over a primary and two replicas, one 200 ms behind: {found} stale");
+    assert_eq!(found, 0);
+    let without = stale(&site, Consistency::None, count.min(2_000), 1_000).await;
+    println!("without the stamp: {without} stale");
+    assert!(without > 0, "the same test finds nothing without the stamp");
+}
