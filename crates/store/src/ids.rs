@@ -64,7 +64,9 @@ impl Ids {
         let mut lost = None;
         for _ in 0..TRIES_MAX {
             let lease = match self.lease.load_full() {
-                Some(lease) if !lost.as_ref().is_some_and(|lost| Arc::ptr_eq(lost, &lease)) => lease,
+                Some(lease) if !lost.as_ref().is_some_and(|lost| Arc::ptr_eq(lost, &lease)) => {
+                    lease
+                }
                 known => self.lease_anew(known).await?,
             };
             let ids = lease.make(count)?;
@@ -196,7 +198,9 @@ mod tests {
                 process.clock.advance_us(passed);
             }
             // Low numbers act more often: high ones are as good as paused.
-            let n = chance.random_range(0..PROCESSES).min(chance.random_range(0..PROCESSES));
+            let n = chance
+                .random_range(0..PROCESSES)
+                .min(chance.random_range(0..PROCESSES));
             if forgets {
                 let all = Change::Delete(Delete {
                     table: Arc::clone(&tables::NODE),

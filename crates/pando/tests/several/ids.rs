@@ -10,7 +10,9 @@ const NOW_MS: &str = "(extract(epoch FROM clock_timestamp()) * 1000 - 1704067200
 const ROWS: usize = 40;
 
 fn insert(server: &Server, key: &str, rows: usize) -> u16 {
-    let rows: Vec<_> = (0..rows).map(|n| json!({ "note": n.to_string() })).collect();
+    let rows: Vec<_> = (0..rows)
+        .map(|n| json!({ "note": n.to_string() }))
+        .collect();
     let body = serde_json::Value::from(rows).to_string();
     let mut connection = server.connect();
     connection.ask("POST", "/rest/v1/orders", key, &body).status
@@ -33,12 +35,16 @@ async fn a_process_that_was_paused_makes_no_id_of_its_node_numbers_next_holder()
          CROSS JOIN LATERAL (SELECT n::integer AS first) AS one \
          WHERE one.first <> {held}"
     )
-    .replace("SELECT _pando_slot, first,", "SELECT _pando_slot, one.first,");
+    .replace(
+        "SELECT _pando_slot, first,",
+        "SELECT _pando_slot, one.first,",
+    );
     database.sql(&others).await;
     let mut done = ROWS;
     for _ in 0..3 {
         paused.signal("-STOP");
-        let passed = format!("SELECT ids_below_ms < {NOW_MS} FROM _pando_node WHERE first = {held}");
+        let passed =
+            format!("SELECT ids_below_ms < {NOW_MS} FROM _pando_node WHERE first = {held}");
         while database.sql(&passed).await != "t" {}
         // The other one takes the group, and has it when the first wakes up.
         assert_eq!(insert(&other, &key, ROWS), 201);
@@ -72,9 +78,16 @@ async fn where_all_node_numbers_are_in_use_it_is_said_how_many_processes_may_mak
     );
     database.sql(&all).await;
     let mut connection = server.connect();
-    let body = json!((0..100_000).map(|_| json!({ "note": "n" })).collect::<Vec<_>>());
+    let body = json!(
+        (0..100_000)
+            .map(|_| json!({ "note": "n" }))
+            .collect::<Vec<_>>()
+    );
     let answer = connection.ask("POST", "/rest/v1/orders", &key, &body.to_string());
     assert_eq!(answer.status, 503, "{answer:?}");
-    assert!(answer.body.contains("16 processes may make ids"), "{answer:?}");
+    assert!(
+        answer.body.contains("16 processes may make ids"),
+        "{answer:?}"
+    );
     assert!(answer.header("retry-after").is_some(), "{answer:?}");
 }

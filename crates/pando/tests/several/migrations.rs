@@ -16,7 +16,9 @@ async fn migrations_are_applied_once_by_processes_that_start_together() {
     }
     let folders = [0, 1, 2].map(|_| database.folder(""));
     let servers = thread::scope(|scope| {
-        let starting = folders.each_ref().map(|folder| scope.spawn(|| serve(folder)));
+        let starting = folders
+            .each_ref()
+            .map(|folder| scope.spawn(|| serve(folder)));
         starting.map(|starting| starting.join().expect("it starts"))
     });
     let applied = "SELECT count(*), count(DISTINCT number) FROM _pando_migration";
@@ -28,9 +30,14 @@ async fn migrations_are_applied_once_by_processes_that_start_together() {
     let beside = [0, 1, 2].map(|_| database.folder(""));
     let mut applied = 0;
     thread::scope(|scope| {
-        let running = beside.each_ref().map(|folder| scope.spawn(|| command(folder, &["migrate"])));
+        let running = beside
+            .each_ref()
+            .map(|folder| scope.spawn(|| command(folder, &["migrate"])));
         for report in running.map(|running| running.join().expect("it ends")) {
-            let status = report["files"][6]["status"].as_str().expect("a status").to_owned();
+            let status = report["files"][6]["status"]
+                .as_str()
+                .expect("a status")
+                .to_owned();
             applied += usize::from(status == "applied");
             assert!(["applied", "known"].contains(&status.as_str()), "{report}");
         }
@@ -50,11 +57,16 @@ async fn a_migration_that_fails_is_told_by_each_and_leaves_those_before() {
     let folders = [0, 1, 2].map(|_| database.folder(""));
     let serve = ["serve", "--role", "web", "--listen", "127.0.0.1:0"];
     thread::scope(|scope| {
-        let starting = folders.each_ref().map(|folder| scope.spawn(|| refused(folder, &serve, 1)));
+        let starting = folders
+            .each_ref()
+            .map(|folder| scope.spawn(|| refused(folder, &serve, 1)));
         for error in starting.map(|starting| starting.join().expect("it ends")) {
             assert!(error.contains("0002_b.sql"), "{error}");
             assert!(error.contains("Key (id)=(1) already exists"), "{error}");
         }
     });
-    assert_eq!(database.sql("SELECT number FROM _pando_migration").await, "1");
+    assert_eq!(
+        database.sql("SELECT number FROM _pando_migration").await,
+        "1"
+    );
 }

@@ -30,20 +30,28 @@ async fn a_schema_reaches_every_process() {
     let key = root_key(&folders[0]);
     let read = |server: &Server| server.connect().ask("GET", "/rest/v1/items", &key, "");
     soon(&servers, "before", read, 404);
-    database.write_migration("0002_items.sql", "create table items (id bigint primary key);");
+    database.write_migration(
+        "0002_items.sql",
+        "create table items (id bigint primary key);",
+    );
     // From a folder of its own, beside them.
     let report = command(&database.folder(""), &["migrate"]);
     assert_eq!(report["files"][1]["status"], "applied", "{report}");
     soon(&servers, "a table", read, 200);
     // A row that is written by a plan for the schema as it was is planned again.
-    database.write_migration("0003_note.sql", "alter table items add column note text default 'n';");
+    database.write_migration(
+        "0003_note.sql",
+        "alter table items add column note text default 'n';",
+    );
     command(&folders[1], &["migrate"]);
     for (n, server) in servers.iter().enumerate() {
         let body = json!({ "id": n }).to_string();
         let answer = server.connect().ask("POST", "/rest/v1/items", &key, &body);
         assert_eq!(answer.status, 201, "{answer:?}");
     }
-    let notes = database.sql("SELECT count(*) FROM items WHERE note = 'n'").await;
+    let notes = database
+        .sql("SELECT count(*) FROM items WHERE note = 'n'")
+        .await;
     assert_eq!(notes, "3");
 }
 

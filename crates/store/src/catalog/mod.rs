@@ -6,8 +6,8 @@
 
 pub mod imports;
 mod secrets;
-mod told;
 pub(crate) mod tables;
+mod told;
 
 pub(crate) use secrets::Secret;
 pub(crate) use told::{news, random_name};

@@ -36,7 +36,10 @@ impl Catalog {
 
 /// The change that tells others that there is something new.
 pub(crate) fn news() -> Result<Change> {
-    Ok(put(&tables::SETTING, vec![text(NEWS), text(random_name()?)]))
+    Ok(put(
+        &tables::SETTING,
+        vec![text(NEWS), text(random_name()?)],
+    ))
 }
 
 impl Store {
@@ -81,10 +84,12 @@ impl Store {
         let until_us = now_us.saturating_add(term_us);
         let ours = vec![text(UPKEEP), text(format!("{} {until_us}", self.name()))];
         let wanted = equals(tables::setting::NAME, text(UPKEEP));
-        let taken = self.catalog().decide(&tables::SETTING, wanted, move |rows| {
-            let found = rows.first().and_then(value_of);
-            (found == known.as_deref()).then(|| vec![put(&tables::SETTING, ours.clone())])
-        });
+        let taken = self
+            .catalog()
+            .decide(&tables::SETTING, wanted, move |rows| {
+                let found = rows.first().and_then(value_of);
+                (found == known.as_deref()).then(|| vec![put(&tables::SETTING, ours.clone())])
+            });
         taken.await
     }
 }

@@ -88,10 +88,8 @@ impl Store {
         if after.is_none() {
             tracing::info!(collection, "the search index is built");
         }
-        self.collections().adopt(
-            state.recorded.built(collection, after),
-            done.stamped.high,
-        )?;
+        self.collections()
+            .adopt(state.recorded.built(collection, after), done.stamped.high)?;
         Ok(true)
     }
 
@@ -131,7 +129,10 @@ impl Store {
                 return Ok(None);
             };
             tries += 1;
-            match self.try_change_declared(&state, &recorded, index.as_ref()).await {
+            match self
+                .try_change_declared(&state, &recorded, index.as_ref())
+                .await
+            {
                 Err(StoreError::Engine(EngineError::SchemaChanged { .. })) if tries < TRIES_MAX => {
                     self.reload_schema().await?;
                 }

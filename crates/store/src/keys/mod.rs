@@ -246,7 +246,10 @@ impl Keyring {
             .map(|(key, at)| {
                 update(
                     &tables::KEY,
-                    Filter::And(vec![equals(tables::key::ID, text(&key.id)), used_before(*at)]),
+                    Filter::And(vec![
+                        equals(tables::key::ID, text(&key.id)),
+                        used_before(*at),
+                    ]),
                     vec![(tables::key::LAST_USED_AT, Value::Timestamp(*at))],
                 )
             })

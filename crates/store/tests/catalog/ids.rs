@@ -1,7 +1,7 @@
 use super::House;
 use super::late::Late;
-use pando_store::ids::PROCESSES_MAX;
 use pando_store::error::StoreError;
+use pando_store::ids::PROCESSES_MAX;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -58,7 +58,10 @@ async fn as_many_processes_make_ids_as_there_are_groups_and_one_more_is_told_so(
     }
     let one_more = house.open().await;
     let error = one_more.ids().reserve(1).await.unwrap_err();
-    assert!(error.to_string().contains("16 processes may make ids"), "{error}");
+    assert!(
+        error.to_string().contains("16 processes may make ids"),
+        "{error}"
+    );
     // One that is idle has none: so many more may be there.
     house.clock.advance_us(SECOND_US);
     let ids = one_more.ids().reserve(1).await.unwrap();
