@@ -31,6 +31,10 @@
 //! Dropping a read's future abandons it. Dropping a write's future does not undo
 //! the write: it goes on to its end, which a receipt can tell.
 
+mod read;
+
+pub use read::{Copies, Freshness, Read, ReadAnswer, ReadSteps, StepsAnswer};
+
 use crate::error::{EngineError, Refusal};
 use crate::plan::{Change, RowSet, Tree};
 use crate::schema::SchemaStep;
@@ -62,7 +66,8 @@ pub trait Engine: Send + Sync {
     /// The schema version in force; 0 before the first [`Engine::apply`].
     async fn fetch_schema_version(&self) -> Result<u64>;
 
-    /// Carries out a read in one snapshot.
+    /// Carries out a read in one snapshot, of a copy that is as fresh as the read asks for.
+    /// [`EngineError::Behind`] where none is yet.
     async fn read(&self, read: Read) -> Result<ReadAnswer>;
 
     /// Takes steps that read, and decide what to read next, in one snapshot. A decision is asked
@@ -151,48 +156,6 @@ pub struct Progress {
     pub high: Position,
     /// The forks of its history.
     pub history: History,
-}
-
-/// A read.
-#[derive(Clone, Debug)]
-pub struct Read {
-    /// The schema that the plan was made for.
-    pub schema_version: u64,
-    /// What to read.
-    pub tree: Arc<Tree>,
-    /// Whether the root's rows are to be counted past its limit.
-    pub count: bool,
-}
-
-/// The answer to a read.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ReadAnswer {
-    /// The rows.
-    pub rows: RowSet,
-    /// Taken before the snapshot: all up to it is in the answer.
-    pub low: Position,
-    /// Taken after the snapshot: nothing beyond it is in the answer.
-    pub high: Position,
-}
-
-/// Several reads, of which later ones may follow from what earlier ones found.
-#[derive(Clone)]
-pub struct ReadSteps {
-    /// The schema that the steps were planned for.
-    pub schema_version: u64,
-    /// What is read, in order; no step of them is a change, nor gives one.
-    pub steps: Vec<Step>,
-}
-
-/// The answer to several reads.
-#[derive(Clone, Debug, PartialEq)]
-pub struct StepsAnswer {
-    /// What the steps found.
-    pub outcomes: Vec<Outcome>,
-    /// Taken before the snapshot: all up to it is in the answer.
-    pub low: Position,
-    /// Taken after the snapshot: nothing beyond it is in the answer.
-    pub high: Position,
 }
 
 /// A write: all of it or nothing.

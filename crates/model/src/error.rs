@@ -76,6 +76,9 @@ pub enum EngineError {
         /// When to try again.
         retry_after: Duration,
     },
+    /// No copy contains yet what the caller has seen.
+    #[error("no copy has got as far as the caller has")]
+    Behind,
     /// It may have been done or not; only a receipt can tell.
     #[error("the outcome is unknown: {reason}")]
     OutcomeUnknown {
@@ -110,6 +113,7 @@ impl EngineError {
             self,
             EngineError::SchemaChanged { .. }
                 | EngineError::Moved { .. }
+                | EngineError::Behind
                 | EngineError::Unavailable { .. }
         )
     }

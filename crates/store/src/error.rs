@@ -11,9 +11,6 @@ pub enum StoreError {
     /// The engine's word.
     #[error(transparent)]
     Engine(EngineError),
-    /// The copy asked has not got as far as the caller.
-    #[error("the store has not reached the caller's stamp yet")]
-    Behind,
     /// The catalog does not fit this version of Pando.
     #[error("the catalog is not usable: {0}")]
     Catalog(String),

@@ -12,7 +12,6 @@ use crate::store::Store;
 use pando_model::engine::{Outcome, Read, ReadSteps, Receipt, Step, Write, WriteAnswer};
 use pando_model::error::{EngineError, Refusal};
 use pando_model::slot::Slot;
-use pando_model::stamp::Position;
 use std::sync::Arc;
 
 /// How often something is tried again because the schema changed meanwhile; each time the
@@ -213,18 +212,17 @@ impl Store {
         session: &Session,
     ) -> Result<(T, Stamped)> {
         debug_assert!(!operation.writes, "what writes is carried out");
-        let lost = self.reach(session).await?;
         for _ in 1..TRIES_MAX {
-            match self.read_steps(operation).await {
+            match self.read_steps(operation, session).await {
                 Err(StoreError::Engine(EngineError::SchemaChanged { .. }))
                     if operation.planned_for.is_none() =>
                 {
                     self.reload_schema().await?;
                 }
-                other => return concluded(operation, other?, lost).await,
+                other => return concluded(operation, other?).await,
             }
         }
-        concluded(operation, self.read_steps(operation).await?, lost).await
+        concluded(operation, self.read_steps(operation, session).await?).await
     }
 
     /// Carries an operation out as one transaction. With an idempotency key it is done once,
@@ -235,17 +233,16 @@ impl Store {
         idempotency: Option<&Idempotency>,
         session: &Session,
     ) -> Result<CarriedOut> {
-        let lost = self.has_lost(session);
         for _ in 1..TRIES_MAX {
             match self.write_steps(operation, idempotency).await {
                 Err(EngineError::SchemaChanged { .. }) if operation.planned_for.is_none() => {
                     self.reload_schema().await?;
                 }
-                other => return Ok(carried_out(other?, lost)),
+                other => return Ok(self.carried_out(other?, session)),
             }
         }
         let answer = self.write_steps(operation, idempotency).await?;
-        Ok(carried_out(answer, lost))
+        Ok(self.carried_out(answer, session))
     }
 
     async fn write_steps(
@@ -288,74 +285,63 @@ impl Store {
         }
     }
 
-    async fn read_steps<T>(&self, operation: &Operation<T>) -> Result<(Vec<Outcome>, Position)> {
+    async fn read_steps<T>(
+        &self,
+        operation: &Operation<T>,
+        session: &Session,
+    ) -> Result<(Vec<Outcome>, Stamped)> {
         let schema_version = operation
             .planned_for
             .unwrap_or_else(|| self.schema().version);
+        let freshness = session.freshness();
         // One read needs none of what makes one snapshot of several.
         if let [Step::Read { tree, count }] = operation.steps.as_slice() {
             let read = Read {
                 schema_version,
                 tree: Arc::clone(tree),
                 count: *count,
+                freshness,
             };
-            let answer = self.engine().read(read).await?;
-            return Ok((vec![Outcome::found(answer.rows)], answer.high));
+            let answer = self
+                .once_caught_up(|| async { Ok(self.engine().read(read.clone()).await?) })
+                .await?;
+            let (high, lost) = (answer.high, answer.lost);
+            return Ok((vec![Outcome::found(answer.rows)], Stamped { high, lost }));
         }
         let read = ReadSteps {
             schema_version,
             steps: operation.steps.clone(),
+            freshness,
         };
-        let answer = self.engine().read_steps(read).await?;
-        Ok((answer.outcomes, answer.high))
+        let answer = self
+            .once_caught_up(|| async { Ok(self.engine().read_steps(read.clone()).await?) })
+            .await?;
+        let (high, lost) = (answer.high, answer.lost);
+        Ok((answer.outcomes, Stamped { high, lost }))
+    }
+
+    fn carried_out(&self, answer: WriteAnswer, session: &Session) -> CarriedOut {
+        let (answer, high, replayed) = match answer {
+            WriteAnswer::Done { at, answer } => (answer, at, false),
+            WriteAnswer::Replayed { at, answer } => (answer, at, true),
+        };
+        CarriedOut {
+            answer,
+            replayed,
+            stamped: Stamped {
+                high,
+                lost: session.has_lost(&self.engine().progress()),
+            },
+        }
     }
 }
 
 async fn concluded<T: Send + 'static>(
     operation: &Operation<T>,
-    (outcomes, high): (Vec<Outcome>, Position),
-    lost: bool,
+    (outcomes, stamped): (Vec<Outcome>, Stamped),
 ) -> Result<(T, Stamped)> {
     let conclude = Arc::clone(&operation.conclude);
     let weight = weight_of(&outcomes);
     let result = aside(weight, move || conclude(outcomes)).await??;
-    Ok((result, Stamped { high, lost }))
-}
-
-fn carried_out(answer: WriteAnswer, lost: bool) -> CarriedOut {
-    let (answer, high, replayed) = match answer {
-        WriteAnswer::Done { at, answer } => (answer, at, false),
-        WriteAnswer::Replayed { at, answer } => (answer, at, true),
-    };
-    CarriedOut {
-        answer,
-        replayed,
-        stamped: Stamped { high, lost },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn several_operations_are_planned_for_the_oldest_of_their_schemas() {
-        for (versions, whole) in [
-            (vec![], None),
-            (vec![None, None], None),
-            (vec![None, Some(7), None], Some(7)),
-            (vec![Some(7), Some(5), Some(6)], Some(5)),
-            (vec![Some(5), None, Some(7)], Some(5)),
-        ] {
-            let planned = versions.iter().map(|version| {
-                let reads = Operation::reading(Reach::Nothing, Vec::new(), |_| Ok(()));
-                match version {
-                    Some(version) => reads.planned_for(*version),
-                    None => reads,
-                }
-            });
-            let all = Operation::all(planned.collect(), |_| {});
-            assert_eq!(all.planned_for, whole, "{versions:?}");
-        }
-    }
+    Ok((result, stamped))
 }

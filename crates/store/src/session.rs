@@ -2,7 +2,12 @@
 
 use crate::error::StoreError;
 use bytes::Bytes;
-use pando_model::stamp::Position;
+use pando_model::engine::{Copies, Freshness, Progress};
+use pando_model::stamp::{Position, Reach};
+use std::time::Duration;
+
+/// The only shard there is.
+const SHARD: u32 = 0;
 
 /// `Pando-Consistency`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,6 +30,34 @@ pub struct Session {
     pub token: Option<crate::token::Token>,
     /// How fresh the answer has to be.
     pub consistency: Consistency,
+}
+
+impl Session {
+    /// Which copies may answer it.
+    pub(crate) fn freshness(&self) -> Freshness {
+        let by_owner = self.token.as_ref().is_some_and(|token| token.strong);
+        Freshness {
+            seen: self.seen(),
+            copies: match self.consistency {
+                Consistency::Strong => Copies::Owner,
+                Consistency::Session if by_owner => Copies::Owner,
+                Consistency::Session => Copies::Covering,
+                Consistency::BoundedUs(age) => Copies::Within(Duration::from_micros(age)),
+                Consistency::Eventual => Copies::Any,
+            },
+        }
+    }
+
+    /// After a write, which the owner has made: whether what the caller had seen is in no
+    /// history that goes on.
+    pub(crate) fn has_lost(&self, owner: &Progress) -> bool {
+        self.seen()
+            .is_some_and(|seen| owner.history.reach(seen, owner.high) != Reach::Contained)
+    }
+
+    fn seen(&self) -> Option<Position> {
+        self.token.as_ref()?.position(SHARD)
+    }
 }
 
 /// What every answer carries besides its content.

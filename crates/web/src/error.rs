@@ -223,11 +223,6 @@ impl From<StoreError> for ApiError {
         match error {
             StoreError::Refused(refusal) => refusal.into(),
             StoreError::Engine(error) => ApiError::from(error),
-            StoreError::Behind => unavailable(
-                "behind",
-                "the store has not got as far as the stamp that was sent",
-            )
-            .retry_after(Duration::from_secs(1)),
             StoreError::Catalog(reason) => {
                 tracing::error!(%reason, "the catalog is not usable");
                 ApiError::new(
@@ -249,6 +244,11 @@ impl From<EngineError> for ApiError {
             EngineError::SchemaChanged { .. } | EngineError::Moved { .. } => {
                 unavailable("retry", text).retry_after(Duration::from_secs(1))
             }
+            EngineError::Behind => unavailable(
+                "behind",
+                "the store has not got as far as the stamp that was sent",
+            )
+            .retry_after(Duration::from_secs(1)),
             EngineError::KeyReused => ApiError::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "idempotency_key_reused",

@@ -159,22 +159,26 @@ impl Engine for MemoryEngine {
     async fn read(&self, read: Read) -> Result<ReadAnswer> {
         self.check_open()?;
         let db = self.snapshot();
+        let lost = read.freshness.check_at_owner(&self.progress())?;
         check_version(&db, read.schema_version)?;
         Ok(ReadAnswer {
             rows: select::read_tree(&db, &read.tree, read.count, &RowBudget::default())?,
             low: db.position,
             high: db.position,
+            lost,
         })
     }
 
     async fn read_steps(&self, read: ReadSteps) -> Result<StepsAnswer> {
         self.check_open()?;
         let db = self.snapshot();
+        let lost = read.freshness.check_at_owner(&self.progress())?;
         check_version(&db, read.schema_version)?;
         Ok(StepsAnswer {
             outcomes: steps::take_reads(&db, &read.steps)?,
             low: db.position,
             high: db.position,
+            lost,
         })
     }
 

@@ -5,40 +5,44 @@
 //! | reads, the feed, checks | a bounded number of connections |
 //! | writes, changes of the schema, followers | one connection of their own, in turn |
 
+mod write;
+
 use crate::config::PostgresConfig;
-use crate::fault::{Step, closed, unavailable};
-use crate::open::{Facts, open, read_shard};
-use crate::pool::Pool;
+use crate::fault::{Fault, Remedy, Step, closed, unavailable};
+use crate::open::{Facts, open};
 use crate::progress::Marks;
 use crate::session::Session;
 use crate::shard::{ShardRow, in_snapshot};
-use crate::tls::Target;
-use crate::writer::{Shared, Transaction, receipt};
+use crate::topology::{Topology, Verdict};
+use crate::writer::{Answer, Attempt, Shared, Transaction, doubt, receipt};
 use crate::{apply, feed, verify};
 use async_trait::async_trait;
 use pando_model::engine::{
-    self, Durability, Engine, EngineInfo, FeedCursor, FeedPage, Outcome, Progress, Read,
-    ReadAnswer, ReadSteps, Result, SchemaChange, Statistics, StepsAnswer, Write, WriteAnswer,
+    self, Copies, Durability, Engine, EngineInfo, FeedCursor, FeedPage, Freshness, Outcome,
+    Progress, Read, ReadAnswer, ReadSteps, Result, SchemaChange, Statistics, StepsAnswer, Write,
+    WriteAnswer,
 };
 use pando_model::error::EngineError;
 use pando_model::stamp::Position;
 use pando_model::steps;
 use pando_model::tree::read_counted;
+use parking_lot::Mutex;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
+/// How soon the servers are gone through again, where none could be opened.
+const OPEN_AGAIN_AFTER: Duration = Duration::from_millis(250);
 /// The engine's name.
 const NAME: &str = "postgres";
 
-/// One shard in one PostgreSQL database.
+/// One shard in one PostgreSQL database, and its copies.
 pub struct PostgresEngine {
     facts: Facts,
-    queue_depth: u64,
-    readers: Arc<Pool>,
-    writer: Arc<Pool>,
+    config: PostgresConfig,
+    topology: Arc<Topology>,
     /// Writes take their turn here, in the order in which they come.
     turn: Arc<Semaphore>,
     shared: Arc<Shared>,
@@ -49,83 +53,143 @@ impl PostgresEngine {
     /// Connects to a database, and makes Pando's own tables where there are none. It has to be
     /// called on a runtime of tokio's, which the connections then live on.
     pub async fn open(config: PostgresConfig) -> Result<Arc<PostgresEngine>> {
-        let target = Target::new(&config)?;
-        let readers = Pool::new(target.clone(), &config, config.readers);
-        let writer = Pool::new(target, &config, 1);
-        let facts = writer
-            .run(|session| open(session).map_err(|fault| fault.into_engine("open the database")))
-            .await?;
+        const CONTEXT: &str = "open the database";
+        let topology = Topology::start(config.clone())?;
+        let opened = open_primary(&topology, &config).await;
+        let facts = opened.map_err(|fault| fault.into_engine(CONTEXT))?;
+        topology.look_at_all();
+        let deadline = Instant::now() + config.write_buffer;
+        let primary = topology.primary(deadline).await;
+        primary.map_err(|fault| fault.into_engine(CONTEXT))?;
         Ok(Arc::new(PostgresEngine {
-            queue_depth: config.queue_depth as u64,
-            readers,
-            writer,
+            topology,
             turn: Arc::new(Semaphore::new(1)),
             shared: Arc::new(Shared::new(Marks::new(&facts.shard))),
             closed: AtomicBool::new(false),
+            config,
             facts,
         }))
     }
 
-    /// Reads on a connection; a read that meets a statement which was prepared for tables as they
-    /// were is carried out again.
+    /// Reads on some server that will do; on another one where it is lost meanwhile, or has not
+    /// got far enough. A read that meets a statement which was prepared for tables as they were
+    /// is carried out again.
     async fn read_with<T: Send + 'static>(
         &self,
         context: &'static str,
-        work: impl Fn(&Session) -> Step<T> + Send + 'static,
-    ) -> Result<T> {
-        let run = self.readers.run(move |session| {
-            let done = work(session);
-            let done = match done {
-                Err(fault) if fault.remedy() == crate::fault::Remedy::Again => {
-                    session.forget_statements();
-                    work(session)
+        freshness: &Freshness,
+        work: impl Fn(&Session) -> Step<(T, ShardRow)> + Send + Sync + 'static,
+    ) -> Result<Found<T>> {
+        if self.closed.load(Relaxed) {
+            return Err(closed());
+        }
+        let work = Arc::new(work);
+        let mut demand = self.topology.demand(freshness);
+        loop {
+            let server = self.topology.choose(&mut demand).await;
+            let server = server.map_err(|fault| fault.into_engine(context))?;
+            let asked = work.clone();
+            let done = server.read(move |session| again_where_prepared(session, &*asked));
+            match done.await {
+                Ok((value, shard)) => match self.topology.judge(&mut demand, &server, &shard) {
+                    Verdict::TooOld => self.topology.pass_over(&mut demand, &server),
+                    verdict => {
+                        let lost = self.make_safe(verdict, &shard).await;
+                        self.shared.marks.see(&shard);
+                        return Ok(Found { value, shard, lost });
+                    }
+                },
+                Err(fault) if self.topology.may_be_old(&server, &fault) => {
+                    self.topology.pass_over(&mut demand, &server);
                 }
-                done => done,
-            };
-            done.map_err(|fault| fault.into_engine(context))
-        });
-        run.await
+                Err(fault) if fault.is_lost() => {
+                    self.topology.doubt(&server, &fault);
+                    if demand.is_over() {
+                        return Err(fault.into_engine(context));
+                    }
+                }
+                Err(fault) => return Err(fault.into_engine(context)),
+            }
+        }
+    }
+
+    /// Waits until the primary shows what a copy has shown: what it does not show is not on its
+    /// standby yet, and a failover would take it back. Without a primary nobody can say.
+    async fn make_safe(&self, verdict: Verdict, shard: &ShardRow) -> bool {
+        match verdict {
+            Verdict::Good { lost } => lost,
+            Verdict::Unsafe { lost } => {
+                self.topology.confirm(shard.at).await;
+                lost
+            }
+            Verdict::TooOld => false,
+        }
     }
 
     /// Reads in a snapshot that shows a schema; gives the shard's row in it.
     async fn read_planned<T: Send + 'static>(
         &self,
         schema_version: u64,
-        work: impl Fn(&Session) -> Step<T> + Send + 'static,
-    ) -> Result<(T, ShardRow)> {
-        let read = self.read_with("read", move |session| {
+        freshness: &Freshness,
+        work: impl Fn(&Session) -> Step<T> + Send + Sync + 'static,
+    ) -> Result<Found<T>> {
+        let read = self.read_with("read", freshness, move |session| {
             in_snapshot(session, |shard| {
                 check_schema(shard, schema_version)?;
                 work(session)
             })
         });
-        let (value, shard) = read.await?;
-        self.shared.marks.see(&shard);
-        Ok((value, shard))
+        read.await
     }
 
-    /// Takes its turn, and then does something on the writer's connection. It goes on to its end
-    /// though nobody may wait for it any more.
+    /// The same for what looks at the shard's own tables, at the owner or, while there is none,
+    /// the copy that has got furthest.
+    async fn read_own<T: Send + 'static>(
+        &self,
+        context: &'static str,
+        work: impl Fn(&Session, &ShardRow) -> Step<T> + Send + Sync + 'static,
+    ) -> Result<(T, ShardRow)> {
+        let latest = Freshness {
+            seen: None,
+            copies: Copies::Latest,
+        };
+        let read = self.read_with(context, &latest, move |session| {
+            in_snapshot(session, |shard| work(session, shard))
+        });
+        let found = read.await?;
+        Ok((found.value, found.shard))
+    }
+
+    /// Takes its turn, and then does something on the primary; again on the next one where it is
+    /// lost before anything is done for good. It goes on to its end though nobody may wait for it
+    /// any more.
     async fn write_with<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Shared, &Session) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
+        work: impl FnMut(&Shared, &Session) -> Step<Attempt<T>> + Send + 'static,
+    ) -> Result<(T, Position)> {
         if self.closed.load(Relaxed) {
             return Err(closed());
         }
         let queued = &self.shared.counters.queued;
-        if queued.fetch_add(1, Relaxed) >= self.queue_depth {
+        if queued.fetch_add(1, Relaxed) >= self.config.queue_depth as u64 {
             queued.fetch_sub(1, Relaxed);
             let reason = "the write queue is full";
             return Err(unavailable(reason, Duration::from_secs(1)));
         }
-        let (shared, writer, turn) = (self.shared.clone(), self.writer.clone(), self.turn.clone());
+        let (shared, turn) = (self.shared.clone(), self.turn.clone());
+        let (topology, buffer) = (self.topology.clone(), self.config.write_buffer);
         let task = tokio::spawn(async move {
+            // The buffer's time begins when it comes, and not when its turn does.
+            let deadline = Instant::now() + buffer;
             let turn = turn.acquire_owned().await;
             shared.counters.queued.fetch_sub(1, Relaxed);
             // Held until the work is done.
             let _turn = turn.map_err(|_| closed())?;
-            writer.run(move |session| work(&shared, session)).await
+            let work = Arc::new(Mutex::new(work));
+            let done = write::carry_out(&topology, deadline, move |session| {
+                (work.lock())(&shared, session)
+            });
+            done.await.map_err(|fault| fault.into_engine("write"))
         });
         task.await.unwrap_or_else(|_| {
             Err(EngineError::OutcomeUnknown {
@@ -138,8 +202,48 @@ impl PostgresEngine {
         &self,
         work: impl Fn(&mut Transaction<'_>) -> Step<T> + Send + 'static,
     ) -> Result<(T, Position)> {
-        self.write_with(move |shared, session| shared.transact(session, work))
+        self.write_with(move |shared, session| shared.transact(session, &work))
             .await
+    }
+}
+
+/// What a read has found.
+struct Found<T> {
+    value: T,
+    shard: ShardRow,
+    lost: bool,
+}
+
+/// Opens the first server that takes writes, once there is one.
+async fn open_primary(topology: &Arc<Topology>, config: &PostgresConfig) -> Step<Facts> {
+    let deadline = Instant::now() + config.connect_timeout;
+    loop {
+        let mut fault = Fault::Lost("no database server is known".to_owned());
+        for server in topology.servers() {
+            match server.writer.run(open).await {
+                Ok(facts) => return Ok(facts),
+                Err(lost) if lost.is_lost() => fault = lost,
+                Err(refused) => return Err(refused),
+            }
+        }
+        if Instant::now() >= deadline {
+            return Err(fault);
+        }
+        tokio::time::sleep(OPEN_AGAIN_AFTER).await;
+    }
+}
+
+/// Carries a read out; once more where a statement was prepared for tables as they were.
+fn again_where_prepared<T>(
+    session: &Session,
+    work: &(impl Fn(&Session) -> Step<T> + ?Sized),
+) -> Step<T> {
+    match work(session) {
+        Err(fault) if fault.remedy() == Remedy::Again => {
+            session.forget_statements();
+            work(session)
+        }
+        done => done,
     }
 }
 
@@ -151,7 +255,7 @@ impl Engine for PostgresEngine {
             version: self.facts.version.clone(),
             durability: Durability {
                 synced: self.facts.synced,
-                copies: 1,
+                copies: 1 + self.topology.standbys(),
             },
         }
     }
@@ -165,26 +269,29 @@ impl Engine for PostgresEngine {
     }
 
     async fn fetch_schema_version(&self) -> Result<u64> {
-        let read = self.read_with("read the schema's version", read_shard);
-        Ok(read.await?.schema_version)
+        let read = self.read_own("read the schema's version", |_, _| Ok(()));
+        Ok(read.await?.1.schema_version)
     }
 
     async fn read(&self, read: Read) -> Result<ReadAnswer> {
         let version = read.schema_version;
-        let done = self.read_planned(version, move |session| {
+        let freshness = read.freshness;
+        let done = self.read_planned(version, &freshness, move |session| {
             read_counted(session, &read.tree, read.count)
         });
-        let (rows, shard) = done.await?;
+        let found = done.await?;
         Ok(ReadAnswer {
-            rows,
-            low: shard.at,
-            high: shard.at,
+            rows: found.value,
+            low: found.shard.at,
+            high: found.shard.at,
+            lost: found.lost,
         })
     }
 
     async fn read_steps(&self, read: ReadSteps) -> Result<StepsAnswer> {
         let version = read.schema_version;
-        let done = self.read_planned(version, move |session| {
+        let freshness = read.freshness;
+        let done = self.read_planned(version, &freshness, move |session| {
             steps::take(&read.steps, &mut |step| match step {
                 engine::Step::Read { tree, count } => {
                     read_counted(session, tree, *count).map(Outcome::found)
@@ -192,30 +299,40 @@ impl Engine for PostgresEngine {
                 _ => Err(EngineError::internal("take a read", "it is a change").into()),
             })
         });
-        let (outcomes, shard) = done.await?;
+        let found = done.await?;
         Ok(StepsAnswer {
-            outcomes,
-            low: shard.at,
-            high: shard.at,
+            outcomes: found.value,
+            low: found.shard.at,
+            high: found.shard.at,
+            lost: found.lost,
         })
     }
 
     async fn write(&self, mut write: Write) -> Result<WriteAnswer> {
-        self.write_with(move |shared, session| shared.write(session, &mut write))
-            .await
+        let done = self.write_with(move |shared, session| shared.write(session, &mut write));
+        let (answer, at) = done.await?;
+        Ok(match answer {
+            Answer::Known(known) => known,
+            Answer::New(answer) => {
+                self.shared.counters.writes.fetch_add(1, Relaxed);
+                WriteAnswer::Done { at, answer }
+            }
+        })
     }
 
     async fn sweep_receipts(&self, now_us: i64, max: usize) -> Result<u64> {
         // Mostly there is nothing to do, and then the writer is left alone.
-        let expired = self.read_with("look for receipts", move |session| {
+        let expired = self.read_own("look for receipts", move |session, _| {
             receipt::is_any_expired(session, now_us)
         });
-        if !expired.await? {
+        if !expired.await?.0 {
             return Ok(0);
         }
         let max = i64::try_from(max).unwrap_or(i64::MAX);
-        let removed = self
-            .transact(move |transaction| receipt::remove_expired(transaction.session, now_us, max));
+        let removed = self.transact(move |transaction| {
+            doubt::sweep(transaction.session)?;
+            receipt::remove_expired(transaction.session, now_us, max)
+        });
         Ok(removed.await?.0)
     }
 
@@ -231,12 +348,10 @@ impl Engine for PostgresEngine {
     }
 
     async fn fetch_feed(&self, after: FeedCursor, max: usize) -> Result<FeedPage> {
-        let read = self.read_with("read the feed", move |session| {
-            in_snapshot(session, |shard| feed::read_page(session, shard, after, max))
+        let read = self.read_own("read the feed", move |session, shard| {
+            feed::read_page(session, shard, after, max)
         });
-        let (page, shard) = read.await?;
-        self.shared.marks.see(&shard);
-        Ok(page)
+        Ok(read.await?.0)
     }
 
     async fn acknowledge_feed(&self, follower: &str, cursor: FeedCursor) -> Result<()> {
@@ -261,19 +376,17 @@ impl Engine for PostgresEngine {
     }
 
     async fn verify(&self) -> Result<Vec<String>> {
-        let read = self.read_with("verify", |session| {
-            in_snapshot(session, |shard| verify::verify_data(session, shard))
-        });
+        let read = self.read_own("verify", verify::verify_data);
         Ok(read.await?.0)
     }
 
     async fn fetch_statistics(&self) -> Result<Statistics> {
-        let read = self.read_with("measure the database", |session| {
+        let read = self.read_own("measure the database", |session, _| {
             let size = "SELECT pg_database_size(current_database())";
             let size = session.first_int(size, &[])?;
             Ok((size.unwrap_or(0).unsigned_abs(), feed::read_depth(session)?))
         });
-        let (size_bytes, feed_depth) = read.await?;
+        let ((size_bytes, feed_depth), _) = read.await?;
         let counters = &self.shared.counters;
         Ok(Statistics {
             size_bytes,
@@ -293,8 +406,7 @@ impl Engine for PostgresEngine {
         let turn = self.turn.acquire().await;
         drop(turn);
         self.turn.close();
-        self.readers.close();
-        self.writer.close();
+        self.topology.close();
         Ok(())
     }
 }

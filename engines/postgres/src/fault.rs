@@ -11,6 +11,10 @@ pub(crate) enum Fault {
     Engine(EngineError),
     /// PostgreSQL's word, or the connection's.
     Postgres(tokio_postgres::Error),
+    /// The server cannot be reached, or was lost before it could do anything for good.
+    Lost(String),
+    /// A COMMIT was sent, and nobody has said what became of it.
+    InDoubt(&'static str),
 }
 
 /// The result of a step.
@@ -49,6 +53,10 @@ impl Fault {
         match self {
             Fault::Engine(error) => error,
             Fault::Postgres(error) => engine_error(error, context),
+            Fault::Lost(reason) => unavailable(reason, Duration::from_secs(1)),
+            Fault::InDoubt(reason) => EngineError::OutcomeUnknown {
+                reason: reason.to_owned(),
+            },
         }
     }
 
@@ -70,7 +78,25 @@ impl Fault {
     pub(crate) fn code(&self) -> Option<&SqlState> {
         match self {
             Fault::Postgres(error) => error.code(),
-            Fault::Engine(_) => None,
+            Fault::Engine(_) | Fault::Lost(_) | Fault::InDoubt(_) => None,
+        }
+    }
+
+    /// Whether the server was lost with it, or is on its way out, or is not the primary any more:
+    /// another one may do what was asked. Says nothing of a COMMIT that was sent.
+    pub(crate) fn is_lost(&self) -> bool {
+        match self {
+            Fault::Lost(_) => true,
+            Fault::Engine(_) | Fault::InDoubt(_) => false,
+            Fault::Postgres(error) => match error.code() {
+                Some(code) => {
+                    let class = code.code().get(..2).unwrap_or_default();
+                    class == "08"
+                        || class == "57" && *code != SqlState::QUERY_CANCELED
+                        || *code == SqlState::READ_ONLY_SQL_TRANSACTION
+                }
+                None => is_of_the_connection(error),
+            },
         }
     }
 
@@ -125,7 +151,7 @@ pub(crate) fn corrupt(what: impl std::fmt::Display) -> EngineError {
 fn engine_error(error: tokio_postgres::Error, context: &str) -> EngineError {
     const SHORTLY: Duration = Duration::from_secs(1);
     let Some(db) = error.as_db_error() else {
-        if error.is_closed() || std::error::Error::source(&error).is_some() {
+        if is_of_the_connection(&error) {
             tracing::warn!(%error, context, "the connection to PostgreSQL failed");
             return unavailable("the database cannot be reached", SHORTLY);
         }
@@ -140,6 +166,10 @@ fn engine_error(error: tokio_postgres::Error, context: &str) -> EngineError {
             refusal.hint = db.hint().map(str::to_owned);
             EngineError::Refused(refusal)
         }
+        "28" | "3D" => unavailable(
+            format!("PostgreSQL refuses the connection: {}", db.message()),
+            SHORTLY,
+        ),
         "08" | "57" if *db.code() != SqlState::QUERY_CANCELED => {
             unavailable("the database cannot be reached", SHORTLY)
         }
@@ -158,4 +188,10 @@ fn engine_error(error: tokio_postgres::Error, context: &str) -> EngineError {
         }
         _ => EngineError::internal(context, error),
     }
+}
+
+/// Whether it is the connection that failed, and not what was sent over it.
+fn is_of_the_connection(error: &tokio_postgres::Error) -> bool {
+    let source = std::error::Error::source(error);
+    error.is_closed() || source.is_some_and(|source| source.is::<std::io::Error>())
 }

@@ -21,15 +21,24 @@ pub(crate) const NAME_BYTES_MAX: usize = 63;
 pub(crate) const BESIDE: &str = "_pando_new";
 
 /// The internal tables of a new database; fences and the shard's row are put in beside.
+///
 /// `_pando_exact` gives a double as the decimal that it is, where PostgreSQL's own cast keeps 15
-/// digits; sums of them are exact. The shard's row is written with every commit: its page has room
-/// for versions of it.
+/// digits; sums of them are exact. `_pando_mean` divides to more digits than decide how a double
+/// is rounded. `_pando_double` and `_pando_real` round to 0 what lies no further from it than half
+/// of the smallest number, where PostgreSQL's casts refuse it.
+///
+/// The shard's row is written with every commit, and a writer's: their pages have room for
+/// versions of them.
 pub(crate) const INTERNAL_TABLES: &str = r#"
     CREATE TABLE _pando_shard (
         one integer PRIMARY KEY CHECK (one = 1), layout integer NOT NULL,
         timeline integer NOT NULL, position bigint NOT NULL, schema_version bigint NOT NULL,
         forks text NOT NULL, followed boolean NOT NULL,
-        feed_floor_p bigint NOT NULL, feed_floor_ordinal bigint NOT NULL) WITH (fillfactor = 10);
+        feed_floor_p bigint NOT NULL, feed_floor_ordinal bigint NOT NULL,
+        reign_timeline integer NOT NULL, reign_system bigint NOT NULL) WITH (fillfactor = 10);
+    CREATE TABLE _pando_writer (
+        id bytea PRIMARY KEY, number bigint NOT NULL, seen_at timestamptz NOT NULL)
+        WITH (fillfactor = 50);
     CREATE TABLE _pando_fence (
         slot integer PRIMARY KEY, epoch bigint NOT NULL, state integer NOT NULL,
         seq bigint NOT NULL, schema_version bigint NOT NULL) WITH (fillfactor = 50);
@@ -64,6 +73,19 @@ pub(crate) const INTERNAL_TABLES: &str = r#"
                 FROM (SELECT ('x' || encode(float8send(v), 'hex'))::bit(64)::bigint AS bits) AS b
             ) AS parts
         ) AS number
+    $$;
+    CREATE FUNCTION _pando_mean(v numeric, n bigint) RETURNS numeric
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+        SELECT (v + ('0e-' || greatest(scale(v) + 20, 60))::numeric) / n
+    $$;
+    CREATE FUNCTION _pando_double(v numeric) RETURNS double precision
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+        SELECT CASE WHEN abs(v) > 1e-320 OR abs(v) > 5::numeric ^ 1075 * '1e-1075'::numeric
+            THEN v::double precision ELSE 0 END
+    $$;
+    CREATE FUNCTION _pando_real(v numeric) RETURNS real
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+        SELECT CASE WHEN abs(v) > 5::numeric ^ 150 * '1e-150'::numeric THEN v::real ELSE 0 END
     $$;
 "#;
 

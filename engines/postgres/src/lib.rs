@@ -12,8 +12,8 @@
 //! How tables lie in the database, and why one write is carried out at a time, is told in
 //! `docs/decisions/0006-postgresql.md`.
 //!
-//! What it does not do: it promotes nothing, reads from no replica, and copies nothing;
-//! a copy is `pg_dump`'s or a base backup's to make.
+//! It follows whoever is promoted, and reads from replicas that have got far enough. What it does
+//! not do: it promotes nobody, and copies nothing; a copy is `pg_dump`'s or a base backup's to make.
 
 mod apply;
 mod cell;
@@ -25,10 +25,12 @@ mod layout;
 mod open;
 mod pool;
 mod progress;
+mod reign;
 mod session;
 mod shard;
 mod sql;
 mod tls;
+mod topology;
 mod verify;
 mod writer;
 

@@ -1,13 +1,12 @@
 //! Opening a database: making the internal tables of a new one, and refusing what is not ours, or
 //! could not keep what Pando promises.
 
-use crate::fault::{Step, corrupt, unavailable};
+use crate::fault::{Fault, Step, corrupt};
 use crate::layout::{INTERNAL_TABLES, LAYOUT_VERSION};
 use crate::session::Session;
 use crate::shard::{READ, ShardRow};
 use pando_model::error::EngineError;
 use pando_model::slot::{Epoch, HASH_SLOTS, Slot};
-use std::time::Duration;
 
 /// Two processes that open one database do so in turn (`Pand`).
 const OPENING_LOCK: i64 = 0x5061_6e64;
@@ -78,9 +77,7 @@ fn check_server(session: &Session) -> Step<()> {
             let (collate, ctype): (String, String) = (row.try_get(3)?, row.try_get(4)?);
             let by_bytes = ["C", "POSIX", "C.UTF-8", "C.utf8"];
             if row.try_get(2)? {
-                return Err(
-                    unavailable("the database takes no writes", Duration::from_secs(1)).into(),
-                );
+                return Err(Fault::Lost("the database takes no writes".to_owned()));
             }
             if version < VERSION_MIN {
                 refused = Some(format!(
@@ -131,7 +128,9 @@ fn make_or_check(session: &Session) -> Step<()> {
 fn make(session: &Session) -> Step<()> {
     session.batch(INTERNAL_TABLES)?;
     session.batch(&format!(
-        "INSERT INTO _pando_shard VALUES (1, {LAYOUT_VERSION}, 1, 0, 0, '[]', FALSE, 0, 0); \
+        "INSERT INTO _pando_shard SELECT 1, {LAYOUT_VERSION}, 1, 0, 0, '[]', FALSE, 0, 0, \
+         ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer, \
+         system_identifier FROM pg_control_system(); \
          INSERT INTO _pando_fence SELECT slot, {epoch}, 0, 0, 0 \
          FROM (SELECT generate_series(0, {last}) AS slot UNION SELECT {catalog} \
          UNION SELECT {reference}) AS slots",

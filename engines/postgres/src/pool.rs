@@ -1,16 +1,16 @@
 //! Connections that are used in turn, so many at once.
 
 use crate::config::PostgresConfig;
-use crate::fault::{closed, unavailable};
+use crate::fault::{Fault, Step, closed, unavailable};
 use crate::session::Session;
 use crate::tls::Target;
-use pando_model::engine::Result;
 use pando_model::error::EngineError;
 use parking_lot::Mutex;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::AbortHandle;
 
 /// Connections to one database.
 pub(crate) struct Pool {
@@ -18,6 +18,10 @@ pub(crate) struct Pool {
     idle: Mutex<Vec<Session>>,
     free: Arc<Semaphore>,
     wait: Duration,
+    /// What carries the messages of each connection.
+    carriers: Mutex<Vec<AbortHandle>>,
+    /// How often all connections were severed.
+    severed: watch::Sender<u64>,
 }
 
 /// A connection that nobody else uses; it goes back when it is dropped, unless it is broken or a
@@ -36,18 +40,20 @@ impl Pool {
             idle: Mutex::default(),
             free: Arc::new(Semaphore::new(size)),
             wait: config.reader_wait,
+            carriers: Mutex::default(),
+            severed: watch::Sender::new(0),
         })
     }
 
     /// A connection, once one is free.
-    pub(crate) async fn lease(self: &Arc<Pool>) -> Result<Lease> {
+    pub(crate) async fn lease(self: &Arc<Pool>) -> Step<Lease> {
         let permit = tokio::time::timeout(self.wait, self.free.clone().acquire_owned());
         let permit = match permit.await {
             Ok(Ok(permit)) => permit,
-            Ok(Err(_)) => return Err(closed()),
+            Ok(Err(_)) => return Err(closed().into()),
             Err(_) => {
                 let reason = "all connections to the database are busy";
-                return Err(unavailable(reason, Duration::from_secs(1)));
+                return Err(unavailable(reason, Duration::from_secs(1)).into());
             }
         };
         let known = loop {
@@ -58,7 +64,7 @@ impl Pool {
         };
         let session = match known {
             Some(session) => session,
-            None => Session::connect(&self.target).await?,
+            None => self.connect().await?,
         };
         Ok(Lease {
             session: Some(session),
@@ -67,20 +73,52 @@ impl Pool {
         })
     }
 
+    async fn connect(&self) -> Step<Session> {
+        let session = Session::connect(&self.target).await?;
+        let mut carriers = self.carriers.lock();
+        carriers.retain(|carrier| !carrier.is_finished());
+        carriers.push(session.carrier());
+        Ok(session)
+    }
+
     /// Does something on a connection, on a thread that may block.
     pub(crate) async fn run<T: Send + 'static>(
         self: &Arc<Pool>,
-        work: impl FnOnce(&Session) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
+        work: impl FnOnce(&Session) -> Step<T> + Send + 'static,
+    ) -> Step<T> {
         let lease = self.lease().await?;
         let done = tokio::task::spawn_blocking(move || match &lease.session {
             Some(session) => {
                 session.budget().refill();
                 work(session)
             }
-            None => Err(closed()),
+            None => Err(closed().into()),
         });
-        done.await.unwrap_or_else(|_| Err(defect()))
+        done.await.unwrap_or_else(|_| Err(defect().into()))
+    }
+
+    /// The same for work that may be left undone: it is not waited for once the connections
+    /// were severed.
+    pub(crate) async fn run_unless_severed<T: Send + 'static>(
+        self: &Arc<Pool>,
+        work: impl FnOnce(&Session) -> Step<T> + Send + 'static,
+    ) -> Step<T> {
+        let mut severed = self.severed.subscribe();
+        tokio::select! {
+            done = self.run(work) => done,
+            _ = severed.changed() => {
+                Err(Fault::Lost("the server does not answer any more".to_owned()))
+            }
+        }
+    }
+
+    /// Ends all connections, also those in use: whoever waits on one is told.
+    pub(crate) fn sever(&self) {
+        self.idle.lock().clear();
+        for carrier in self.carriers.lock().drain(..) {
+            carrier.abort();
+        }
+        self.severed.send_modify(|times| *times += 1);
     }
 
     /// Turns everybody away, and lets go of the connections that are idle.

@@ -4,12 +4,11 @@
 //! once for each text and kept, for as long as the schema stays.
 
 use crate::cell::{Param, Raw, value_of};
-use crate::fault::{Fault, Step, unavailable};
+use crate::fault::{Fault, Step};
 use crate::sql::{self, Decode, Statement};
 use crate::tls::Target;
 use futures_util::{StreamExt, TryStreamExt, future};
 use pando_model::budget::{RowBudget, bytes_of};
-use pando_model::engine::Result;
 use pando_model::plan::{Filter, Row, Select};
 use pando_model::schema::{ColumnIx, Table};
 use pando_model::tree::{Keyed, Source, by_key};
@@ -20,9 +19,9 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{AsyncMessage, Client, Connection, NoTls};
 
@@ -32,6 +31,8 @@ const STATEMENTS_KEPT: usize = 256;
 /// A connection of the engine's.
 pub(crate) struct Session {
     client: Client,
+    /// What carries its messages; without it everything on it fails.
+    carrier: AbortHandle,
     handle: Handle,
     statements: RefCell<HashMap<String, tokio_postgres::Statement>>,
     /// The schema that they were prepared for.
@@ -47,36 +48,21 @@ pub(crate) struct Session {
 
 impl Session {
     /// Connects.
-    pub(crate) async fn connect(target: &Target) -> Result<Session> {
+    pub(crate) async fn connect(target: &Target) -> Step<Session> {
         let warning = Arc::new(Mutex::new(None));
-        let connected = match &target.tls {
+        let (client, carrier) = match &target.tls {
             Some(tls) => {
-                let connected = target.config.connect(tls.clone()).await;
-                connected.map(|(client, connection)| {
-                    listen(connection, warning.clone());
-                    client
-                })
+                let (client, connection) = target.config.connect(tls.clone()).await?;
+                (client, listen(connection, warning.clone()))
             }
             None => {
-                let connected = target.config.connect(NoTls).await;
-                connected.map(|(client, connection)| {
-                    listen(connection, warning.clone());
-                    client
-                })
+                let (client, connection) = target.config.connect(NoTls).await?;
+                (client, listen(connection, warning.clone()))
             }
         };
-        let client = connected.map_err(|error| {
-            tracing::warn!(%error, "PostgreSQL lets nobody in");
-            match error.as_db_error() {
-                Some(db) => unavailable(
-                    format!("PostgreSQL refuses the connection: {}", db.message()),
-                    Duration::from_secs(1),
-                ),
-                None => unavailable("the database cannot be reached", Duration::from_secs(1)),
-            }
-        })?;
         Ok(Session {
             client,
+            carrier,
             handle: Handle::current(),
             statements: RefCell::default(),
             schema_version: Cell::new(0),
@@ -90,6 +76,11 @@ impl Session {
     /// Whether it can be used for something else.
     pub(crate) fn is_sound(&self) -> bool {
         !self.open.get() && !self.client.is_closed()
+    }
+
+    /// Ends the connection from afar: whoever waits on it is told that it is closed.
+    pub(crate) fn carrier(&self) -> AbortHandle {
+        self.carrier.clone()
     }
 
     /// Whether the connection is gone.
@@ -374,12 +365,15 @@ fn borrowed<'p>(params: &'p [Param<'p>]) -> Vec<&'p (dyn ToSql + Sync)> {
 }
 
 /// Carries a connection's messages until its end, and keeps the last warning.
-fn listen<S, T>(mut connection: Connection<S, T>, warning: Arc<Mutex<Option<String>>>)
+fn listen<S, T>(
+    mut connection: Connection<S, T>,
+    warning: Arc<Mutex<Option<String>>>,
+) -> AbortHandle
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    tokio::spawn(async move {
+    let carrier = tokio::spawn(async move {
         let messages =
             futures_util::stream::poll_fn(move |context| connection.poll_message(context));
         let mut messages = pin!(messages);
@@ -396,4 +390,5 @@ where
             }
         }
     });
+    carrier.abort_handle()
 }

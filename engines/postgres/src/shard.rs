@@ -1,16 +1,29 @@
 //! The shard's own row: how far its history and its schema have got.
 
+use crate::cell::Param;
 use crate::fault::{Step, corrupt};
 use crate::session::Session;
+use pando_model::error::EngineError;
 use pando_model::stamp::{Fork, History, Position};
 use tokio_postgres::Row;
 
 /// Reads the row; its columns are those of [`ShardRow::of`].
 pub(crate) const READ: &str =
     "SELECT timeline, position, schema_version, followed, forks FROM _pando_shard";
-/// The same, and lets nobody else write until the transaction ends.
-pub(crate) const LOCK: &str =
-    "SELECT timeline, position, schema_version, followed, forks FROM _pando_shard FOR UPDATE";
+/// How many columns these are.
+pub(crate) const COLUMNS: usize = 5;
+/// The same, and behind them the server's own timeline where it is a primary, the number of its
+/// cluster, and whether a commit waits for standbys.
+pub(crate) const LOOK: &str = "SELECT timeline, position, schema_version, followed, forks, CASE WHEN pg_is_in_recovery() \
+     THEN NULL ELSE ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer END, \
+     (SELECT system_identifier FROM pg_control_system()), \
+     current_setting('synchronous_standby_names') FROM _pando_shard";
+/// The same, of a primary, and lets nobody else write until the transaction ends; whose reign is
+/// written down comes behind.
+pub(crate) const LOCK: &str = "SELECT timeline, position, schema_version, followed, forks, \
+     ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer, \
+     (SELECT system_identifier FROM pg_control_system()), reign_timeline, reign_system \
+     FROM _pando_shard FOR UPDATE";
 /// A snapshot for several statements.
 pub(crate) const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 /// Each statement sees what was committed before it: once the shard is locked, all there is.
@@ -41,6 +54,65 @@ impl ShardRow {
             followed: row.try_get(3)?,
             history: History::new(forks),
         })
+    }
+
+    /// From here on a new timeline goes on.
+    fn fork(&mut self) {
+        let timeline = self.at.timeline + 1;
+        let mut forks = self.history.forks().to_vec();
+        forks.push(Fork {
+            timeline,
+            at: self.at.p,
+        });
+        self.history = History::new(forks);
+        self.at.timeline = timeline;
+    }
+}
+
+/// What [`LOCK`] gave: the shard, on the timeline of the primary that reigns.
+#[derive(Clone, Debug)]
+pub(crate) struct Locked {
+    pub(crate) shard: ShardRow,
+    /// Another primary reigns than the one that is written down, with this timeline and cluster.
+    pub(crate) new_reign: Option<(i32, i64)>,
+}
+
+impl Locked {
+    /// Reads it. Where another primary has come to reign the history forks: what the last one
+    /// had and this one has not is lost.
+    pub(crate) fn of(row: Option<&Row>) -> Step<Locked> {
+        let mut shard = ShardRow::of(row)?;
+        let row = row.ok_or_else(|| corrupt("the shard's own row is missing"))?;
+        let at = |ix| row.try_get::<_, i32>(ix);
+        let (reigns, written) = (
+            (at(COLUMNS)?, row.try_get::<_, i64>(COLUMNS + 1)?),
+            (at(COLUMNS + 2)?, row.try_get::<_, i64>(COLUMNS + 3)?),
+        );
+        let new_reign = (reigns != written).then_some(reigns);
+        if new_reign.is_some() {
+            shard.fork();
+        }
+        Ok(Locked { shard, new_reign })
+    }
+
+    /// Writes the fork down, where there is one.
+    pub(crate) fn write_reign(&self, session: &Session) -> Step<()> {
+        let Some((timeline, system)) = self.new_reign else {
+            return Ok(());
+        };
+        let forks = serde_json::to_string(self.shard.history.forks())
+            .map_err(|error| EngineError::internal("write down the forks", error))?;
+        session.execute(
+            "UPDATE _pando_shard SET timeline = $1, forks = $2, reign_timeline = $3, \
+             reign_system = $4",
+            &[
+                Param::int(i64::from(self.shard.at.timeline)),
+                Param::text(forks),
+                Param::int(i64::from(timeline)),
+                Param::int(system),
+            ],
+        )?;
+        Ok(())
     }
 }
 

@@ -7,8 +7,11 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use tokio_postgres::Config;
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
+
+/// PostgreSQL's own.
+const PORT_DEFAULT: u16 = 5432;
 
 /// How to connect: checked once, when the engine is opened.
 #[derive(Clone)]
@@ -19,10 +22,38 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Reads the settings, the password and the certificates.
-    pub(crate) fn new(settings: &PostgresConfig) -> Result<Target> {
+    /// All servers that the settings name, each as `host:port`.
+    pub(crate) fn all(settings: &PostgresConfig) -> Result<Vec<(String, Target)>> {
+        let mut targets: Vec<(String, Target)> = Vec::new();
+        for url in std::iter::once(&settings.url).chain(&settings.replicas) {
+            let whole = Target::of(settings, url)?;
+            for (ix, host) in whole.config.get_hosts().iter().enumerate() {
+                let ports = whole.config.get_ports();
+                let port = ports.get(ix).or(ports.first()).copied();
+                let port = port.unwrap_or(PORT_DEFAULT);
+                let host = match host {
+                    Host::Tcp(host) => host.clone(),
+                    Host::Unix(path) => path.to_string_lossy().into_owned(),
+                };
+                let name = format!("{host}:{port}");
+                if targets.iter().all(|(known, _)| *known != name) {
+                    let target = Target::of(settings, url)?;
+                    targets.push((name, target.moved(&host, port)));
+                }
+            }
+        }
+        Ok(targets)
+    }
+
+    /// A server that the settings do not name, asked for as the one they do.
+    pub(crate) fn at(settings: &PostgresConfig, host: &str, port: u16) -> Result<Target> {
+        Ok(Target::of(settings, &settings.url)?.moved(host, port))
+    }
+
+    /// Reads a url, the password and the certificates.
+    fn of(settings: &PostgresConfig, url: &str) -> Result<Target> {
         let is_encrypted = settings.ca_file.is_some();
-        let mut config = read_url(&settings.url, is_encrypted)
+        let mut config = read_url(url, is_encrypted)
             .map_err(|why| EngineError::internal("use the url of PostgreSQL", why))?;
         if let Some(path) = &settings.password_file {
             let password = std::fs::read_to_string(path).map_err(|error| {
@@ -49,6 +80,35 @@ impl Target {
             }
         };
         Ok(Target { config, tls })
+    }
+
+    /// The same on another server.
+    fn moved(&self, host: &str, port: u16) -> Target {
+        let from = &self.config;
+        let mut config = Config::new();
+        if let Some(user) = from.get_user() {
+            config.user(user);
+        }
+        if let Some(password) = from.get_password() {
+            config.password(password);
+        }
+        if let Some(database) = from.get_dbname() {
+            config.dbname(database);
+        }
+        if let Some(options) = from.get_options() {
+            config.options(options);
+        }
+        if let Some(name) = from.get_application_name() {
+            config.application_name(name);
+        }
+        if let Some(time) = from.get_connect_timeout() {
+            config.connect_timeout(*time);
+        }
+        config.ssl_mode(from.get_ssl_mode()).host(host).port(port);
+        Target {
+            config,
+            tls: self.tls.clone(),
+        }
     }
 }
 

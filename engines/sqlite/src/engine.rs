@@ -239,6 +239,7 @@ fn matches_text(filter: &Filter) -> bool {
 fn read_snapshot(conn: &Conn, marks: &Marks, read: &Read) -> Step<ReadAnswer> {
     check_schema(marks.schema_low(), read.schema_version)?;
     let low = marks.low();
+    let lost = marks.check(&read.freshness)?;
     let result = if read.count || !read.tree.children.is_empty() {
         in_snapshot(conn, |conn| read_counted(conn, &read.tree, read.count))
     } else {
@@ -251,6 +252,7 @@ fn read_snapshot(conn: &Conn, marks: &Marks, read: &Read) -> Step<ReadAnswer> {
         rows: result?,
         low,
         high: marks.high(),
+        lost,
     })
 }
 
@@ -264,6 +266,7 @@ fn take_reads(
 ) -> Step<StepsAnswer> {
     check_schema(marks.schema_low(), read.schema_version)?;
     let low = marks.low();
+    let lost = marks.check(&read.freshness)?;
     let taken = in_snapshot(conn, |conn| {
         steps::take(&read.steps, &mut |step| match step {
             engine::Step::Read { tree, count } if allowed(tree) => {
@@ -278,6 +281,7 @@ fn take_reads(
         outcomes: taken?,
         low,
         high: marks.high(),
+        lost,
     })
 }
 

@@ -5,7 +5,7 @@
 //! before its snapshot and `committing` after it; whatever its snapshot shows
 //! lies between. The order of the four accesses matters, so all are SeqCst.
 
-use pando_model::engine::Progress;
+use pando_model::engine::{Freshness, Progress, Result};
 use pando_model::stamp::{History, Position};
 use parking_lot::RwLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
@@ -84,6 +84,14 @@ impl Marks {
     /// The schema that a snapshot taken before had at most.
     pub(crate) fn schema_high(&self) -> u64 {
         self.schema_committing.load(SeqCst)
+    }
+
+    /// Whether what a caller has seen is lost; `Behind` while it is being committed.
+    pub(crate) fn check(&self, freshness: &Freshness) -> Result<bool> {
+        match freshness.seen {
+            Some(_) => freshness.check_at_owner(&self.progress()),
+            None => Ok(false),
+        }
     }
 
     /// Both marks and the history.

@@ -15,7 +15,9 @@ pub(crate) use told::{news, random_name};
 use crate::error::StoreError;
 use crate::session::Result;
 use pando_model::clock::Clock;
-use pando_model::engine::{Engine, Outcome, Read, SchemaChange, Step, Write, WriteAnswer};
+use pando_model::engine::{
+    Copies, Engine, Freshness, Outcome, Read, SchemaChange, Step, Write, WriteAnswer,
+};
 use pando_model::error::{EngineError, Refusal};
 use pando_model::plan::{
     Change, Comparison, Conflict, Filter, Insert, Output, Row, Scalar, Select, Tree, Update,
@@ -114,6 +116,10 @@ impl Catalog {
                 schema_version: self.version.load(Ordering::Relaxed),
                 tree: Arc::clone(&tree),
                 count: false,
+                freshness: Freshness {
+                    seen: None,
+                    copies: Copies::Latest,
+                },
             };
             match self.engine.read(read).await {
                 Ok(answer) => return Ok((answer.rows.rows, answer.low)),

@@ -12,7 +12,6 @@ mod refusals;
 mod relationships;
 pub(crate) mod resolve;
 mod shape;
-mod standing;
 mod write;
 
 pub(crate) use directory::DirectoryCache;
@@ -23,17 +22,17 @@ use crate::aside::{LONG, aside, weight_of_rows};
 use crate::error::StoreError;
 use crate::operation::{Operation, Reach};
 use crate::request::{SelectItem, TableRead, TableWrite};
-use crate::session::{Consistency, Result, Session, Stamped, TableAnswer};
+use crate::session::{Result, Session, Stamped, TableAnswer};
 use crate::store::Store;
 use pando_model::engine::{Read, Step, Write, WriteAnswer};
 use pando_model::error::EngineError;
 use pando_model::schema::Table;
-use pando_model::stamp::Position;
 use parking_lot::Mutex;
 use read::ReadPlan;
-use standing::Standing;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Makes the bytes that are stored with a receipt out of an answer; called inside the
 /// transaction, so it must not block.
@@ -55,8 +54,6 @@ pub struct Written {
 const PLANS_MAX: usize = 4;
 /// How often a read that waits looks how far the engine has got.
 const CATCH_UP_STEP: Duration = Duration::from_millis(2);
-/// The only shard there is.
-const SHARD: u32 = 0;
 
 impl Store {
     /// Reads a table and what is embedded in it, in one snapshot.
@@ -65,20 +62,19 @@ impl Store {
         request: &TableRead,
         session: &Session,
     ) -> Result<(TableAnswer, Stamped)> {
-        let lost = self.reach(session).await?;
         let cursor = match &request.query.cursor {
             Some(text) => Some(self.open_cursor(text).ok_or_else(refusals::bad_cursor)?),
             None => None,
         };
         for _ in 1..PLANS_MAX {
-            match self.try_read(request, cursor.as_deref(), lost).await {
+            match self.try_read(request, cursor.as_deref(), session).await {
                 Err(StoreError::Engine(EngineError::SchemaChanged { .. })) => {
                     self.reload_schema().await?;
                 }
                 other => return other,
             }
         }
-        self.try_read(request, cursor.as_deref(), lost).await
+        self.try_read(request, cursor.as_deref(), session).await
     }
 
     /// Writes to a table: all of it or nothing. The answer is made inside the transaction,
@@ -89,19 +85,18 @@ impl Store {
         session: &Session,
         encode: Encode,
     ) -> Result<Written> {
-        let lost = self.has_lost(session);
         let request = Arc::new(request);
         // Shared, because the closure of a write that met another schema is gone with it.
         let encode = Arc::new(Mutex::new(encode));
         for _ in 1..PLANS_MAX {
-            match self.try_write(&request, lost, &encode).await {
+            match self.try_write(&request, session, &encode).await {
                 Err(StoreError::Engine(EngineError::SchemaChanged { .. })) => {
                     self.reload_schema().await?;
                 }
                 other => return other,
             }
         }
-        self.try_write(&request, lost, &encode).await
+        self.try_write(&request, session, &encode).await
     }
 
     /// A read of tables as an operation, for several at once. It is planned for the schema
@@ -159,19 +154,20 @@ impl Store {
         &self,
         request: &TableRead,
         cursor: Option<&[u8]>,
-        lost: bool,
+        session: &Session,
     ) -> Result<(TableAnswer, Stamped)> {
         let directory = self.directory().get(&self.schema());
         let (tree, plan) = ReadPlan::new(&directory, self.config(), request, cursor)?;
+        let read = Read {
+            schema_version: directory.version,
+            tree: tree.into(),
+            count: request.count.is_some(),
+            freshness: session.freshness(),
+        };
         let answer = self
-            .engine()
-            .read(Read {
-                schema_version: directory.version,
-                tree: tree.into(),
-                count: request.count.is_some(),
-            })
+            .once_caught_up(|| async { Ok(self.engine().read(read.clone()).await?) })
             .await?;
-        let (rows, high) = (answer.rows, answer.high);
+        let (rows, high, lost) = (answer.rows, answer.high, answer.lost);
         let weight = weight_of_rows(&rows);
         let seal = self.cursor_sealer();
         let shaped = if weight < LONG {
@@ -186,18 +182,21 @@ impl Store {
     async fn try_write(
         &self,
         request: &Arc<TableWrite>,
-        lost: bool,
+        session: &Session,
         encode: &Arc<Mutex<Encode>>,
     ) -> Result<Written> {
         let directory = self.directory().get(&self.schema());
         let planned = write::plan(self, &directory, request).await?;
         let (changes, receipt, finisher) = planned.into_parts();
         if changes.is_empty() && receipt.is_none() {
-            let high = self.engine().progress().high;
+            let stamped = Stamped {
+                high: self.engine().progress().high,
+                lost: false,
+            };
             return Ok(Written {
                 answer: (encode.lock())(&finisher.finish(Vec::new())?),
                 replayed: false,
-                stamped: Stamped { high, lost },
+                stamped,
             });
         }
         let encode = Arc::clone(encode);
@@ -220,42 +219,26 @@ impl Store {
         Ok(Written {
             answer,
             replayed,
-            stamped: Stamped { high: at, lost },
+            stamped: Stamped {
+                high: at,
+                lost: session.has_lost(&self.engine().progress()),
+            },
         })
     }
 
-    /// Waits until the engine has got as far as the caller requires; whether what is required
-    /// was lost.
-    pub(crate) async fn reach(&self, session: &Session) -> Result<bool> {
-        let Some(wanted) = required(session) else {
-            return Ok(false);
-        };
-        let must_wait = matches!(
-            session.consistency,
-            Consistency::Session | Consistency::Strong
-        );
-        let deadline = tokio::time::Instant::now() + self.config().catch_up;
+    /// Asks again for a moment while no copy has got as far as the caller.
+    pub(crate) async fn once_caught_up<T, F>(&self, mut ask: impl FnMut() -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let deadline = Instant::now() + self.config().catch_up;
         loop {
-            match standing::of(&self.engine().progress(), wanted) {
-                Standing::Reached => return Ok(false),
-                Standing::Lost => return Ok(true),
-                Standing::Coming if !must_wait => return Ok(false),
-                Standing::Coming if tokio::time::Instant::now() >= deadline => {
-                    return Err(StoreError::Behind);
+            match ask().await {
+                Err(StoreError::Engine(EngineError::Behind)) if Instant::now() < deadline => {
+                    tokio::time::sleep(CATCH_UP_STEP).await;
                 }
-                Standing::Coming => tokio::time::sleep(CATCH_UP_STEP).await,
+                other => return other,
             }
         }
     }
-
-    /// Whether the caller brings a position that the history has lost.
-    pub(crate) fn has_lost(&self, session: &Session) -> bool {
-        required(session)
-            .is_some_and(|wanted| standing::of(&self.engine().progress(), wanted) == Standing::Lost)
-    }
-}
-
-/// What the caller requires of the shard.
-fn required(session: &Session) -> Option<Position> {
-    session.token.as_ref()?.position(SHARD)
 }

@@ -1,5 +1,5 @@
 use super::{House, file, insert, select_all};
-use pando_model::engine::{Read, Write};
+use pando_model::engine::{Freshness, Read, Write};
 use pando_model::value::Value;
 use pando_store::Store;
 use pando_store::catalog::imports::ImportProgress;
@@ -24,6 +24,7 @@ async fn rows(store: &Store, table: &str) -> Vec<Vec<Value>> {
         schema_version: schema.version,
         tree: select_all(schema.table(table).unwrap()).into(),
         count: false,
+        freshness: Freshness::default(),
     };
     store.engine().read(read).await.unwrap().rows.rows
 }

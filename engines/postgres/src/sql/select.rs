@@ -10,9 +10,6 @@ use pando_model::plan::{Filter, KeySource, Output, Scalar, Select};
 use pando_model::schema::{ColumnIx, SLOT_COLUMN, Table};
 use pando_model::tree::Keyed;
 
-/// A mean of doubles is divided to so many digits before it is rounded to one.
-const MEAN_DIGITS: &str = "0.000000000000000000000000000000000000000000000000000000000000";
-
 /// A select in SQL, and how its rows are read.
 #[derive(Debug)]
 pub(crate) struct Statement<'a> {
@@ -203,14 +200,21 @@ fn exact<'a>(
     root: Alias,
 ) {
     let result = function.result_type(Some(&input.ty(table)));
-    sql.push("CAST((sum(_pando_exact(CAST(")
+    sql.push(match result {
+        ColumnType::Real => "_pando_real(",
+        _ => "_pando_double(",
+    });
+    let is_mean = function == AggregateFn::Avg;
+    if is_mean {
+        sql.push("_pando_mean(");
+    }
+    sql.push("sum(_pando_exact(CAST(")
         .scalar(input, table, root)
         .push(" AS double precision)))");
-    if function == AggregateFn::Avg {
-        sql.push(" + ").push(MEAN_DIGITS).push(") / (count(");
-        sql.scalar(input, table, root).push(")");
+    if is_mean {
+        sql.push(", count(").scalar(input, table, root).push("))");
     }
-    sql.push(") AS ").push(&result.to_string()).push(")");
+    sql.push(")");
 }
 
 /// Adds ` FROM … WHERE …`; with `keys`, of rows that belong to parents.

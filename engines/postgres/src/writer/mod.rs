@@ -6,6 +6,7 @@
 //! `docs/decisions/0006-postgresql.md`.
 
 mod bulk;
+pub(crate) mod doubt;
 mod feed;
 pub(crate) mod receipt;
 mod rows;
@@ -14,19 +15,18 @@ mod transaction;
 pub(crate) use rows::insert_params;
 pub(crate) use transaction::Transaction;
 
-use crate::fault::{Fault, Remedy, Step};
+use crate::fault::{Remedy, Step};
 use crate::layout::load;
 use crate::progress::Marks;
 use crate::session::Session;
-use pando_model::engine::{self, Outcome, Result, Write, WriteAnswer};
-use pando_model::error::EngineError;
+use pando_model::engine::{self, Outcome, Write, WriteAnswer};
 use pando_model::layout::Layout;
 use pando_model::stamp::Position;
 use pando_model::tree::read_counted;
 use pando_model::{statement, steps};
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 /// How often a transaction is carried out that meets others.
@@ -38,6 +38,37 @@ pub(crate) struct Shared {
     pub(crate) counters: Counters,
     /// The tables at a version of the schema.
     layout: Mutex<(u64, Arc<Layout>)>,
+    id: [u8; 16],
+    numbers: AtomicI64,
+}
+
+/// What a transaction leaves in the database beside what it does: who made it, and which of that
+/// writer's it is. Where a COMMIT had no answer the mark tells what became of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mark {
+    pub(crate) writer: [u8; 16],
+    pub(crate) number: i64,
+}
+
+/// A transaction that was carried out, and committed or in doubt.
+pub(crate) struct Attempt<T> {
+    pub(crate) value: T,
+    pub(crate) at: Position,
+    pub(crate) doubt: Option<Doubt>,
+}
+
+/// A COMMIT that nobody has answered for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Doubt {
+    pub(crate) mark: Mark,
+    pub(crate) reason: &'static str,
+}
+
+impl<T> Attempt<T> {
+    fn done(value: T, at: Position) -> Attempt<T> {
+        let doubt = None;
+        Attempt { value, at, doubt }
+    }
 }
 
 /// What is counted.
@@ -56,6 +87,8 @@ impl Shared {
             marks,
             counters: Counters::default(),
             layout: Mutex::new((0, Arc::default())),
+            id: rand::random(),
+            numbers: AtomicI64::new(0),
         }
     }
 
@@ -76,7 +109,7 @@ impl Shared {
         &self,
         session: &Session,
         mut work: impl FnMut(&mut Transaction<'_>) -> Step<T>,
-    ) -> Result<(T, Position)> {
+    ) -> Step<Attempt<T>> {
         let mut attempt = 1;
         loop {
             let fault = match self.attempt(session, &mut work) {
@@ -85,7 +118,7 @@ impl Shared {
             };
             session.rollback();
             if fault.remedy() == Remedy::Tell || attempt == ATTEMPTS_MAX {
-                return Err(fault.into_engine("write"));
+                return Err(fault);
             }
             attempt += 1;
             session.forget_statements();
@@ -96,58 +129,66 @@ impl Shared {
         &self,
         session: &Session,
         work: &mut impl FnMut(&mut Transaction<'_>) -> Step<T>,
-    ) -> Step<(T, Position)> {
+    ) -> Step<Attempt<T>> {
         session.budget().refill();
         let mut transaction = Transaction::begin(session, self)?;
         let value = work(&mut transaction)?;
-        let at = transaction.seal()?;
         if !transaction.has_changed() {
             session.end("ROLLBACK")?;
-            return Ok((value, at));
+            return Ok(Attempt::done(value, transaction.shard().at));
         }
-        self.commit(session, at)?;
-        Ok((value, at))
+        let mark = self.next_mark();
+        let at = transaction.seal(&mark)?;
+        let doubt = self
+            .commit(session, at)?
+            .map(|reason| Doubt { mark, reason });
+        Ok(Attempt { value, at, doubt })
     }
 
-    /// Commits; an error that does not prove that nothing happened is a doubt.
-    fn commit(&self, session: &Session, at: Position) -> Step<()> {
+    /// Commits. Where nobody says whether it happened, the reason why.
+    fn commit(&self, session: &Session, at: Position) -> Step<Option<&'static str>> {
         session.take_warning();
         self.marks.begin_commit(at);
         let start = Instant::now();
-        let committed = session.end("COMMIT");
-        if let Err(fault) = committed {
+        if let Err(fault) = session.end("COMMIT") {
             if fault.proves_rollback() && !session.is_closed() {
                 self.marks.abandon_commit();
                 return Err(fault);
             }
-            return Err(in_doubt("the connection was lost while it was committed"));
+            tracing::warn!(?fault, "the connection was lost in a commit");
+            return Ok(Some("the connection was lost while it was committed"));
         }
         if let Some(warning) = session.take_warning() {
             tracing::warn!(warning, "a commit was not confirmed");
-            return Err(in_doubt("its copy was not confirmed"));
+            return Ok(Some("its copy was not confirmed"));
         }
-        self.marks.reach(at);
+        self.confirm(at);
         let took = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.counters.last_commit_ns.store(took, Relaxed);
+        Ok(None)
+    }
+
+    /// A commit is known to have happened.
+    pub(crate) fn confirm(&self, at: Position) {
+        self.marks.reach(at);
         self.counters.commits.fetch_add(1, Relaxed);
-        Ok(())
     }
 
     /// Carries a write out.
-    pub(crate) fn write(&self, session: &Session, write: &mut Write) -> Result<WriteAnswer> {
-        let (answer, at) = self.transact(session, |transaction| carry_out(transaction, write))?;
-        Ok(match answer {
-            Answer::Known(known) => known,
-            Answer::New(answer) => {
-                self.counters.writes.fetch_add(1, Relaxed);
-                WriteAnswer::Done { at, answer }
-            }
-        })
+    pub(crate) fn write(&self, session: &Session, write: &mut Write) -> Step<Attempt<Answer>> {
+        self.transact(session, |transaction| carry_out(transaction, write))
+    }
+
+    fn next_mark(&self) -> Mark {
+        Mark {
+            writer: self.id,
+            number: self.numbers.fetch_add(1, Relaxed) + 1,
+        }
     }
 }
 
 /// What a write has come to.
-enum Answer {
+pub(crate) enum Answer {
     /// It had been done before.
     Known(WriteAnswer),
     New(Vec<u8>),
@@ -178,11 +219,5 @@ fn take_steps(transaction: &mut Transaction<'_>, given: &[engine::Step]) -> Step
         }
         // Taken apart before.
         engine::Step::Decide(_) | engine::Step::Group(_) => Ok(Outcome::default()),
-    })
-}
-
-fn in_doubt(reason: &str) -> Fault {
-    Fault::Engine(EngineError::OutcomeUnknown {
-        reason: reason.to_owned(),
     })
 }

@@ -1,10 +1,10 @@
 //! A transaction: the shard's row, the fences of the slots it writes, its position.
 
-use super::Shared;
+use super::{Mark, Shared};
 use crate::cell::Param;
 use crate::fault::{Fault, Step};
 use crate::session::Session;
-use crate::shard::{BEGIN_WRITE, LOCK, ShardRow};
+use crate::shard::{BEGIN_WRITE, LOCK, Locked, ShardRow};
 use pando_model::error::EngineError;
 use pando_model::layout::Layout;
 use pando_model::slot::Slot;
@@ -41,7 +41,9 @@ impl<'s> Transaction<'s> {
     /// Begins one, once nobody else writes.
     pub(super) fn begin(session: &'s Session, shared: &Shared) -> Step<Transaction<'s>> {
         let row = session.begin(BEGIN_WRITE, LOCK)?;
-        let shard = ShardRow::of(row.as_ref())?;
+        let locked = Locked::of(row.as_ref())?;
+        locked.write_reign(session)?;
+        let shard = locked.shard;
         session.meet_schema(shard.schema_version);
         shared.marks.see(&shard);
         Ok(Transaction {
@@ -158,15 +160,21 @@ impl<'s> Transaction<'s> {
         }
     }
 
-    /// Writes the position, if it takes one; gives the last one.
-    pub(super) fn seal(&self) -> Step<Position> {
-        if !self.advances {
-            return Ok(self.shard.at);
-        }
-        let at = self.next_position();
+    /// Writes the mark, and the position, if it takes one; gives the last one.
+    pub(super) fn seal(&self, mark: &Mark) -> Step<Position> {
+        let at = match self.advances {
+            true => self.next_position(),
+            false => self.shard.at,
+        };
         self.session.execute(
-            "UPDATE _pando_shard SET position = $1",
-            &[Param::int(at.p as i64)],
+            "WITH mark AS (INSERT INTO _pando_writer (id, number, seen_at) \
+             VALUES ($2, $3, now()) ON CONFLICT (id) DO UPDATE SET number = $3, seen_at = now()) \
+             UPDATE _pando_shard SET position = $1",
+            &[
+                Param::int(at.p as i64),
+                Param::bytes(&mark.writer),
+                Param::int(mark.number),
+            ],
         )?;
         Ok(at)
     }

@@ -4,6 +4,7 @@ use super::*;
 use pando_conformance::fixture::query::{SelectExt, col, compare, eq, matches, path, select};
 use pando_conformance::fixture::schema::table;
 use pando_model::column::ColumnType::{Integer, Jsonb, Text};
+use pando_model::engine::Freshness;
 use pando_model::pattern::PatternKind;
 use pando_model::plan::{Change, Comparison, Insert, Output, Row};
 use pando_model::schema::{SchemaStep, Table};
@@ -109,6 +110,7 @@ async fn only_what_is_short_is_done_on_the_caller_s_thread() {
             schema_version: 1,
             tree: select.tree().into(),
             count: false,
+            freshness: Freshness::default(),
         };
         assert_eq!(is_done_here_and_now(&engine, &read), is_done_here, "{what}");
         engine.read(read).await.expect(what);
@@ -139,6 +141,7 @@ async fn decisions_on_long_reads_do_not_hold_the_caller_s_thread() {
         let read = ReadSteps {
             schema_version: 1,
             steps: vec![engine::Step::read(select.tree()), decide],
+            freshness: Freshness::default(),
         };
         let answer = engine.read_steps(read).await.unwrap();
         assert_eq!(answer.outcomes.len(), 1);

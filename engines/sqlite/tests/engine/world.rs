@@ -3,7 +3,7 @@
 use pando_conformance::fixture::schema::table;
 use pando_engine_sqlite::{SqliteConfig, SqliteEngine};
 use pando_model::column::ColumnType::{Bigint, Integer, Text};
-use pando_model::engine::{Engine, Read, SchemaChange, Step, Write, WriteAnswer};
+use pando_model::engine::{Engine, Freshness, Read, SchemaChange, Step, Write, WriteAnswer};
 use pando_model::error::EngineError;
 use pando_model::plan::{
     Change, Comparison, Filter, Insert, Order, Output, Row, Scalar, Select, Tree,
@@ -122,6 +122,7 @@ pub async fn read(
         }
         .into(),
         count: false,
+        freshness: Freshness::default(),
     };
     engine.read(read).await.unwrap().rows.rows
 }

@@ -10,7 +10,9 @@ mod check;
 
 use pando_engine_sqlite::{SqliteConfig, SqliteEngine, Synchronous};
 use pando_model::column::ColumnType;
-use pando_model::engine::{Engine, Read, Receipt, Result, SchemaChange, Write, WriteAnswer};
+use pando_model::engine::{
+    Engine, Freshness, Read, Receipt, Result, SchemaChange, Write, WriteAnswer,
+};
 use pando_model::error::EngineError;
 use pando_model::plan::{Change, Comparison, Filter, Insert, Output, Scalar, Select, Tree};
 use pando_model::schema::{Column, Index, PrimaryKey, SchemaStep, Table};
@@ -155,6 +157,7 @@ fn reading(filter: Filter) -> Read {
         }
         .into(),
         count: false,
+        freshness: Freshness::default(),
     }
 }
 

@@ -4,7 +4,9 @@ use pando_conformance::fixture::schema::table;
 use pando_engine_sqlite::{SqliteConfig, SqliteEngine, Synchronous};
 use pando_model::canonical::slot_of_row;
 use pando_model::column::ColumnType;
-use pando_model::engine::{Engine, Read, Receipt, Result, SchemaChange, Step, Write, WriteAnswer};
+use pando_model::engine::{
+    Engine, Freshness, Read, Receipt, Result, SchemaChange, Step, Write, WriteAnswer,
+};
 use pando_model::plan::{
     Change, Comparison, Conflict, Delete, Filter, Insert, Output, Row, Scalar, Select, Tree, Update,
 };
@@ -172,6 +174,7 @@ impl World {
             }
             .into(),
             count,
+            freshness: Freshness::default(),
         }
     }
 

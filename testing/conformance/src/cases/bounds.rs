@@ -6,7 +6,7 @@ use crate::fixture::schema::table;
 use crate::{row, rows};
 use pando_model::budget::ROW_BYTES_MAX;
 use pando_model::column::ColumnType::*;
-use pando_model::engine::{Engine, ReadSteps, Result, Step, StepsAnswer, Write};
+use pando_model::engine::{Engine, Freshness, ReadSteps, Result, Step, StepsAnswer, Write};
 use pando_model::error::{EngineError, Refusal};
 use pando_model::plan::{Comparison, Filter, OrderBy, Select};
 use pando_model::schema::Table;
@@ -48,6 +48,7 @@ async fn read_steps(bench: &Bench, steps: Vec<Step>) -> Result<StepsAnswer> {
     let read = ReadSteps {
         schema_version,
         steps,
+        freshness: Freshness::default(),
     };
     engine.read_steps(read).await
 }

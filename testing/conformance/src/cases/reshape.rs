@@ -5,7 +5,7 @@ use crate::fixture::query::{SelectExt, eq, select};
 use crate::fixture::schema::{TableBuilder, table};
 use crate::{row, rows};
 use pando_model::column::ColumnType::*;
-use pando_model::engine::{Read, SchemaChange, Write};
+use pando_model::engine::{Freshness, Read, SchemaChange, Write};
 use pando_model::error::EngineError;
 use pando_model::expr::{BinaryOp, Expr};
 use pando_model::plan::Filter;
@@ -71,6 +71,7 @@ pub(crate) async fn plans_for_another_schema_are_turned_away(mut bench: Bench) {
             schema_version: version,
             tree: select(&t, &["id"]).tree().into(),
             count: false,
+            freshness: Freshness::default(),
         };
         let write = Write {
             schema_version: version,

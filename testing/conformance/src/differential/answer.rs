@@ -2,7 +2,9 @@
 //! children by key, events of a transaction in one order.
 
 use crate::differential::draw::Operation;
-use pando_model::engine::{Engine, FeedCursor, FeedEvent, Outcome, Read, Step, Write, WriteAnswer};
+use pando_model::engine::{
+    Engine, FeedCursor, FeedEvent, Freshness, Outcome, Read, Step, Write, WriteAnswer,
+};
 use pando_model::error::EngineError;
 use pando_model::plan::{Change, Output, Row, RowSet, Tree};
 use pando_model::schema::Table;
@@ -92,6 +94,7 @@ pub(super) async fn carry_out(
                 schema_version: 1,
                 tree: tree.clone().into(),
                 count: *count,
+                freshness: Freshness::default(),
             };
             match engine.read(read).await {
                 Ok(answer) => {

@@ -1,0 +1,31 @@
+//! Taking office: a server that was promoted, or restored, begins a timeline of its own before
+//! it takes writes, so that what the last primary had beyond it is known to be lost.
+
+use crate::fault::{Fault, Step};
+use crate::session::Session;
+use crate::shard::{BEGIN_WRITE, LOCK, Locked, ShardRow};
+
+/// Makes the server that a session is connected to the one whose history goes on. It waits for
+/// whoever writes, and for the standby that has to hold what is written down.
+pub(crate) fn begin(session: &Session) -> Step<ShardRow> {
+    let done = carry_out(session);
+    if done.is_err() {
+        session.rollback();
+    }
+    done
+}
+
+fn carry_out(session: &Session) -> Step<ShardRow> {
+    let locked = Locked::of(session.begin(BEGIN_WRITE, LOCK)?.as_ref())?;
+    if locked.new_reign.is_none() {
+        session.end("ROLLBACK")?;
+        return Ok(locked.shard);
+    }
+    session.take_warning();
+    locked.write_reign(session)?;
+    session.end("COMMIT")?;
+    match session.take_warning() {
+        None => Ok(locked.shard),
+        Some(warning) => Err(Fault::Lost(warning)),
+    }
+}

@@ -1,0 +1,173 @@
+//! One server: its connections, and what was last known of it.
+
+use crate::config::PostgresConfig;
+use crate::fault::{Fault, Step};
+use crate::pool::Pool;
+use crate::session::Session;
+use crate::tls::Target;
+use pando_model::stamp::Position;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+
+/// The latest read counts for one in so many of the mean latency.
+const LATENCY_WEIGHT: u64 = 8;
+/// A copy that was just asked in the hope that it has caught up, and had not, is given so long.
+const HOPE_AGAIN_AFTER: Duration = Duration::from_millis(20);
+
+/// What a server does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Not known: it does not answer, or has not yet.
+    Unknown,
+    /// It takes writes; PostgreSQL's own timeline.
+    Primary(u32),
+    /// It replays what the primary has written.
+    Replica,
+}
+
+/// What was last known of a server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standing {
+    pub(crate) role: Role,
+    /// How far it has got, at least.
+    pub(crate) at: Position,
+    /// It had at that time all that the primary had: no older than this.
+    pub(crate) fresh_at: Option<Instant>,
+    missed: Option<Instant>,
+}
+
+/// A server of the shard.
+pub(crate) struct Server {
+    /// `host:port`, as it is told.
+    pub(crate) name: String,
+    pub(crate) target: Target,
+    pub(crate) readers: Arc<Pool>,
+    pub(crate) writer: Arc<Pool>,
+    /// Woken where somebody has reason to doubt what is known.
+    pub(crate) doubted: Notify,
+    standing: Mutex<Standing>,
+    in_flight: AtomicUsize,
+    latency_us: AtomicU64,
+}
+
+impl Server {
+    pub(crate) fn new(name: String, target: Target, config: &PostgresConfig) -> Server {
+        Server {
+            name,
+            readers: Pool::new(target.clone(), config, config.readers),
+            writer: Pool::new(target.clone(), config, 1),
+            target,
+            doubted: Notify::new(),
+            standing: Mutex::new(Standing {
+                role: Role::Unknown,
+                at: Position { timeline: 0, p: 0 },
+                fresh_at: None,
+                missed: None,
+            }),
+            in_flight: AtomicUsize::new(0),
+            latency_us: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn standing(&self) -> Standing {
+        *self.standing.lock()
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        self.standing.lock().role != Role::Unknown
+    }
+
+    /// Keeps what a look at it has shown; whether its role is another one than before.
+    pub(crate) fn learn(&self, role: Role, at: Position) -> bool {
+        let mut standing = self.standing.lock();
+        let changed = standing.role != role;
+        standing.role = role;
+        // A server that is built anew may have got less far than it had.
+        standing.at = at;
+        changed
+    }
+
+    /// It has got as far as this, as an answer of its own shows.
+    pub(crate) fn reach(&self, at: Position) {
+        let mut standing = self.standing.lock();
+        standing.at = standing.at.max(at);
+    }
+
+    /// It had all that the primary had at that time.
+    pub(crate) fn was_fresh(&self, when: Instant) {
+        self.standing.lock().fresh_at = Some(when);
+    }
+
+    /// It had not got as far as was hoped.
+    pub(crate) fn miss(&self) {
+        self.standing.lock().missed = Some(Instant::now());
+    }
+
+    /// Whether it may have got further than is known, and is worth being asked.
+    pub(crate) fn is_hopeful(&self, within: Duration) -> bool {
+        let standing = self.standing();
+        standing.fresh_at.is_some_and(|at| at.elapsed() <= within)
+            && standing
+                .missed
+                .is_none_or(|missed| missed.elapsed() >= HOPE_AGAIN_AFTER)
+    }
+
+    /// It does not answer: whoever waits for it is let go. Whether it was thought to.
+    pub(crate) fn fall(&self) -> bool {
+        let was_up = self.forget();
+        self.readers.sever();
+        self.writer.sever();
+        was_up
+    }
+
+    /// What it does is not known any more. Whether it was.
+    pub(crate) fn forget(&self) -> bool {
+        let was = std::mem::replace(&mut self.standing.lock().role, Role::Unknown);
+        was != Role::Unknown
+    }
+
+    /// What it would cost to ask it: how long it takes, times those who wait already.
+    pub(crate) fn load(&self) -> u64 {
+        let waiting = self.in_flight.load(Relaxed) as u64 + 1;
+        self.latency_us.load(Relaxed).max(1).saturating_mul(waiting)
+    }
+
+    /// Reads on one of its connections; gives up as soon as it is thought to be gone.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Session) -> Step<T> + Send + 'static,
+    ) -> Step<T> {
+        let begun = Instant::now();
+        self.in_flight.fetch_add(1, Relaxed);
+        let counted = Counted(&self.in_flight);
+        let done = self.readers.run_unless_severed(work).await;
+        drop(counted);
+        if done.is_ok() {
+            let took = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+            let known = self.latency_us.load(Relaxed);
+            let mean = match known {
+                0 => took,
+                known => known - known / LATENCY_WEIGHT + took / LATENCY_WEIGHT,
+            };
+            self.latency_us.store(mean, Relaxed);
+        }
+        done
+    }
+}
+
+/// One read under way, also where nobody waits for it any more.
+struct Counted<'s>(&'s AtomicUsize);
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
+
+/// What is said where a server is gone.
+pub(crate) fn lost(server: &str) -> Fault {
+    Fault::Lost(format!("the database on {server} cannot be reached"))
+}
