@@ -12,6 +12,7 @@ use crate::parts::{self, Purpose};
 use crate::report::Report;
 use crate::roles::{self, web};
 use crate::signals::{self, Stop};
+use pando_model::engine::Weight;
 use pando_store::{Store, Swept};
 use pando_web::Admin;
 use serde::Serialize;
@@ -59,6 +60,7 @@ pub async fn run(args: ServeArgs, context: Context) -> anyhow::Result<()> {
     let listeners = web::bind(&config).await?;
     let tls = web::load_tls(&config)?;
     let store = parts::open_store(&config, &dir, Purpose::General).await?;
+    warn_of_shortfalls(&store).await;
     if config.store.migrate {
         migrate::at_start(&store, &config).await?;
     }
@@ -217,6 +219,19 @@ async fn sweep(store: Arc<Store>, every: Duration) {
             }
             Err(error) => tracing::debug!(%error, "could not sweep; it is tried again"),
         }
+    }
+}
+
+/// Says what stands in the way of what is promised, in how the database is set up.
+async fn warn_of_shortfalls(store: &Store) {
+    match store.engine().inspect().await {
+        Ok(found) => {
+            for found in found.iter().filter(|found| found.weight > Weight::Note) {
+                let (setting, mend) = (found.setting, &found.mend);
+                tracing::warn!(setting, mend, "{}", found.message);
+            }
+        }
+        Err(error) => tracing::warn!(%error, "could not look how the database is set up"),
     }
 }
 
