@@ -35,7 +35,8 @@ pub struct Server {
 /// A store that is open in this process.
 pub struct Open {
     store: Arc<Store>,
-    _lock: Lock,
+    /// Of the data directory; none beside a server that has it.
+    _lock: Option<Lock>,
 }
 
 /// Opens the data, and makes it where there is none.
@@ -49,7 +50,9 @@ pub async fn open_for(context: &Context, purpose: Purpose) -> anyhow::Result<Acc
     let dir = DataDir::new(&config.data_dir);
     dir.create()?;
     let lock = match dir.lock()? {
-        Ok(lock) => lock,
+        Ok(lock) => Some(lock),
+        // A database has room for one more; who may open it needs no key of the server's.
+        Err(_) if config.store.engine == EngineKind::Postgres && key(&dir).is_none() => None,
         Err(held) => return server(context, dir, &held).map(Access::Server),
     };
     if config.store.engine == EngineKind::Memory {

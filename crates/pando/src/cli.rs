@@ -59,6 +59,7 @@ pub enum Command {
     #[command(before_help = "Examples:
   pando serve
   pando serve --listen 0.0.0.0:8080 --data-dir /var/lib/pando
+  pando serve --role web                         one of several over one PostgreSQL
   PANDO__STORE__ENGINE=memory pando serve")]
     Serve(ServeArgs),
     /// Apply SQL migrations, in order
@@ -147,7 +148,7 @@ pub struct ServeArgs {
     /// Where to listen; may be given several times [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Vec<SocketAddr>,
-    /// Which roles this process has
+    /// Which roles this process has: all, or web, one of several over one PostgreSQL
     #[arg(long = "role", value_name = "ROLE", default_value = "all")]
     pub roles: Vec<String>,
 }

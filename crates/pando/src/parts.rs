@@ -3,7 +3,7 @@
 
 mod postgres;
 
-pub use postgres::fault_of_url;
+pub use postgres::{fault_of_url, inspect};
 
 use crate::config::{Config, EngineKind};
 use crate::data_dir::DataDir;

@@ -2,18 +2,19 @@
 //!
 //! | role | needs | excludes |
 //! |---|---|---|
-//! | web | the store | – |
+//! | web | a store that several processes may stand over: PostgreSQL | – |
 //!
-//! `all`, the default, is every role that exists.
+//! `all`, the default, is every role that exists, in one process with whatever store there is.
 
 pub mod web;
 
+use crate::config::EngineKind;
 use crate::failure::fail;
 
 /// What a process can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
-    /// Serves HTTP, with the store inside.
+    /// Serves HTTP, over the store.
     Web,
 }
 
@@ -22,16 +23,17 @@ const ALL: [Role; 1] = [Role::Web];
 /// Roles of later rungs.
 const LATER: [&str; 4] = ["worker", "balancer", "edge", "dns"];
 
-/// Reads `--role`.
-pub fn parse(names: &[String]) -> anyhow::Result<Vec<Role>> {
+/// Reads `--role`, for a process over an engine.
+pub fn parse(names: &[String], engine: EngineKind) -> anyhow::Result<Vec<Role>> {
     let mut roles = Vec::new();
     for name in names {
         match name.as_str() {
             "all" => roles.extend(ALL),
-            "web" => roles.push(Role::Web),
+            "web" if engine == EngineKind::Postgres => roles.push(Role::Web),
+            "web" => return single(engine),
             later if LATER.contains(&later) => {
                 return fail(format!("the role {later} is not available in this version"))
-                    .hint("this version has one role, web; --role all is the default")
+                    .hint("roles: all (the default), web")
                     .usage()
                     .err();
             }
@@ -48,15 +50,34 @@ pub fn parse(names: &[String]) -> anyhow::Result<Vec<Role>> {
     Ok(roles)
 }
 
+/// A store that has one process has no other beside it, and so no part of what one does.
+fn single<T>(engine: EngineKind) -> anyhow::Result<T> {
+    let (name, why) = match engine {
+        EngineKind::Memory => ("memory", "its data lives in one process"),
+        _ => ("sqlite", "its file has one process"),
+    };
+    fail(format!(
+        "--role web is for several processes over one store, and engine = \"{name}\" has one: {why}"
+    ))
+    .hint(
+        "serve with --role all (the default), or take the step to PostgreSQL:\n\
+         [store] engine = \"postgres\" and [store.postgres] url = \"postgres://…\"",
+    )
+    .usage()
+    .err()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn all_is_every_role_and_later_ones_are_refused() {
-        assert_eq!(parse(&["all".into(), "web".into()]).unwrap(), ALL);
-        let error = parse(&["worker".into()]).unwrap_err().to_string();
+        let postgres = EngineKind::Postgres;
+        assert_eq!(parse(&["all".into(), "web".into()], postgres).unwrap(), ALL);
+        assert_eq!(parse(&["all".into()], EngineKind::Sqlite).unwrap(), ALL);
+        let error = parse(&["worker".into()], postgres).unwrap_err().to_string();
         assert!(error.contains("not available"), "{error}");
-        assert!(parse(&["king".into()]).is_err());
+        assert!(parse(&["king".into()], postgres).is_err());
     }
 }

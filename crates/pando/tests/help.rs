@@ -64,6 +64,9 @@ fn wrong_usage_ends_with_status_2_and_names_the_nearest_command() {
     let error = refused(here, &["imprt"], 2);
     assert!(error.contains("import"), "{error}");
     refused(here, &["serve", "--role", "worker"], 2);
+    let error = refused(here, &["serve", "--role", "web"], 2);
+    assert!(error.contains("engine = \"sqlite\" has one"), "{error}");
+    assert!(error.contains("[store] engine = \"postgres\""), "{error}");
     refused(here, &["keys", "create", "--scope", "nonsense"], 2);
     for shell in ["bash", "zsh", "fish"] {
         let script = run(here, &["generate", "completions", shell]);

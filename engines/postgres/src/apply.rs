@@ -31,6 +31,8 @@ const ROWS_AT_ONCE: u64 = 2_000;
 pub(crate) fn carry_out(transaction: &mut Transaction<'_>, change: &SchemaChange) -> Step<()> {
     transaction.check_schema(change.from_version)?;
     let session = transaction.session;
+    // Tables that are built anew take as long as they are large.
+    session.batch("SET LOCAL statement_timeout = 0")?;
     for step in &change.steps {
         step_out(session, step)?;
     }

@@ -15,7 +15,7 @@ use crate::session::Session;
 use crate::shard::{ShardRow, in_snapshot};
 use crate::topology::{Topology, Verdict};
 use crate::writer::{Answer, Attempt, Shared, Transaction, doubt, receipt};
-use crate::{apply, feed, verify};
+use crate::{apply, feed, inspect, verify};
 use async_trait::async_trait;
 use pando_model::engine::{
     self, Copies, Durability, Engine, EngineInfo, FeedCursor, FeedPage, Freshness, Outcome,
@@ -378,6 +378,10 @@ impl Engine for PostgresEngine {
     async fn verify(&self) -> Result<Vec<String>> {
         let read = self.read_own("verify", verify::verify_data);
         Ok(read.await?.0)
+    }
+
+    async fn inspect(&self) -> Result<Vec<engine::Shortfall>> {
+        inspect::inspect(&self.config).await
     }
 
     async fn fetch_statistics(&self) -> Result<Statistics> {

@@ -8,6 +8,7 @@
 //! | `writer` | transactions that write: fences, receipts, keys, feed |
 //! | `apply` | changes of the physical schema |
 //! | `verify` | whether the data is sound |
+//! | `inspect` | whether the database is set up to keep what is promised |
 //!
 //! How tables lie in the database, and why one write is carried out at a time, is told in
 //! `docs/decisions/0006-postgresql.md`.
@@ -21,6 +22,7 @@ mod config;
 pub mod engine;
 mod fault;
 mod feed;
+mod inspect;
 mod layout;
 mod open;
 mod pool;
@@ -36,3 +38,4 @@ mod writer;
 
 pub use config::{PostgresConfig, fault_of_url};
 pub use engine::PostgresEngine;
+pub use inspect::inspect;

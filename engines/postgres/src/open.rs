@@ -65,7 +65,7 @@ pub(crate) fn read_shard(session: &Session) -> Step<ShardRow> {
 }
 
 /// Refuses a server that would mean something else by the same words.
-fn check_server(session: &Session) -> Step<()> {
+pub(crate) fn check_server(session: &Session) -> Step<()> {
     let mut refused = None;
     session.select_all(
         "SELECT current_setting('server_version_num')::bigint, current_setting('server_encoding'), \

@@ -1,5 +1,6 @@
 //! `pando doctor`: what would go wrong on this machine, each with the way to mend it.
 
+mod database;
 mod machine;
 
 use super::Context;
@@ -67,6 +68,9 @@ pub async fn run(context: &Context) -> anyhow::Result<()> {
     findings.extend(certificate(context));
     findings.extend(exposure(context));
     findings.extend(machine::findings(config, &dir));
+    if config.store.engine == EngineKind::Postgres {
+        findings.extend(database::findings(config).await);
+    }
     findings.extend(integrity(context, &dir).await);
     let worst = |severity| findings.iter().filter(|f| f.severity == severity).count();
     let (failed, warned) = (worst(Severity::Fail), worst(Severity::Warn));

@@ -12,6 +12,7 @@ use crate::parts::{self, Purpose};
 use crate::report::Report;
 use crate::roles::{self, web};
 use crate::signals::{self, Stop};
+use pando_model::engine::Weight;
 use pando_store::{Store, Swept};
 use pando_web::Admin;
 use serde::Serialize;
@@ -25,6 +26,10 @@ use tokio::task::JoinHandle;
 
 /// How often the store does what is due.
 const MAINTAIN_EVERY: Duration = Duration::from_secs(60);
+/// How often what other processes have changed is looked for: all know of it within a second.
+const NEWS_EVERY: Duration = Duration::from_millis(250);
+/// For how long one of several processes sweeps before another may.
+const UPKEEP_TERM: Duration = Duration::from_secs(60);
 
 #[derive(Serialize)]
 struct Ready {
@@ -38,7 +43,7 @@ struct Ready {
 
 /// Serves until it is told to stop.
 pub async fn run(args: ServeArgs, context: Context) -> anyhow::Result<()> {
-    roles::parse(&args.roles)?;
+    roles::parse(&args.roles, context.loaded.config.store.engine)?;
     let Context {
         loaded,
         sources,
@@ -55,6 +60,7 @@ pub async fn run(args: ServeArgs, context: Context) -> anyhow::Result<()> {
     let listeners = web::bind(&config).await?;
     let tls = web::load_tls(&config)?;
     let store = parts::open_store(&config, &dir, Purpose::General).await?;
+    warn_of_shortfalls(&store).await;
     if config.store.migrate {
         migrate::at_start(&store, &config).await?;
     }
@@ -134,7 +140,11 @@ impl Upkeep {
             .map_err(|(path, reason)| fail(format!("[{path}]: {reason}")))?;
         store.declare_search(&declared).await?;
         let tending = parts::tend_documents(Arc::clone(store), declared);
-        Ok(Upkeep(vec![tokio::spawn(tending)]))
+        let mut tasks = vec![tokio::spawn(tending)];
+        if store.engine().is_shared() {
+            tasks.push(tokio::spawn(take_news(Arc::clone(store))));
+        }
+        Ok(Upkeep(tasks))
     }
 
     /// Has what has run out swept away.
@@ -173,19 +183,55 @@ fn in_use(dir: &DataDir, held: &Held) -> failure::Failure {
     }
 }
 
-/// Sweeps away what has run out, again and again.
-async fn sweep(store: Arc<Store>, every: std::time::Duration) {
+/// Takes over what other processes change, again and again.
+async fn take_news(store: Arc<Store>) {
+    let mut due = tokio::time::interval(NEWS_EVERY);
+    due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut is_cut_off = false;
+    loop {
+        due.tick().await;
+        match store.take_news().await {
+            Ok(()) => is_cut_off = false,
+            Err(error) if is_cut_off => tracing::debug!(%error, "could not look for news"),
+            Err(error) => {
+                is_cut_off = true;
+                tracing::warn!(%error, "could not look for what other processes have changed");
+            }
+        }
+    }
+}
+
+/// Sweeps away what has run out, again and again; of several processes one does.
+async fn sweep(store: Arc<Store>, every: Duration) {
     let mut due = tokio::time::interval(every);
     due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         due.tick().await;
-        match store.sweep().await {
+        let swept = match store.keeps_up(UPKEEP_TERM.max(every * 3)).await {
+            Ok(true) => store.sweep().await,
+            Ok(false) => continue,
+            Err(error) => Err(error),
+        };
+        match swept {
             Ok(swept) if swept.is_nothing() => {}
             Ok(Swept { values, receipts }) => {
                 tracing::debug!(values, receipts, "swept away what had run out");
             }
             Err(error) => tracing::debug!(%error, "could not sweep; it is tried again"),
         }
+    }
+}
+
+/// Says what stands in the way of what is promised, in how the database is set up.
+async fn warn_of_shortfalls(store: &Store) {
+    match store.engine().inspect().await {
+        Ok(found) => {
+            for found in found.iter().filter(|found| found.weight > Weight::Note) {
+                let (setting, mend) = (found.setting, &found.mend);
+                tracing::warn!(setting, mend, "{}", found.message);
+            }
+        }
+        Err(error) => tracing::warn!(%error, "could not look how the database is set up"),
     }
 }
 

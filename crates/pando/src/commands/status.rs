@@ -45,6 +45,7 @@ async fn of_store(store: &Store) -> anyhow::Result<Value> {
             "position": { "timeline": progress.high.timeline, "p": progress.high.p },
             "size_bytes": statistics.size_bytes,
             "feed_depth": statistics.feed_depth,
+            "shortfalls": pando_web::shortfalls(&**engine).await,
         }],
         "schema": {
             "version": schema.version,
@@ -87,6 +88,22 @@ fn text(status: &Value) -> String {
                 if synced { "synced" } else { "volatile" },
             ),
         ]);
+        for shortfall in shard["shortfalls"].as_array().into_iter().flatten() {
+            rows.push(vec![
+                if shortfall["breach"] == true {
+                    "FAIL"
+                } else {
+                    "warn"
+                }
+                .to_owned(),
+                word(&shortfall["setting"]),
+                format!(
+                    "{}  → {}",
+                    word(&shortfall["message"]),
+                    word(&shortfall["mend"])
+                ),
+            ]);
+        }
     }
     let tables: Vec<&str> = status["schema"]["tables"]
         .as_array()

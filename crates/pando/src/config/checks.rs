@@ -70,7 +70,7 @@ fn faults_of_postgres(config: &Config) -> Vec<(Cow<'static, str>, String)> {
         }
     }
     for address in &postgres.patroni {
-        if !address.starts_with("http") || fault_of_origin(address).is_some() {
+        if !address.starts_with("http://") || fault_of_origin(address).is_some() {
             let message = format!("`{address}` is no REST address; write http://HOST:8008");
             faults.push((addresses[2].0, message));
         }

@@ -3,7 +3,7 @@
 use crate::config::{Config, Postgres};
 use crate::failure::fail;
 use pando_engine_postgres::{PostgresConfig, PostgresEngine};
-use pando_model::engine::Engine;
+use pando_model::engine::{Engine, Shortfall};
 use pando_model::error::EngineError;
 use std::sync::Arc;
 
@@ -12,8 +12,26 @@ pub fn fault_of_url(url: &str, settings: &Postgres) -> Option<&'static str> {
     pando_engine_postgres::fault_of_url(url, settings.ca_file.is_some())
 }
 
+/// What stands in the way of what is promised, in how the database is set up. It is not opened,
+/// and an empty one stays empty.
+pub async fn inspect(config: &Config) -> anyhow::Result<Vec<Shortfall>> {
+    Ok(pando_engine_postgres::inspect(&settings_of(config)?).await?)
+}
+
 /// Opens the database.
 pub(super) async fn open(config: &Config) -> anyhow::Result<Arc<dyn Engine>> {
+    match PostgresEngine::open(settings_of(config)?).await {
+        Ok(engine) => Ok(engine),
+        Err(error @ EngineError::Unavailable { .. }) => {
+            fail(format!("cannot open the database: {error}"))
+                .hint("see that PostgreSQL runs, and that store.postgres.url names its primary")
+                .err()
+        }
+        Err(error) => Err(anyhow::Error::from(error).context("cannot open the database")),
+    }
+}
+
+fn settings_of(config: &Config) -> anyhow::Result<PostgresConfig> {
     let settings = &config.store.postgres;
     let Some(url) = &settings.url else {
         return fail("[store.postgres] has no url").usage().err();
@@ -29,13 +47,5 @@ pub(super) async fn open(config: &Config) -> anyhow::Result<Arc<dyn Engine>> {
     engine.connect_timeout = settings.connect_timeout.get();
     engine.write_buffer = settings.write_buffer.get();
     engine.max_lag = settings.max_lag.get();
-    match PostgresEngine::open(engine).await {
-        Ok(engine) => Ok(engine),
-        Err(error @ EngineError::Unavailable { .. }) => {
-            fail(format!("cannot open the database: {error}"))
-                .hint("see that PostgreSQL runs, and that store.postgres.url names its primary")
-                .err()
-        }
-        Err(error) => Err(anyhow::Error::from(error).context("cannot open the database")),
-    }
+    Ok(engine)
 }

@@ -3,6 +3,9 @@
 #![allow(clippy::expect_used, clippy::panic)] // helpers of tests, not tests themselves
 
 mod database;
+mod ids;
+mod migrations;
+mod news;
 #[path = "../support/mod.rs"]
 mod support;
 

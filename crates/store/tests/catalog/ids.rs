@@ -1,6 +1,9 @@
 use super::House;
+use super::late::Late;
 use pando_store::error::StoreError;
+use pando_store::ids::PROCESSES_MAX;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 const SECOND_US: i64 = 1_000_000;
 
@@ -41,6 +44,29 @@ async fn no_id_is_made_twice_over_restarts_whatever_the_clock_does() {
         }
     }
     assert!(made >= 16, "a group that was not used has room: {made}");
+}
+
+#[tokio::test]
+async fn as_many_processes_make_ids_as_there_are_groups_and_one_more_is_told_so() {
+    let mut house = House::new();
+    house.engine = Arc::new(Late::new(house.engine));
+    let mut stores = Vec::new();
+    for _ in 0..PROCESSES_MAX {
+        let store = house.open().await;
+        store.ids().reserve(1).await.unwrap();
+        stores.push(store);
+    }
+    let one_more = house.open().await;
+    let error = one_more.ids().reserve(1).await.unwrap_err();
+    assert!(
+        error.to_string().contains("16 processes may make ids"),
+        "{error}"
+    );
+    // One that is idle has none: so many more may be there.
+    house.clock.advance_us(SECOND_US);
+    let ids = one_more.ids().reserve(1).await.unwrap();
+    let others = stores[15].ids().reserve(1).await.unwrap();
+    assert_ne!(ids, others);
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
-//! An engine that hands out one answer late, so that what happens meanwhile is known.
+//! An engine that several processes share, and that hands out one answer late, so that what
+//! happens meanwhile is known.
 
 use async_trait::async_trait;
 use pando_model::engine::{
@@ -55,6 +56,10 @@ impl Late {
 impl Engine for Late {
     fn info(&self) -> EngineInfo {
         self.engine.info()
+    }
+
+    fn is_shared(&self) -> bool {
+        true
     }
 
     fn progress(&self) -> Progress {

@@ -1,3 +1,4 @@
+use super::late::Late;
 use super::{DAY_US, House};
 use pando_model::stamp::Position;
 use pando_store::Store;
@@ -48,6 +49,25 @@ async fn a_secret_signs_for_a_month_and_is_good_for_another() {
     let store = house.open().await;
     assert!(store.unseal(&first).is_none());
     assert!(store.unseal(&second).is_some());
+}
+
+#[tokio::test]
+async fn a_new_secret_signs_once_every_process_knows_it() {
+    let mut house = House::new();
+    house.engine = Arc::new(Late::new(house.engine));
+    let (here, there) = (house.open().await, house.open().await);
+    let first = here.seal(at(1, 1));
+    house.clock.advance_us(31 * DAY_US);
+    here.maintain().await.unwrap();
+    assert_eq!(here.seal(at(1, 1)), first, "it is not known there yet");
+    there.take_news().await.unwrap();
+    there.maintain().await.unwrap();
+    house.clock.advance_us(61 * 1_000_000);
+    here.maintain().await.unwrap();
+    let second = here.seal(at(1, 1));
+    assert_ne!(second, first);
+    assert!(there.unseal(&second).is_some() && there.unseal(&first).is_some());
+    assert_eq!(house.open().await.seal(at(1, 1)), second);
 }
 
 #[tokio::test]

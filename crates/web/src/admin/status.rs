@@ -5,7 +5,8 @@ use crate::health::Phase;
 use crate::reply::{self, Reply};
 use crate::web::Web;
 use http::StatusCode;
-use serde_json::json;
+use pando_model::engine::{Engine, Weight};
+use serde_json::{Value, json};
 
 pub(super) async fn answer(web: &Web) -> Result<Reply, ApiError> {
     let store = web.store();
@@ -14,6 +15,7 @@ pub(super) async fn answer(web: &Web) -> Result<Reply, ApiError> {
     let statistics = engine.fetch_statistics().await?;
     let progress = engine.progress();
     let schema = store.schema();
+    let shortfalls = shortfalls(&**engine).await;
     let position = json!({ "timeline": progress.high.timeline, "p": progress.high.p });
     Ok(reply::json(
         StatusCode::OK,
@@ -37,6 +39,7 @@ pub(super) async fn answer(web: &Web) -> Result<Reply, ApiError> {
                 "queued": statistics.queued,
                 "last_commit_seconds": statistics.last_commit.as_secs_f64(),
                 "feed_depth": statistics.feed_depth,
+                "shortfalls": shortfalls,
             }],
             "schema": {
                 "version": schema.version,
@@ -44,4 +47,21 @@ pub(super) async fn answer(web: &Web) -> Result<Reply, ApiError> {
             },
         }),
     ))
+}
+
+/// What stands in the way of what is promised, in how the database is set up. One that cannot be
+/// looked at is told in other ways.
+pub async fn shortfalls(engine: &dyn Engine) -> Vec<Value> {
+    let found = engine.inspect().await.unwrap_or_default().into_iter();
+    let found = found.filter(|found| found.weight > Weight::Note);
+    found
+        .map(|found| {
+            json!({
+                "setting": found.setting,
+                "breach": found.weight == Weight::Breach,
+                "message": found.message,
+                "mend": found.mend,
+            })
+        })
+        .collect()
 }

@@ -9,6 +9,7 @@ mod probe;
 mod server;
 
 pub(crate) use choice::Verdict;
+pub(crate) use patroni::Patroni;
 pub(crate) use server::{Role, Server, lost};
 
 use crate::config::PostgresConfig;
@@ -18,7 +19,7 @@ use crate::tls::Target;
 use pando_model::engine::Result;
 use pando_model::stamp::{History, Position};
 use parking_lot::Mutex;
-use patroni::{Member, Patroni};
+use patroni::Member;
 use probe::Sight;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;

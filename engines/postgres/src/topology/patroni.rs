@@ -48,6 +48,13 @@ impl Patroni {
         Some(status == 200)
     }
 
+    /// Its settings, as a member has them.
+    pub(crate) async fn settings(&self, rest: &str) -> Option<Value> {
+        let (status, body) = self.get(&format!("{rest}/config")).await?;
+        let settings = serde_json::from_slice(&body).ok();
+        settings.filter(|_| status == 200)
+    }
+
     async fn members(&self, rest: &str) -> Option<Vec<Member>> {
         let (status, body) = self.get(&format!("{rest}/cluster")).await?;
         (status == 200).then(|| members_of(&body))

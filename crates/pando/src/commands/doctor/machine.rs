@@ -1,7 +1,7 @@
 //! What the machine gives: disk, its speed, rights, files, the clock.
 
 use super::{Finding, Severity};
-use crate::config::Config;
+use crate::config::{Config, EngineKind};
 use crate::data_dir::DataDir;
 use crate::report::grouped;
 use rustix::fs::{fdatasync, statfs, statvfs};
@@ -34,8 +34,12 @@ const TMPFS: i64 = 0x0102_1994;
 /// Looks at everything.
 pub fn findings(config: &Config, dir: &DataDir) -> Vec<Finding> {
     let place = existing(dir.path());
-    let mut findings = vec![room(&place), sync_rate(&place)];
-    findings.extend(file_system(&place));
+    let mut findings = Vec::new();
+    // With PostgreSQL the data is not here.
+    if config.store.engine != EngineKind::Postgres {
+        findings.extend([room(&place), sync_rate(&place)]);
+        findings.extend(file_system(&place));
+    }
     findings.extend(rights(dir));
     findings.push(open_files(config));
     findings.push(clock(dir));
