@@ -17,6 +17,8 @@ pub const TABLE: &str = "create table register (id bigint primary key, value big
 
 /// Callers at the same time.
 const PROCESSES: u64 = 8;
+/// Of these, those that write too; the others only read.
+const WRITERS: u64 = 5;
 /// Transactions of each.
 const TRANSACTIONS: usize = 120;
 /// Registers that are in use at a time: few, so that transactions meet.
@@ -93,7 +95,9 @@ impl Op {
 }
 
 /// Has callers at the same time carry out transactions; the history of it.
-pub fn history(caller: impl Fn() -> Ask, sent: Sent, seed: u64) -> String {
+///
+/// Its registers begin at `base`, which is even: none may have been written before.
+pub fn history(caller: impl Fn() -> Ask, sent: Sent, seed: u64, base: u64) -> String {
     let lines = Mutex::new(Vec::new());
     let (next_value, begun) = (AtomicU64::new(1), AtomicU64::new(0));
     std::thread::scope(|scope| {
@@ -111,11 +115,11 @@ pub fn history(caller: impl Fn() -> Ask, sent: Sent, seed: u64) -> String {
                 };
                 for _ in 0..TRANSACTIONS {
                     // The registers in use move on, so that none has too long a history.
-                    let first = begun.fetch_add(1, Ordering::Relaxed) / 40;
+                    let first = base + begun.fetch_add(1, Ordering::Relaxed) / 40;
                     let ops: Vec<Op> = (0..random.random_range(2..=OPS_MAX))
                         .map(|_| {
                             let register = first + random.random_range(0..HOT);
-                            if random.random_bool(0.5) {
+                            if process >= WRITERS || random.random_bool(0.5) {
                                 Op::Read(register)
                             } else {
                                 Op::Write(register, next_value.fetch_add(1, Ordering::Relaxed))

@@ -4,7 +4,7 @@
 #![allow(clippy::expect_used, clippy::panic)] // helpers of tests, not tests themselves
 
 mod history;
-#[path = "../copies/site.rs"]
+#[path = "../lagging/site.rs"]
 mod site;
 #[path = "../support/mod.rs"]
 mod support;
@@ -42,7 +42,7 @@ fn holds(report: &Report) {
 fn transactions_are_strictly_serializable_over_models() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = server(&folder);
-    let history = history(|| caller(&server), Sent::Whole, seed());
+    let history = history(|| caller(&server), Sent::Whole, seed(), 0);
     holds(&check(&history, STRICT));
 }
 
@@ -50,7 +50,7 @@ fn transactions_are_strictly_serializable_over_models() {
 fn the_checker_finds_what_is_sent_in_parts() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = server(&folder);
-    let history = history(|| caller(&server), Sent::InParts, seed());
+    let history = history(|| caller(&server), Sent::InParts, seed(), 0);
     let report = check(&history, STRICT);
     assert!(report.valid == Valid::False, "nothing was found");
     println!("found: {:?}", report.anomaly_types);
@@ -65,22 +65,23 @@ async fn over_replicas_a_session_is_as_isolated_as_is_stated_and_no_more() {
     site.delay(1, Duration::from_millis(150)).await;
     let seed = seed();
     let site = std::sync::Arc::new(site);
-    let take = |consistency| {
+    let take = |consistency, base| {
         let site = site.clone();
         tokio::task::spawn_blocking(move || {
             let ask = || site.caller(consistency) as Ask;
-            history(ask, Sent::Whole, seed)
+            history(ask, Sent::Whole, seed, base)
         })
     };
-    let strong = take(Consistency::Strong).await.expect("a history");
+    let strong = take(Consistency::Strong, 0).await.expect("a history");
     holds(&check(&strong, STRICT));
-    let session = take(Consistency::Session).await.expect("a history");
+    holds(&check(&strong, SESSION));
+    let session = take(Consistency::Session, 10_000).await.expect("a history");
     holds(&check(&session, SESSION));
     let report = check(&session, STRICT);
     assert!(report.valid == Valid::False, "replicas were not read");
     println!("not in real time: {:?}", report.anomaly_types);
     // Whoever does not carry its stamp is no session.
-    let none = take(Consistency::None).await.expect("a history");
+    let none = take(Consistency::None, 20_000).await.expect("a history");
     let report = check(&none, SESSION);
     assert!(report.valid == Valid::False, "nothing was found");
     println!("without stamps: {:?}", report.anomaly_types);
