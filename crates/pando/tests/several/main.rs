@@ -6,6 +6,7 @@ mod database;
 mod ids;
 mod migrations;
 mod news;
+mod settings;
 #[path = "../support/mod.rs"]
 mod support;
 
