@@ -7,6 +7,7 @@ mod ids;
 mod migrations;
 mod news;
 mod settings;
+mod step;
 #[path = "../support/mod.rs"]
 mod support;
 
