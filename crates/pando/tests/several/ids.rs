@@ -72,7 +72,7 @@ async fn where_all_node_numbers_are_in_use_it_is_said_how_many_processes_may_mak
     assert_eq!(insert(&server, &key, 1), 201);
     let all = format!(
         "INSERT INTO _pando_node (_pando_slot, first, ids_below_ms, leased_at) \
-         SELECT DISTINCT _pando_slot, n, {NOW_MS} + 5000, now() \
+         SELECT DISTINCT _pando_slot, n, {NOW_MS} + 600000, now() \
          FROM _pando_node, generate_series(0, 120, 8) AS groups (n) \
          ON CONFLICT (_pando_slot, first) DO UPDATE SET ids_below_ms = EXCLUDED.ids_below_ms"
     );

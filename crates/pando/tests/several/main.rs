@@ -6,6 +6,8 @@ mod database;
 mod ids;
 mod migrations;
 mod news;
+mod settings;
+mod step;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -47,6 +47,28 @@ async fn migrations_are_applied_once_by_processes_that_start_together() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_process_waits_for_what_takes_longer_than_its_statements_may() {
+    let database = Database::start().await;
+    let first = database.folder("statement_timeout = \"1s500ms\"\n");
+    drop(serve(&first));
+    database.write_migration("0001_a.sql", "create table a (id bigint primary key);");
+    // Somebody changes the schema for a good while: nobody else writes.
+    let held = "BEGIN; SELECT 1 FROM _pando_shard FOR UPDATE; SELECT pg_sleep(5); COMMIT";
+    let (held, server) = tokio::join!(database.postgres.sql(held), async {
+        let locked = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(5)%' \
+                      AND pid <> pg_backend_pid()";
+        while database.sql(locked).await == "0" {}
+        tokio::task::spawn_blocking(move || serve(&first)).await
+    });
+    held.expect("SQL");
+    server.expect("it starts");
+    assert_eq!(
+        database.sql("SELECT number FROM _pando_migration").await,
+        "1"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_migration_that_fails_is_told_by_each_and_leaves_those_before() {
     let database = Database::start().await;
     database.write_migration("0001_a.sql", "create table a (id bigint primary key);");

@@ -12,6 +12,7 @@ mod keys;
 mod late;
 mod migrations;
 mod seals;
+mod upkeep;
 
 use pando_engine_memory::MemoryEngine;
 use pando_model::clock::ManualClock;
