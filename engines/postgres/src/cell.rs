@@ -14,6 +14,8 @@
 use crate::fault::{Fault, corrupt};
 use bytes::{BufMut, BytesMut};
 use pando_model::column::ColumnType;
+use pando_model::datetime;
+use pando_model::error::Refusal;
 use pando_model::json;
 use pando_model::numeric::Numeric;
 use pando_model::value::Value;
@@ -30,6 +32,9 @@ const JSONB_VERSION: u8 = 1;
 /// A numeric's digits are to this base.
 const GROUP_DIGITS: usize = 4;
 const NEGATIVE: u16 = 0x4000;
+const NAN: u16 = 0xc000;
+const INFINITY: u16 = 0xd000;
+const NEGATIVE_INFINITY: u16 = 0xf000;
 
 type Fallible<T> = Result<T, Box<dyn Error + Sync + Send>>;
 
@@ -194,18 +199,47 @@ pub(crate) fn value_of(raw: Option<Raw<'_>>, ty: &ColumnType) -> Result<Value, F
     })
 }
 
+/// What a column's cell holds: a numeric of any size has no zeros at its end, whoever wrote it.
+pub(crate) fn column_of(raw: Option<Raw<'_>>, ty: &ColumnType) -> Result<Value, Fault> {
+    Ok(match (value_of(raw, ty)?, ty) {
+        (Value::Numeric(number), ColumnType::Numeric { limit: None }) => {
+            Value::Numeric(number.trimmed())
+        }
+        (value, _) => value,
+    })
+}
+
+/// A value that PostgreSQL has and Pando has not: only others than Pando can have written it.
+fn not_held(ty: &ColumnType) -> Fault {
+    let code = match ty {
+        ColumnType::Date | ColumnType::Timestamp | ColumnType::Timestamptz => "22008",
+        _ => "22003",
+    };
+    let what = format!("a row holds a value of type {ty} that Pando does not have");
+    let refusal = Refusal::new(code, what).details(
+        "Not a number, infinity, years before 0001 and after 9999, numbers in jsonb that no          double holds, and arrays in arrays are such.",
+    );
+    refusal
+        .hint("`pando adopt --check-rows` says where such values are; change them with psql.")
+        .into()
+}
+
 fn decode(bytes: &[u8], ty: &ColumnType) -> Result<Option<Value>, Fault> {
     Ok(match ty {
         ColumnType::Text => text_of(bytes).map(Value::Text),
         ColumnType::Json => text_of(bytes).map(Value::Json),
         ColumnType::Jsonb => match bytes.split_first() {
             Some((&JSONB_VERSION, text)) => match text_of(text) {
-                Some(text) => Some(Value::Jsonb(json::canonical(&text)?)),
+                Some(text) => {
+                    let canonical = json::canonical(&text);
+                    Some(Value::Jsonb(canonical.map_err(|_| not_held(ty))?))
+                }
                 None => None,
             },
             _ => None,
         },
         ColumnType::Integer | ColumnType::Bigint => match *bytes {
+            [a, b] => Some(Value::Int(i64::from(i16::from_be_bytes([a, b])))),
             [a, b, c, d] => Some(Value::Int(i64::from(i32::from_be_bytes([a, b, c, d])))),
             _ => eight(bytes).map(|bytes| Value::Int(i64::from_be_bytes(bytes))),
         },
@@ -213,17 +247,34 @@ fn decode(bytes: &[u8], ty: &ColumnType) -> Result<Option<Value>, Fault> {
             [value] => Some(Value::Bool(*value != 0)),
             _ => None,
         },
-        ColumnType::Real => four(bytes).map(|bytes| Value::Real(f32::from_be_bytes(bytes) + 0.0)),
-        ColumnType::Double => {
-            eight(bytes).map(|bytes| Value::Double(f64::from_be_bytes(bytes) + 0.0))
-        }
+        ColumnType::Real => match four(bytes).map(f32::from_be_bytes) {
+            Some(number) if !number.is_finite() => return Err(not_held(ty)),
+            number => number.map(|number| Value::Real(number + 0.0)),
+        },
+        ColumnType::Double => match eight(bytes).map(f64::from_be_bytes) {
+            Some(number) if !number.is_finite() => return Err(not_held(ty)),
+            number => number.map(|number| Value::Double(number + 0.0)),
+        },
         ColumnType::Numeric { .. } => decode_numeric(bytes)?.map(Value::Numeric),
-        ColumnType::Date => four(bytes)
-            .and_then(|bytes| i32::from_be_bytes(bytes).checked_add(DAYS_TO_2000))
-            .map(Value::Date),
-        ColumnType::Timestamp | ColumnType::Timestamptz => eight(bytes)
-            .and_then(|bytes| i64::from_be_bytes(bytes).checked_add(US_TO_2000))
-            .map(Value::Timestamp),
+        ColumnType::Date => match four(bytes).map(i32::from_be_bytes) {
+            // Infinity is the greatest number.
+            Some(days) => {
+                let days = days.saturating_add(DAYS_TO_2000);
+                if !(datetime::DATE_MIN..=datetime::DATE_MAX).contains(&days) {
+                    return Err(not_held(ty));
+                }
+                Some(Value::Date(days))
+            }
+            None => None,
+        },
+        ColumnType::Timestamp | ColumnType::Timestamptz => match eight(bytes) {
+            Some(bytes) => {
+                let us = i64::from_be_bytes(bytes).saturating_add(US_TO_2000);
+                let us = datetime::in_range(us).ok_or_else(|| not_held(ty))?;
+                Some(Value::Timestamp(us))
+            }
+            None => None,
+        },
         ColumnType::Uuid => bytes.try_into().ok().map(Value::Uuid),
         ColumnType::Bytea => Some(Value::Bytes(bytes.to_vec())),
         ColumnType::Array(inner) => decode_array(bytes, inner)?,
@@ -250,6 +301,9 @@ fn decode_array(bytes: &[u8], inner: &ColumnType) -> Result<Option<Value>, Fault
     };
     if dimensions == 0 {
         return Ok(Some(Value::Array(Vec::new())));
+    }
+    if dimensions > 1 {
+        return Err(not_held(&ColumnType::Array(Box::new(inner.clone()))));
     }
     let (Some(count), Some(_)) = (int(&mut rest), int(&mut rest)) else {
         return Ok(None);
@@ -290,6 +344,9 @@ fn decode_numeric(bytes: &[u8]) -> Result<Option<Numeric>, Fault> {
     let [count, weight, sign, scale, groups @ ..] = words.as_slice() else {
         return Ok(None);
     };
+    if [NAN, INFINITY, NEGATIVE_INFINITY].contains(sign) {
+        return Err(not_held(&ColumnType::Numeric { limit: None }));
+    }
     if usize::from(*count) != groups.len() || ![0, NEGATIVE].contains(sign) {
         return Ok(None);
     }
@@ -342,6 +399,30 @@ mod tests {
     }
 
     #[test]
+    fn values_that_only_postgresql_has_are_refused() {
+        let timestamp = i64::MIN.to_be_bytes();
+        let nested = [2_i32, 0, 23].map(i32::to_be_bytes).concat();
+        for (bytes, ty) in [
+            (&f64::NAN.to_be_bytes()[..], ColumnType::Double),
+            (&f32::INFINITY.to_be_bytes()[..], ColumnType::Real),
+            (&i32::MAX.to_be_bytes()[..], ColumnType::Date),
+            (&(-800_000_i32).to_be_bytes()[..], ColumnType::Date),
+            (&timestamp[..], ColumnType::Timestamptz),
+            (
+                &[0, 0, 0, 0, 0xc0, 0, 0, 0][..],
+                ColumnType::Numeric { limit: None },
+            ),
+            (
+                &nested[..],
+                ColumnType::Array(Box::new(ColumnType::Integer)),
+            ),
+        ] {
+            let fault = decode(bytes, &ty).unwrap_err();
+            assert!(fault.is_about_the_request(), "{ty}");
+        }
+    }
+
+    #[test]
     fn bytes_that_are_no_value_are_told_apart() {
         for (bytes, ty) in [
             (&[1_u8, 2, 3][..], ColumnType::Integer),
@@ -349,7 +430,7 @@ mod tests {
             (&[2, b'1'][..], ColumnType::Jsonb),
             (&[0xff][..], ColumnType::Text),
             (
-                &[0, 1, 0, 0, 0xc0, 0, 0, 0, 0, 1][..],
+                &[0, 1, 0, 0, 0x80, 0, 0, 0, 0, 1][..],
                 ColumnType::Numeric { limit: None },
             ),
             (

@@ -247,7 +247,7 @@ fn passing<'a>(
     root: Alias,
     fixed: &Fixed<'_>,
 ) {
-    if let Some(slot) = fixed.slot(table) {
+    if let Some(slot) = fixed.slot(table).filter(|_| !table.adopted) {
         sql.column(root, SLOT_COLUMN)
             .push(" = ")
             .bind_as(Param::int(i64::from(slot.number())), "integer")
