@@ -5,7 +5,7 @@
 //! store to find out.
 
 use crate::column::ColumnType;
-use crate::schema::{Identity, ReferentialAction};
+use crate::schema::{Identity, ReferentialAction, Schema};
 use serde::Serialize;
 
 /// What was found out, and what to do about it.
@@ -28,6 +28,8 @@ pub struct FoundDatabase {
     pub role: String,
     /// What keeps all of it from being served.
     pub obstacles: Vec<Finding>,
+    /// What Pando serves of it already.
+    pub served: Schema,
     /// Its tables, by name; none where the database as a whole cannot be served.
     pub tables: Vec<FoundTable>,
     /// What is there and is no table.

@@ -217,7 +217,8 @@ fn not_held(ty: &ColumnType) -> Fault {
     };
     let what = format!("a row holds a value of type {ty} that Pando does not have");
     let refusal = Refusal::new(code, what).details(
-        "Not a number, infinity, years before 0001 and after 9999, numbers in jsonb that no          double holds, and arrays in arrays are such.",
+        "NaN, infinity, years before 0001 and after 9999, numbers of more than 1,000 digits, JSON that \
+         is nested deeper than 128, and arrays in arrays are such.",
     );
     refusal
         .hint("`pando adopt --check-rows` says where such values are; change them with psql.")
@@ -362,7 +363,8 @@ fn decode_numeric(bytes: &[u8]) -> Result<Option<Numeric>, Fault> {
     // The first group stands for itself times 10,000 to its weight.
     let behind_point = groups.len() as i64 - 1 - weight;
     text.push_str(&format!("e{}", -behind_point * GROUP_DIGITS as i64));
-    let number = Numeric::parse(&text)?;
+    let number = Numeric::parse(&text);
+    let number = number.map_err(|_| not_held(&ColumnType::Numeric { limit: None }))?;
     Ok(Some(number.rounded(i64::from(*scale))))
 }
 

@@ -259,13 +259,47 @@ impl Draft {
         match self.try_out(&format!("{refers} NOT ENFORCED")) {
             Ok(()) => {
                 self.set_actions(&table.name, &rule.name, *on_delete, *on_update);
-                judged.notes.push(Finding::new(format!(
-                    "{} is taken NOT ENFORCED, for joins and embedding; PostgreSQL keeps it as long \
-                     as it is one database: {}",
-                    rule.name, fault.reason
-                )));
+                judged.notes.push(self.not_enforced(table, rule, &fault));
             }
             Err(fault) => judged.notes.push(kept_below(rule, &fault)),
+        }
+    }
+
+    /// A foreign key that shards could not keep, and how they could.
+    fn not_enforced(&self, table: &FoundTable, rule: &FoundRule, fault: &Fault) -> Finding {
+        let why = fault.reason.split_once("cannot be enforced: ");
+        let why = why.map_or(fault.reason.as_str(), |(_, why)| why);
+        let finding = Finding::new(format!(
+            "{}: {why}; it is taken NOT ENFORCED, for joins and embedding, and PostgreSQL keeps it \
+             as long as there is one database",
+            rule.name
+        ));
+        let (
+            FoundKind::ForeignKey {
+                columns,
+                target,
+                target_columns,
+                ..
+            },
+            Some(key),
+        ) = (&rule.kind, table.rules.iter().find_map(primary_key))
+        else {
+            return finding;
+        };
+        let places_target = self.schema.table(target).is_some_and(|target| {
+            let names = target.shard_key.iter().map(|ix| &target.columns[*ix].name);
+            names.eq(target_columns.iter())
+        });
+        let could_follow = *target != table.name
+            && columns.iter().all(|column| key.contains(column))
+            && places_target;
+        match could_follow {
+            true => finding.mend(format!(
+                "pando adopt … --place {}={}",
+                table.name,
+                columns.join(",")
+            )),
+            false => finding,
         }
     }
 

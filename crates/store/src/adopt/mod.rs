@@ -15,7 +15,7 @@ use pando_model::engine::SchemaChange;
 use pando_model::error::Refusal;
 use pando_model::expr::Moment;
 use pando_model::found::{Finding, FoundDatabase, FoundTable};
-use pando_model::schema::{Schema, SchemaStep, Table};
+use pando_model::schema::{RESERVED_PREFIX, Schema, SchemaStep, Table};
 use pando_model::value::Value;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -93,18 +93,14 @@ impl Judged {
     }
 }
 
-/// Judges what was found, on top of a schema that is served already.
+/// Judges what was found, beside what is served of it already.
 ///
 /// # Errors
 /// A table that is wanted is not there (`42P01`).
-pub fn judge(
-    served: &Schema,
-    found: &FoundDatabase,
-    wanted: &Wanted,
-    now_us: i64,
-) -> Result<Judged, Refusal> {
+pub fn judge(found: &FoundDatabase, wanted: &Wanted, now_us: i64) -> Result<Judged, Refusal> {
     check_wanted(found, wanted)?;
     let moment = Moment { now_us };
+    let served = &models_apart(&found.served);
     let mut draft = Draft::new(served, moment);
     let mut tables: Vec<JudgedTable> = Vec::new();
     let mut declared: Vec<&FoundTable> = Vec::new();
@@ -135,11 +131,11 @@ pub fn judge(
         if let Some(table) = declared.iter().find(|table| table.name == judged.name) {
             draft.refer(table, judged);
         }
-        judged.verdict = match judged {
+        judged.verdict = match (judged.obstacles.is_empty(), judged.notes.is_empty()) {
             _ if served.table(&judged.name).is_some() => Verdict::Served,
-            judged if !judged.obstacles.is_empty() => Verdict::DoesNotFit,
-            judged if judged.notes.is_empty() => Verdict::Fits,
-            _ => Verdict::FitsWithNotes,
+            (false, _) => Verdict::DoesNotFit,
+            (true, true) => Verdict::Fits,
+            (true, false) => Verdict::FitsWithNotes,
         };
     }
     let fits = found.obstacles.is_empty();
@@ -188,6 +184,15 @@ impl Store {
         self.adopt_schema(Arc::new(schema));
         Ok(version)
     }
+}
+
+/// The tables that requests can name.
+fn models_apart(served: &Schema) -> Schema {
+    let mut schema = served.clone();
+    schema
+        .tables
+        .retain(|name, _| !name.starts_with(RESERVED_PREFIX));
+    schema
 }
 
 fn check_wanted(found: &FoundDatabase, wanted: &Wanted) -> Result<(), Refusal> {

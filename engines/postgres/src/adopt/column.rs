@@ -237,7 +237,7 @@ fn of_ids(
     let last = sequence.max(greatest).unwrap_or(0);
     if last >= least {
         let what = format!(
-            "{name} has come to {last}, and Pando's ids begin at {least} today: they would meet"
+            "{name} has come to {last}, beyond the ids that Pando makes today: they would meet"
         );
         let mend = match identity.is_empty() {
             true => format!("ALTER TABLE {written} ALTER COLUMN {name} DROP DEFAULT;"),
@@ -247,8 +247,8 @@ fn of_ids(
         return Ok(());
     }
     table.notes.push(Finding::new(format!(
-        "{name}: Pando makes ids of its own for new rows, by time and above {least}; the sequence \
-         stands at {last} and goes on counting for others"
+        "{name}: Pando makes ids of its own for new rows, by time and all greater than {last}, \
+         which is the last one so far; the sequence goes on counting for others"
     )));
     Ok(())
 }

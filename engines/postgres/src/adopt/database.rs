@@ -3,10 +3,13 @@
 use super::{column, rule};
 use crate::cell::Param;
 use crate::fault::Step;
+use crate::layout::definition_of;
 use crate::open::VERSION_MIN;
 use crate::session::Session;
+use crate::sql::quoted;
 use pando_model::found::{Finding, FoundDatabase, FoundTable};
 use pando_model::schema::RESERVED_PREFIX;
+use std::sync::Arc;
 
 /// A relation as the catalog has it.
 struct Relation {
@@ -36,9 +39,9 @@ pub(super) fn read(session: &Session, schema: &str) -> Step<FoundDatabase> {
     if !read_server(session, &mut found)? {
         return Ok(found);
     }
+    read_served(session, &mut found)?;
     for relation in relations(session, schema)? {
-        // Pando's own, where it is a store already.
-        if relation.name.starts_with("_pando_") {
+        if relation.name.starts_with("_pando_") && !found.served.tables.is_empty() {
             continue;
         }
         match other(&relation) {
@@ -51,6 +54,29 @@ pub(super) fn read(session: &Session, schema: &str) -> Step<FoundDatabase> {
         }
     }
     Ok(found)
+}
+
+/// The tables that Pando serves, where it is a store already.
+fn read_served(session: &Session, found: &mut FoundDatabase) -> Step<()> {
+    let schema = [Param::text(found.schema.as_str())];
+    let is_store = session.exists(
+        "SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace \
+         WHERE n.nspname = $1::text AND c.relname = '_pando_layout'",
+        &schema,
+    )?;
+    if !is_store {
+        return Ok(());
+    }
+    let sql = format!(
+        "SELECT name, definition FROM {}._pando_layout",
+        quoted(&found.schema)
+    );
+    session.select_all(&sql, &[], |row| {
+        let (name, text): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+        let table = Arc::new(definition_of(&name, &text)?);
+        found.served.tables.insert(name, table);
+        Ok(())
+    })
 }
 
 /// What the server and the database are; whether it makes sense to go on.
