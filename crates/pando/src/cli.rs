@@ -71,7 +71,7 @@ pub enum Command {
     Migrate(MigrateArgs),
     /// Serve an existing PostgreSQL database as it lies
     #[command(before_help = "Examples:
-  pando adopt postgres://shop@db.example/shop --dry-run        what fits, and what would have to change
+  pando adopt postgres://shop@db.example/shop --dry-run        what fits, what would change
   pando adopt postgres://shop@db.example/shop --password-file pg.password
   pando adopt postgres://shop@db.example/shop --table customers --table orders --yes
   pando adopt postgres://shop@db.example/shop --place order_lines=order_id

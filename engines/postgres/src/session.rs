@@ -228,8 +228,7 @@ impl Session {
         filter: &Filter,
         is_answered: bool,
     ) -> Step<Vec<Row>> {
-        let mut statement = sql::whole_rows(table, filter);
-        hold(&mut statement, table);
+        let statement = sql::whole_rows(table, filter).held(table);
         match is_answered {
             true => self.answered(&statement, table),
             false => self.run_while(&statement, table, |_| Ok(true)),
@@ -246,7 +245,7 @@ impl Session {
     ) -> Step<Vec<Row>> {
         let all: Vec<ColumnIx> = (0..table.columns.len()).collect();
         let select;
-        let mut statement = if limit.is_some() {
+        let statement = if limit.is_some() {
             select = Select {
                 limit,
                 ..by_key(table, &all, filter, None)
@@ -255,7 +254,7 @@ impl Session {
         } else {
             sql::whole_rows(table, filter)
         };
-        hold(&mut statement, table);
+        let statement = statement.held(table);
         let mut bytes = 0;
         self.run_while(&statement, table, |value| {
             bytes += bytes_of(value);
@@ -356,13 +355,6 @@ impl Source for Session {
         let count = sql::count(select);
         let total = self.first_int(&count.text, &count.params)?;
         Ok(total.map_or(0, i64::unsigned_abs))
-    }
-}
-
-/// Rows that a write looks at stay as they are until it ends: an adopted table has other writers.
-fn hold(statement: &mut Statement<'_>, table: &Table) {
-    if table.adopted {
-        statement.sql.push(" FOR UPDATE OF t0");
     }
 }
 

@@ -6,6 +6,7 @@
 //! table would have to change, or what PostgreSQL alone goes on keeping.
 
 mod declare;
+mod text;
 
 use crate::catalog::schema_record;
 use crate::error::StoreError;

@@ -21,6 +21,7 @@ pub const ODD: &str = include_str!("odd.sql");
 pub struct House {
     pub postgres: Postgres,
     pub schema: &'static str,
+    pub role: &'static str,
 }
 
 impl House {
@@ -29,6 +30,7 @@ impl House {
         let house = House {
             postgres,
             schema: "public",
+            role: "postgres",
         };
         house.psql("CREATE DATABASE shop").await;
         house.sql(sql).await;
@@ -50,7 +52,7 @@ impl House {
             "public" => String::new(),
             schema => format!("?options=-csearch_path%3D{schema}"),
         };
-        PostgresConfig::new(format!("postgres://postgres@{address}/shop{path}"))
+        PostgresConfig::new(format!("postgres://{}@{address}/shop{path}", self.role))
     }
 
     pub async fn inspect(&self) -> FoundDatabase {

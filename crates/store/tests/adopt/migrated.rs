@@ -1,25 +1,27 @@
 //! Migrations of adopted tables: in place, and refused where something would be lost.
 
 use crate::ask::{cols, eq, from, write};
-use crate::house::{House, SHOP};
+use crate::house::{House, SHOP, Shop};
 use pando_store::adopt::Wanted;
 use pando_store::request::Verb;
+
+const CHANGES: &str = "
+    ALTER TABLE customers ADD COLUMN points integer NOT NULL DEFAULT 7;
+    ALTER TABLE customers ADD COLUMN seen timestamptz DEFAULT now();
+    ALTER TABLE customers ALTER COLUMN vip DROP DEFAULT, ALTER COLUMN vip DROP NOT NULL;
+    ALTER TABLE customers ADD CONSTRAINT named CHECK (length(name) < 50);
+    ALTER TABLE customers RENAME CONSTRAINT customers_email_key TO one_email;
+    ALTER TABLE customers RENAME COLUMN tags TO labels;
+    CREATE INDEX customers_by_name ON customers (name);
+    CREATE UNIQUE INDEX one_name ON customers (name) WITH (global = true);
+";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_adopted_table_is_changed_in_place() {
     let house = House::with(SHOP).await;
     let shop = house.adopt(&Wanted::default()).await;
     let oid = house.sql("SELECT 'customers'::regclass::oid").await;
-    let mut files = vec![
-        "ALTER TABLE customers ADD COLUMN points integer NOT NULL DEFAULT 7;
-         ALTER TABLE customers ADD COLUMN seen timestamptz DEFAULT now();
-         ALTER TABLE customers ALTER COLUMN vip DROP DEFAULT, ALTER COLUMN vip DROP NOT NULL;
-         ALTER TABLE customers ADD CONSTRAINT named CHECK (length(name) < 50);
-         ALTER TABLE customers RENAME CONSTRAINT customers_email_key TO one_email;
-         ALTER TABLE customers RENAME COLUMN tags TO labels;
-         CREATE INDEX customers_by_name ON customers (name);
-         CREATE UNIQUE INDEX one_name ON customers (name) WITH (global = true);",
-    ];
+    let mut files = vec![CHANGES];
     shop.migrate(&files).await.unwrap();
     assert_eq!(house.sql("SELECT 'customers'::regclass::oid").await, oid);
     house
@@ -75,19 +77,24 @@ async fn an_adopted_table_is_changed_in_place() {
         "2"
     );
     shop.is_sound().await;
-    // Rows break it: nothing of the file happens.
+    what_rows_break_is_refused(&shop, &mut files).await;
+    files.push("DROP TABLE visits; DROP TABLE bookings;");
+    shop.migrate(&files).await.unwrap();
+    shop.is_sound().await;
+}
+
+/// Nothing of such a file happens.
+async fn what_rows_break_is_refused(shop: &Shop<'_>, files: &mut Vec<&'static str>) {
+    let house = shop.house;
     files.push("ALTER TABLE people ADD COLUMN a integer; CREATE UNIQUE INDEX again ON people (email) WITH (global = true);");
-    let refused = shop.migrate(&files).await.unwrap_err();
+    let refused = shop.migrate(files).await.unwrap_err();
     assert!(refused.contains("eve@example.org"), "{refused}");
     assert_eq!(house.sql("SELECT count(*) FROM pg_attribute WHERE attrelid = 'people'::regclass AND attname = 'a'").await, "0");
     files.pop();
     files.push("ALTER TABLE people ADD CONSTRAINT short CHECK (length(name) < 3);");
-    let refused = shop.migrate(&files).await.unwrap_err();
+    let refused = shop.migrate(files).await.unwrap_err();
     assert!(refused.contains("short"), "{refused}");
     files.pop();
-    files.push("DROP TABLE visits; DROP TABLE bookings;");
-    shop.migrate(&files).await.unwrap();
-    shop.is_sound().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,9 +1,11 @@
 //! What is said of a database, table by table.
 
+use crate::ask::{cols, from, write};
 use crate::house::{House, ODD, SHOP};
 use pando_engine_postgres::adopt;
 use pando_model::found::Finding;
 use pando_store::adopt::{Judged, Verdict, Wanted};
+use pando_store::request::Verb;
 use std::fmt::Write;
 
 /// The report of a database is that of a file; `PANDO_BLESS=1` writes it anew.
@@ -92,6 +94,52 @@ async fn a_database_that_does_not_sort_by_bytes_is_told_how_to() {
     assert!(obstacle.what.contains("LATIN1"), "{obstacle:?}");
     let mend = obstacle.mend.as_deref().unwrap();
     assert!(mend.contains("--locale C.UTF-8 shop_c"), "{mend}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_may_not_is_told_what_to_grant() {
+    let mut house = House::with(
+        "CREATE ROLE app LOGIN;
+         CREATE TABLE secret (id bigserial PRIMARY KEY, a text);
+         CREATE TABLE seen (id bigserial PRIMARY KEY);
+         CREATE TABLE hidden (id bigint PRIMARY KEY);
+         ALTER TABLE hidden ENABLE ROW LEVEL SECURITY;
+         GRANT SELECT ON seen, hidden TO app;
+         GRANT INSERT, UPDATE, DELETE ON hidden TO app",
+    )
+    .await;
+    house.role = "app";
+    let judged = house.judge(&Wanted::default()).await;
+    let mends = |findings: &[Finding]| -> Vec<String> {
+        let mends = findings.iter().filter_map(|finding| finding.mend.clone());
+        mends.collect()
+    };
+    let mut all = mends(&judged.obstacles);
+    for table in &judged.tables {
+        all.extend(mends(&table.obstacles));
+    }
+    assert_eq!(
+        all,
+        [
+            "GRANT CREATE ON SCHEMA \"public\" TO \"app\";",
+            "ALTER ROLE \"app\" BYPASSRLS;",
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON secret TO \"app\";",
+            "GRANT INSERT, UPDATE, DELETE ON seen TO \"app\";",
+        ]
+    );
+    for mend in all {
+        house.sql(&mend).await;
+    }
+    let shop = house.adopt(&Wanted::default()).await;
+    shop.write(write(Verb::Insert, "secret", r#"[{"a":"x"}]"#))
+        .await;
+    shop.check(from("secret").select(cols(&["a"])), r#"[{"a":"x"}]"#)
+        .await;
+    shop.check(from("hidden"), "[]").await;
+    let refused = shop
+        .migrate(&["ALTER TABLE secret ADD COLUMN b text;"])
+        .await;
+    assert!(refused.unwrap_err().contains("must be owner"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

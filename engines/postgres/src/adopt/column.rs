@@ -227,12 +227,21 @@ fn of_ids(
     let now = session.first_int("SELECT (extract(epoch FROM now()) * 1000000)::bigint", &[])?;
     let least = least_id_at(now.unwrap_or(0));
     let sequence = session.first_int(
-        "SELECT pg_sequence_last_value(pg_get_serial_sequence($1::text, $2::text)::regclass)",
+        "SELECT CASE WHEN has_sequence_privilege(s, 'USAGE, SELECT') \
+         THEN pg_sequence_last_value(s::regclass) END \
+         FROM pg_get_serial_sequence($1::text, $2::text) AS s",
         &[
             Param::text(written.as_str()),
             Param::text(column.name.as_str()),
         ],
     )?;
+    // Who may not read it is told so elsewhere.
+    if !session.exists(
+        "SELECT WHERE has_table_privilege($1::text, 'SELECT')",
+        &[Param::text(written.as_str())],
+    )? {
+        return Ok(());
+    }
     let greatest = session.first_int(&format!("SELECT max({name}) FROM {written}"), &[])?;
     let last = sequence.max(greatest).unwrap_or(0);
     if last >= least {
