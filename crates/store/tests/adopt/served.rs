@@ -122,7 +122,32 @@ async fn writes(shop: &Shop<'_>) {
         r#"[{"id":3,"name":"Dan"}]"#,
     )
     .await;
-    // Several at once, computed and changed by the table itself.
+    // Several at once, computed and changed by the table itself; the answer is as it is stored.
+    let few = write(
+        Verb::Insert,
+        "products",
+        r#"[{"sku":"o-1","title":"O","price":1,"updated":"2024-01-01"}]"#,
+    );
+    let stored = shop.write(few).await;
+    assert!(
+        stored.contains(r#""updated":"2020-01-01T00:00:00""#),
+        "{stored}"
+    );
+    let more: Vec<String> = (2..9)
+        .map(|n| format!(r#"{{"sku":"o-{n}","title":"O{n}","price":{n}}}"#))
+        .collect();
+    let stored = shop
+        .write(write(
+            Verb::Insert,
+            "products",
+            &format!("[{}]", more.join(",")),
+        ))
+        .await;
+    assert_eq!(
+        stored.matches(r#""updated":"2020-01-01T00:00:00""#).count(),
+        7,
+        "{stored}"
+    );
     let many: Vec<String> = (0..300)
         .map(|n| format!(r#"{{"sku":"n-{n}","title":"T{n}","price":{n},"stock":{n}}}"#))
         .collect();

@@ -26,18 +26,11 @@ pub(super) fn read(session: &Session, oid: i64, table: &mut FoundTable) -> Step<
         Ok(())
     })?;
     session.select_all(TRIGGERS, &oid, |row| {
-        let (name, before): (String, bool) = (row.try_get(0)?, row.try_get(1)?);
-        let mut what = format!(
+        let name: String = row.try_get(0)?;
+        table.notes.push(Finding::new(format!(
             "the trigger {name} runs for Pando's writes too; what it writes elsewhere has no events \
              in the feed"
-        );
-        if before {
-            what.push_str(
-                ", and a write is answered with the row as it was sent, before the trigger: read \
-                 it again to see it as it is stored",
-            );
-        }
-        table.notes.push(Finding::new(what));
+        )));
         Ok(())
     })
 }
@@ -72,8 +65,7 @@ const INDEXES: &str = "SELECT i.relname::text, x.indisunique, x.indisvalid, \
      WHERE x.indrelid = $1::bigint::oid AND NOT EXISTS (SELECT FROM pg_constraint AS con \
      WHERE con.conindid = x.indexrelid AND con.contype IN ('p', 'u', 'x')) ORDER BY i.relname";
 
-/// Those that run before a row is stored have it in their hands.
-const TRIGGERS: &str = "SELECT tgname::text, tgtype & 3 = 3 FROM pg_trigger \
+const TRIGGERS: &str = "SELECT tgname::text FROM pg_trigger \
      WHERE tgrelid = $1::bigint::oid AND NOT tgisinternal AND tgenabled IN ('O', 'A') ORDER BY tgname";
 
 fn constraint(table: &mut FoundTable, row: &Row) -> Result<(), tokio_postgres::Error> {

@@ -47,7 +47,8 @@ impl Storage for Transaction<'_> {
     }
 
     fn is_about_the_request(fault: &Fault) -> bool {
-        fault.is_about_the_request()
+        // PostgreSQL's own word has ended the transaction: nothing can be looked up in it.
+        matches!(fault, Fault::Engine(_)) && fault.is_about_the_request()
     }
 
     fn physical(&self, name: &str) -> Step<Arc<Physical>> {
