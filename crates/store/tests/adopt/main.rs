@@ -13,6 +13,7 @@
 #[allow(dead_code, reason = "other tests ask for more")]
 mod ask;
 mod house;
+mod kept;
 mod migrated;
 mod served;
 mod told;
