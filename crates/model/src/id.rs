@@ -40,6 +40,12 @@ pub struct IdMaker {
 #[error("ids are made faster than their clock allows; try again in a second")]
 pub struct TooFast;
 
+/// The least id that is made from this time on, in microseconds since 1970.
+pub fn least_id_at(now_us: i64) -> i64 {
+    let ms = (now_us / 1_000 - EPOCH_MS).max(0);
+    ms << (COUNT_BITS + NODE_BITS)
+}
+
 impl IdMaker {
     /// A maker that holds the leases of `nodes` (each below [`NODES`]); `floor` is an id that
     /// every new one must exceed, 0 for none. `None` without a node number.

@@ -21,7 +21,7 @@ pub struct Physical {
     pub insert: String,
     /// See [`Texts::delete`].
     pub delete: String,
-    /// Enforced foreign keys of this table.
+    /// Enforced foreign keys of this table, unless it was adopted: the database keeps those.
     pub outgoing: Vec<Reference>,
     /// Enforced foreign keys that refer to this table, by table name, then declaration.
     pub incoming: Vec<Reference>,
@@ -103,7 +103,7 @@ fn references_of(
 ) -> Vec<Reference> {
     let enforced = child.foreign_keys.iter().enumerate();
     enforced
-        .filter(|(_, key)| key.enforced)
+        .filter(|(_, key)| key.enforced && !child.adopted)
         .filter_map(|(place, key)| {
             let target = tables.get(&key.target)?;
             let target_columns = key

@@ -17,6 +17,7 @@ pub mod error;
 pub mod expr;
 pub mod fixed;
 pub mod float;
+pub mod found;
 pub mod id;
 pub mod json;
 pub mod layout;

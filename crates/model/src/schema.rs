@@ -54,6 +54,10 @@ pub struct Table {
     /// a row lies. Off where every read names the shard key, or has an index of its own.
     #[serde(default = "yes")]
     pub key_indexed: bool,
+    /// Whether it was there before Pando and lies as it was found: without the hidden column,
+    /// under its own constraints and indexes, which the database below keeps.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adopted: bool,
     /// Other settings of `WITH (…)`, by name: the cache tier's, later.
     pub options: BTreeMap<String, String>,
 }
@@ -207,6 +211,9 @@ impl Table {
 pub enum SchemaStep {
     /// A new table, with its indexes and constraints.
     CreateTable(Arc<Table>),
+    /// A table that is there already, made by somebody else, is served as it lies: nothing of
+    /// it is changed. Refused by engines that keep tables of their own only.
+    AdoptTable(Arc<Table>),
     /// A table goes, with its rows.
     DropTable(Arc<Table>),
     /// The same rows under another shape: a column added, dropped or renamed, a

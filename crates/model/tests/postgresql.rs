@@ -176,6 +176,7 @@ fn evaluate(expr: &Expr) -> Result<Option<String>, Refusal> {
         foreign_keys: Vec::new(),
         reference: false,
         key_indexed: true,
+        adopted: false,
         options: Default::default(),
     };
     let ty = expr.ty(&table)?;

@@ -4,9 +4,11 @@
 //! comes from `PANDO_KEY`, or from the `root.key` of the data directory.
 
 mod admin;
+mod adopt;
 mod transfer;
 
 pub use admin::{BenchArgs, ConfigCommand, GenerateCommand, KeysCommand, Workload};
+pub use adopt::AdoptArgs;
 pub use transfer::{ExportArgs, ImportArgs, Model, OnError, Target};
 
 use crate::config::Sources;
@@ -67,6 +69,14 @@ pub enum Command {
   pando migrate
   pando migrate --dir db/migrations --check")]
     Migrate(MigrateArgs),
+    /// Serve an existing PostgreSQL database as it lies
+    #[command(before_help = "Examples:
+  pando adopt postgres://shop@db.example/shop --dry-run        what fits, what would change
+  pando adopt postgres://shop@db.example/shop --password-file pg.password
+  pando adopt postgres://shop@db.example/shop --table customers --table orders --yes
+  pando adopt postgres://shop@db.example/shop --place order_lines=order_id
+  pando adopt postgres://shop@db.example/shop --undo           take Pando's own tables out again")]
+    Adopt(AdoptArgs),
     /// Load files into a table, collection, space or graph
     #[command(before_help = "Examples:
   pando import tables/flights flights.csv.zip --null NA

@@ -1,5 +1,6 @@
 //! What commands do: each file is one command, or a family of them.
 
+mod adopt;
 pub mod backup;
 mod bench;
 mod config;
@@ -35,6 +36,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         // These work whatever the configuration is.
         Command::Config(command) => return config::run(command, &sources, report),
+        Command::Adopt(args) => return block_on(adopt::run(args, report)),
         Command::Generate(command) if generate::is_offline(command) => {
             return generate::run_offline(command, report);
         }
@@ -60,7 +62,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Bench(args) => block_on(bench::run(args, &context)),
         Command::Backup(args) => block_on(backup::run(args, &context)),
         Command::Restore(args) => block_on(backup::restore(args, &context)),
-        Command::Config(_) => Ok(()),
+        Command::Adopt(_) | Command::Config(_) => Ok(()),
     }
 }
 

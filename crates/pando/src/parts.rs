@@ -1,6 +1,7 @@
 //! Parts: the store on the engine that the configuration names. The one room that
 //! knows engines.
 
+pub mod adopt;
 mod postgres;
 
 pub use postgres::{fault_of_url, inspect};

@@ -48,6 +48,7 @@ const TEST_ARROWS: Arrows = &[
     ),
     ("pando-store", &["pando-engine-memory"]),
     ("pando-store", &["pando-engine-sqlite"]),
+    ("pando-store", &["pando-cluster", "pando-engine-postgres"]),
     ("pando-store", &["pando-powercut", "pando-workload"]),
     ("pando", &["pando-cluster", "pando-workload"]),
     ("pando-web", &["pando-engine-memory"]),

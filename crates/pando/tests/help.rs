@@ -9,10 +9,11 @@ mod support;
 use std::path::Path;
 use support::{refused, run, text};
 
-const COMMANDS: [&[&str]; 15] = [
+const COMMANDS: [&[&str]; 16] = [
     &[],
     &["serve"],
     &["migrate"],
+    &["adopt"],
     &["import"],
     &["export"],
     &["keys"],

@@ -4,9 +4,11 @@
 //! resolves it against the schema into a plan, has the engine carry it out and
 //! shapes the answer. It knows no HTTP and no SQL dialect of an engine's.
 //!
-//! Around that: [`ddl`] reads migrations, [`migrate`] applies them, [`catalog`]
+//! Around that: [`ddl`] reads migrations, [`migrate`] applies them, [`adopt`] takes in tables that
+//! are there already, [`catalog`]
 //! keeps what the store must remember, [`keys`] says who may ask.
 
+pub mod adopt;
 mod aside;
 pub mod catalog;
 pub mod config;

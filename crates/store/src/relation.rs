@@ -48,6 +48,7 @@ impl Shape<'_> {
             foreign_keys: Vec::new(),
             reference: false,
             key_indexed: true,
+            adopted: false,
             options: BTreeMap::new(),
         }
     }

@@ -1,5 +1,6 @@
 //! Changes of the schema.
 
+use crate::NAME;
 use crate::database::Database;
 use crate::statement::check_row_references;
 use crate::table::TableState;
@@ -20,6 +21,12 @@ pub(crate) fn reshape(db: &mut Database, steps: &[SchemaStep]) -> Result<()> {
                     return Err(EngineError::internal("create a table", fault));
                 }
                 db.put_table(TableState::new(table.clone()));
+            }
+            SchemaStep::AdoptTable(_) => {
+                return Err(EngineError::Unsupported {
+                    engine: NAME,
+                    what: "tables that somebody else made: adopt a PostgreSQL database",
+                });
             }
             SchemaStep::DropTable(table) => db.drop_table(&table.name)?,
             SchemaStep::AlterTable { from, to, columns } => {

@@ -3,6 +3,7 @@
 //! A table changes shape by being built anew beside itself, unless PostgreSQL's own
 //! ALTER TABLE leaves the same behind. Rows pass the rules again where the rules changed.
 
+use crate::adopt;
 use crate::cell::Param;
 use crate::fault::Step;
 use crate::layout::{
@@ -63,12 +64,20 @@ fn step_out(session: &Session, step: &SchemaStep) -> Step<()> {
             take_place(session, table)?;
             define(session, table, true)
         }
+        SchemaStep::AdoptTable(table) => adopt::take(session, table),
         SchemaStep::DropTable(table) => {
             session.batch(&format!("DROP TABLE {}", quoted(&table.name)))?;
             forget(session, &table.name)
         }
         SchemaStep::AlterTable { from, to, columns } => {
             check_names(to)?;
+            if from.adopted {
+                adopt::alter(session, from, to, columns)?;
+                if from.name != to.name {
+                    forget(session, &from.name)?;
+                }
+                return Ok(());
+            }
             let anew = if needs_rules(from, to, columns) {
                 rebuild_by_rows(session, from, to, columns)?;
                 true
@@ -85,14 +94,22 @@ fn step_out(session: &Session, step: &SchemaStep) -> Step<()> {
         }
         SchemaStep::CreateIndex { table, .. } => {
             check_names(table)?;
-            define(session, table, false)
+            reindex(session, table)
         }
         SchemaStep::DropIndex { table, name } => {
             let mut table = Table::clone(table);
             table.indexes.retain(|index| index.name != *name);
             table.uniques.retain(|unique| unique.name != *name);
-            define(session, &table, false)
+            reindex(session, &table)
         }
+    }
+}
+
+/// Brings a table's indexes in line with its definition.
+fn reindex(session: &Session, table: &Table) -> Step<()> {
+    match stored(session, &table.name)? {
+        Some(old) if old.adopted => adopt::index(session, &old, table),
+        _ => define(session, table, false),
     }
 }
 
@@ -115,12 +132,7 @@ fn define(session: &Session, table: &Table, anew: bool) -> Step<()> {
         true => Vec::new(),
         false => stored(session, &table.name)?.map_or_else(Vec::new, |old| indexes(&old)),
     };
-    let definition = serde_json::to_string(table)
-        .map_err(|error| EngineError::internal("write down a table's definition", error))?;
-    session.execute(
-        "INSERT INTO _pando_layout VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET definition = $2",
-        &[Param::text(table.name.as_str()), Param::text(definition)],
-    )?;
+    write_down(session, table)?;
     let wanted = indexes(table);
     for (name, _) in present.iter().filter(|index| !wanted.contains(index)) {
         session.batch(&format!("DROP INDEX {}", held_name(name)))?;
@@ -135,6 +147,17 @@ fn define(session: &Session, table: &Table, anew: bool) -> Step<()> {
         }
     }
     missing.iter().try_for_each(|(_, sql)| session.batch(sql))
+}
+
+/// Stores a table's definition.
+pub(crate) fn write_down(session: &Session, table: &Table) -> Step<()> {
+    let definition = serde_json::to_string(table)
+        .map_err(|error| EngineError::internal("write down a table's definition", error))?;
+    session.execute(
+        "INSERT INTO _pando_layout VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET definition = $2",
+        &[Param::text(table.name.as_str()), Param::text(definition)],
+    )?;
+    Ok(())
 }
 
 /// A table's definition as it was stored.
@@ -253,7 +276,7 @@ fn rebuild_by_rows(
             let mut row: Row = recast(row, columns);
             complete_row(to, &mut row)?;
             let slot = canonical::slot_of_row(to, &row);
-            let params: Vec<_> = insert_params(slot, &row).collect();
+            let params: Vec<_> = insert_params(to, slot, &row).collect();
             if session.execute(&insert, &params)? == 0 {
                 let key = &to.primary_key;
                 return Err(not_unique(to, &key.name, &key.columns, &row).into());
@@ -284,7 +307,12 @@ fn take_place(session: &Session, to: &Table) -> Step<()> {
 
 /// Refuses a unique index that the rows break, in PostgreSQL's words: found out before
 /// PostgreSQL is, whose refusal would end the transaction.
-fn check_unique(session: &Session, table: &Table, name: &str, columns: &[ColumnIx]) -> Step<()> {
+pub(crate) fn check_unique(
+    session: &Session,
+    table: &Table,
+    name: &str,
+    columns: &[ColumnIx],
+) -> Step<()> {
     let names = names(table, columns);
     let not_null: Vec<_> = columns
         .iter()

@@ -11,15 +11,16 @@
 //!
 //! What PostgreSQL holds is written canonically here, never as its own text forms would.
 
-use crate::fault::{Fault, corrupt};
+mod decode;
+
+pub(crate) use decode::{Raw, column_of, value_of};
+
 use bytes::{BufMut, BytesMut};
-use pando_model::column::ColumnType;
-use pando_model::json;
 use pando_model::numeric::Numeric;
 use pando_model::value::Value;
 use std::borrow::Cow;
 use std::error::Error;
-use tokio_postgres::types::{FromSql, IsNull, Kind, ToSql, Type};
+use tokio_postgres::types::{IsNull, Kind, ToSql, Type};
 
 /// Days from 1970 to 2000.
 const DAYS_TO_2000: i32 = 10_957;
@@ -30,6 +31,9 @@ const JSONB_VERSION: u8 = 1;
 /// A numeric's digits are to this base.
 const GROUP_DIGITS: usize = 4;
 const NEGATIVE: u16 = 0x4000;
+const NAN: u16 = 0xc000;
+const INFINITY: u16 = 0xd000;
+const NEGATIVE_INFINITY: u16 = 0xf000;
 
 type Fallible<T> = Result<T, Box<dyn Error + Sync + Send>>;
 
@@ -166,198 +170,4 @@ fn encode_numeric(number: &Numeric, out: &mut BytesMut) -> Fallible<()> {
     out.put_u16(u16::try_from(number.scale())?);
     groups.iter().for_each(|group| out.put_u16(*group));
     Ok(())
-}
-
-/// A cell's bytes as they came.
-pub(crate) struct Raw<'a>(pub(crate) &'a [u8]);
-
-impl<'a> FromSql<'a> for Raw<'a> {
-    fn from_sql(_: &Type, raw: &'a [u8]) -> Fallible<Raw<'a>> {
-        Ok(Raw(raw))
-    }
-
-    fn accepts(_: &Type) -> bool {
-        true
-    }
-}
-
-/// What a cell of type `ty` holds.
-pub(crate) fn value_of(raw: Option<Raw<'_>>, ty: &ColumnType) -> Result<Value, Fault> {
-    let Some(Raw(bytes)) = raw else {
-        return Ok(Value::Null);
-    };
-    decode(bytes, ty)?.ok_or_else(|| {
-        let length = bytes.len();
-        Fault::Engine(corrupt(format!(
-            "a cell of type {ty} holds {length} bytes that are none"
-        )))
-    })
-}
-
-fn decode(bytes: &[u8], ty: &ColumnType) -> Result<Option<Value>, Fault> {
-    Ok(match ty {
-        ColumnType::Text => text_of(bytes).map(Value::Text),
-        ColumnType::Json => text_of(bytes).map(Value::Json),
-        ColumnType::Jsonb => match bytes.split_first() {
-            Some((&JSONB_VERSION, text)) => match text_of(text) {
-                Some(text) => Some(Value::Jsonb(json::canonical(&text)?)),
-                None => None,
-            },
-            _ => None,
-        },
-        ColumnType::Integer | ColumnType::Bigint => match *bytes {
-            [a, b, c, d] => Some(Value::Int(i64::from(i32::from_be_bytes([a, b, c, d])))),
-            _ => eight(bytes).map(|bytes| Value::Int(i64::from_be_bytes(bytes))),
-        },
-        ColumnType::Boolean => match bytes {
-            [value] => Some(Value::Bool(*value != 0)),
-            _ => None,
-        },
-        ColumnType::Real => four(bytes).map(|bytes| Value::Real(f32::from_be_bytes(bytes) + 0.0)),
-        ColumnType::Double => {
-            eight(bytes).map(|bytes| Value::Double(f64::from_be_bytes(bytes) + 0.0))
-        }
-        ColumnType::Numeric { .. } => decode_numeric(bytes)?.map(Value::Numeric),
-        ColumnType::Date => four(bytes)
-            .and_then(|bytes| i32::from_be_bytes(bytes).checked_add(DAYS_TO_2000))
-            .map(Value::Date),
-        ColumnType::Timestamp | ColumnType::Timestamptz => eight(bytes)
-            .and_then(|bytes| i64::from_be_bytes(bytes).checked_add(US_TO_2000))
-            .map(Value::Timestamp),
-        ColumnType::Uuid => bytes.try_into().ok().map(Value::Uuid),
-        ColumnType::Bytea => Some(Value::Bytes(bytes.to_vec())),
-        ColumnType::Array(inner) => decode_array(bytes, inner)?,
-    })
-}
-
-fn text_of(bytes: &[u8]) -> Option<String> {
-    std::str::from_utf8(bytes).ok().map(str::to_owned)
-}
-
-fn four(bytes: &[u8]) -> Option<[u8; 4]> {
-    bytes.try_into().ok()
-}
-
-fn eight(bytes: &[u8]) -> Option<[u8; 8]> {
-    bytes.try_into().ok()
-}
-
-fn decode_array(bytes: &[u8], inner: &ColumnType) -> Result<Option<Value>, Fault> {
-    let mut rest = bytes;
-    let (Some(dimensions), Some(_), Some(_)) = (int(&mut rest), int(&mut rest), int(&mut rest))
-    else {
-        return Ok(None);
-    };
-    if dimensions == 0 {
-        return Ok(Some(Value::Array(Vec::new())));
-    }
-    let (Some(count), Some(_)) = (int(&mut rest), int(&mut rest)) else {
-        return Ok(None);
-    };
-    let mut items = Vec::new();
-    for _ in 0..count {
-        let Some(length) = int(&mut rest) else {
-            return Ok(None);
-        };
-        let Ok(length) = usize::try_from(length) else {
-            items.push(Value::Null);
-            continue;
-        };
-        let Some((item, behind)) = rest.split_at_checked(length) else {
-            return Ok(None);
-        };
-        let Some(item) = decode(item, inner)? else {
-            return Ok(None);
-        };
-        items.push(item);
-        rest = behind;
-    }
-    Ok((dimensions == 1).then_some(Value::Array(items)))
-}
-
-/// The next four bytes.
-fn int(rest: &mut &[u8]) -> Option<i32> {
-    let (first, behind) = rest.split_first_chunk()?;
-    *rest = behind;
-    Some(i32::from_be_bytes(*first))
-}
-
-fn decode_numeric(bytes: &[u8]) -> Result<Option<Numeric>, Fault> {
-    let words: Vec<u16> = bytes
-        .chunks_exact(2)
-        .map(|pair| u16::from_be_bytes([pair[0], pair[1]]))
-        .collect();
-    let [count, weight, sign, scale, groups @ ..] = words.as_slice() else {
-        return Ok(None);
-    };
-    if usize::from(*count) != groups.len() || ![0, NEGATIVE].contains(sign) {
-        return Ok(None);
-    }
-    let weight = i64::from(*weight as i16);
-    let mut text = String::with_capacity(groups.len() * GROUP_DIGITS + 16);
-    if *sign == NEGATIVE {
-        text.push('-');
-    }
-    text.push('0');
-    for group in groups {
-        text.push_str(&format!("{group:04}"));
-    }
-    // The first group stands for itself times 10,000 to its weight.
-    let behind_point = groups.len() as i64 - 1 - weight;
-    text.push_str(&format!("e{}", -behind_point * GROUP_DIGITS as i64));
-    let number = Numeric::parse(&text)?;
-    Ok(Some(number.rounded(i64::from(*scale))))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numerics_come_back_with_their_digits() {
-        for text in [
-            "0",
-            "1",
-            "-1",
-            "9999",
-            "10000",
-            "0.0001",
-            "0.00001",
-            "-0.1",
-            "123456789.987654321",
-            "100000000",
-            "1e-20",
-            "12345678901234567890.5",
-        ] {
-            let number = Numeric::parse(text).unwrap();
-            let mut out = BytesMut::new();
-            encode_numeric(&number, &mut out).unwrap();
-            let back = decode_numeric(&out).unwrap().unwrap();
-            assert_eq!(back.to_string(), number.to_string());
-        }
-        let two_places = Numeric::parse("1.5").unwrap().rounded(2);
-        let mut out = BytesMut::new();
-        encode_numeric(&two_places, &mut out).unwrap();
-        assert_eq!(decode_numeric(&out).unwrap().unwrap().to_string(), "1.50");
-    }
-
-    #[test]
-    fn bytes_that_are_no_value_are_told_apart() {
-        for (bytes, ty) in [
-            (&[1_u8, 2, 3][..], ColumnType::Integer),
-            (&[][..], ColumnType::Boolean),
-            (&[2, b'1'][..], ColumnType::Jsonb),
-            (&[0xff][..], ColumnType::Text),
-            (
-                &[0, 1, 0, 0, 0xc0, 0, 0, 0, 0, 1][..],
-                ColumnType::Numeric { limit: None },
-            ),
-            (
-                &[0, 0, 0, 2][..],
-                ColumnType::Array(Box::new(ColumnType::Integer)),
-            ),
-        ] {
-            assert!(decode(bytes, &ty).unwrap().is_none(), "{ty}");
-        }
-    }
 }

@@ -2,7 +2,11 @@
 
 use pando_model::error::{EngineError, Refusal};
 use std::time::Duration;
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, SqlState};
+
+/// Codes of rules that no class of codes is kept for: a column that counts or is computed by
+/// itself, and no right to a table.
+const RULES: [&str; 2] = ["428C9", "42501"];
 
 /// A step's error: one that the caller is told, or PostgreSQL's own.
 #[derive(Debug)]
@@ -62,6 +66,11 @@ impl Fault {
 
     /// Whether it says something about the request, and not about the database or the machine.
     pub(crate) fn is_about_the_request(&self) -> bool {
+        if let Fault::Postgres(error) = self {
+            return error
+                .as_db_error()
+                .is_some_and(|db| refusal_of(db).is_some());
+        }
         matches!(
             self,
             Fault::Engine(
@@ -159,13 +168,6 @@ fn engine_error(error: tokio_postgres::Error, context: &str) -> EngineError {
     };
     let code = db.code().code();
     match code.get(..2).unwrap_or_default() {
-        // What a request's values cannot be, or it asked for too much at once.
-        "22" | "54" => {
-            let mut refusal = Refusal::new(code.to_owned(), db.message());
-            refusal.details = db.detail().map(str::to_owned);
-            refusal.hint = db.hint().map(str::to_owned);
-            EngineError::Refused(refusal)
-        }
         "28" | "3D" => unavailable(
             format!("PostgreSQL refuses the connection: {}", db.message()),
             SHORTLY,
@@ -186,7 +188,10 @@ fn engine_error(error: tokio_postgres::Error, context: &str) -> EngineError {
         "XX" if ["XX001", "XX002"].contains(&code) => {
             EngineError::Corrupt(format!("{context}: {}", db.message()))
         }
-        _ => EngineError::internal(context, error),
+        _ => match refusal_of(db) {
+            Some(refusal) => EngineError::Refused(refusal),
+            None => EngineError::internal(context, error),
+        },
     }
 }
 
@@ -194,4 +199,26 @@ fn engine_error(error: tokio_postgres::Error, context: &str) -> EngineError {
 fn is_of_the_connection(error: &tokio_postgres::Error) -> bool {
     let source = std::error::Error::source(error);
     error.is_closed() || source.is_some_and(|source| source.is::<std::io::Error>())
+}
+
+/// What PostgreSQL has against a request, in its own words: values that cannot be, too much at
+/// once, and the rules of adopted tables, which it keeps: constraints, triggers, privileges.
+fn refusal_of(db: &DbError) -> Option<Refusal> {
+    let code = db.code().code();
+    let is_refusal = match code.get(..2).unwrap_or_default() {
+        "22" | "23" | "2B" | "44" | "54" | "P0" => true,
+        // Not now, whatever met with it.
+        "08" | "40" | "53" | "55" | "57" | "58" | "F0" | "XX" => false,
+        // A trigger's function may raise any code.
+        _ => {
+            let within = db.where_().is_some_and(|place| place.contains("function"));
+            within || RULES.contains(&code)
+        }
+    };
+    is_refusal.then(|| {
+        let mut refusal = Refusal::new(code.to_owned(), db.message());
+        refusal.details = db.detail().map(str::to_owned);
+        refusal.hint = db.hint().map(str::to_owned);
+        refusal
+    })
 }

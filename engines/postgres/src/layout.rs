@@ -89,6 +89,9 @@ pub(crate) const INTERNAL_TABLES: &str = r#"
     $$;
 "#;
 
+/// Ends an `INSERT`: rows whose keys are there already are left out.
+pub(crate) const LEAVING_OUT: &str = " ON CONFLICT DO NOTHING";
+
 /// PostgreSQL's statements of a table.
 struct PostgresTexts;
 
@@ -99,9 +102,9 @@ impl Texts for PostgresTexts {
 
     fn delete(&self, table: &Table) -> String {
         format!(
-            "DELETE FROM {} WHERE {SLOT_COLUMN} = $1 AND {}",
+            "DELETE FROM {} WHERE {}",
             quoted(&table.name),
-            equalities(table, &table.primary_key.columns, 2)
+            at_key(table, 1)
         )
     }
 
@@ -129,6 +132,25 @@ pub(crate) fn load(session: &Session) -> Step<Layout> {
 pub(crate) fn definition_of(name: &str, text: &str) -> Step<Table> {
     let read = serde_json::from_str(text);
     Ok(read.map_err(|error| corrupt(format!("the definition of {name:?}: {error}")))?)
+}
+
+/// The row of a slot and a primary key, whose values are numbered from `first`. A table that was
+/// adopted has no column for the slot: the parameters begin with the key.
+pub(crate) fn at_key(table: &Table, first: usize) -> String {
+    let key = &table.primary_key.columns;
+    if table.adopted {
+        return equalities(table, key, first);
+    }
+    let key = equalities(table, key, first + 1);
+    format!("{SLOT_COLUMN} = ${first} AND {key}")
+}
+
+/// The columns that a row is stored by: what an adopted table computes for itself is left to it.
+pub(crate) fn stored_columns(table: &Table) -> impl Iterator<Item = ColumnIx> {
+    let columns = table.columns.iter().enumerate();
+    columns
+        .filter(|(_, column)| !table.adopted || column.generated.is_none())
+        .map(|(ix, _)| ix)
 }
 
 /// `CREATE TABLE`, under `name`. PostgreSQL names the key's index after it, as no other is named.
@@ -168,7 +190,7 @@ pub(crate) fn indexes(table: &Table) -> Vec<(String, String)> {
     let mut all = Vec::new();
     let mut leading: Vec<&[ColumnIx]> = Vec::new();
     let key = &table.primary_key;
-    if table.key_indexed {
+    if table.key_indexed && !table.adopted {
         all.push((key.name.clone(), unique_sql(table, &key.name, &key.columns)));
         leading.push(&key.columns);
     }
@@ -180,7 +202,7 @@ pub(crate) fn indexes(table: &Table) -> Vec<(String, String)> {
     for index in &table.indexes {
         all.push((index.name.clone(), declared_sql(table, index)));
     }
-    for foreign in &table.foreign_keys {
+    for foreign in table.foreign_keys.iter().filter(|_| !table.adopted) {
         let served = leading
             .iter()
             .any(|columns| columns.starts_with(&foreign.columns))
@@ -285,8 +307,13 @@ fn index_sql(table: &Table, name: &str, columns: &[(ColumnIx, bool)], paths: &[S
 /// `INSERT` of so many whole rows into the table under `name`; rows whose keys are there already
 /// are left out.
 pub(crate) fn insert_sql(table: &Table, name: &str, rows: usize) -> String {
-    let all: Vec<_> = (0..table.columns.len()).collect();
-    let width = all.len() + 1;
+    let stored: Vec<_> = stored_columns(table).collect();
+    // An adopted table may make ids by itself: those of Pando's go in all the same.
+    let (slot, given) = match table.adopted {
+        true => (String::new(), " OVERRIDING SYSTEM VALUE"),
+        false => (format!("{SLOT_COLUMN}, "), ""),
+    };
+    let width = stored.len() + usize::from(!table.adopted);
     let tuple = |row: usize| {
         let places: Vec<_> = (1..=width)
             .map(|place| format!("${}", row * width + place))
@@ -295,9 +322,9 @@ pub(crate) fn insert_sql(table: &Table, name: &str, rows: usize) -> String {
     };
     let tuples: Vec<_> = (0..rows).map(tuple).collect();
     format!(
-        "INSERT INTO {} ({SLOT_COLUMN}, {}) VALUES {} ON CONFLICT DO NOTHING",
+        "INSERT INTO {} ({slot}{}){given} VALUES {}{LEAVING_OUT}",
         quoted(name),
-        names(table, &all),
+        names(table, &stored),
         tuples.join(", ")
     )
 }

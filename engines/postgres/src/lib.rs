@@ -6,6 +6,7 @@
 //! | `pool`, `session` | connections: how many, and how a statement is run on one |
 //! | `sql` | plans to SQL |
 //! | `writer` | transactions that write: fences, receipts, keys, feed |
+//! | [`adopt`] | databases that somebody else made |
 //! | `apply` | changes of the physical schema |
 //! | `verify` | whether the data is sound |
 //! | `inspect` | whether the database is set up to keep what is promised |
@@ -16,6 +17,7 @@
 //! It follows whoever is promoted, and reads from replicas that have got far enough. What it does
 //! not do: it promotes nobody, and copies nothing; a copy is `pg_dump`'s or a base backup's to make.
 
+pub mod adopt;
 mod apply;
 mod cell;
 mod config;

@@ -11,7 +11,9 @@ use pando_model::slot::{Epoch, HASH_SLOTS, Slot};
 /// Two processes that open one database do so in turn (`Pand`).
 const OPENING_LOCK: i64 = 0x5061_6e64;
 /// `server_version_num` of the oldest PostgreSQL that is understood.
-const VERSION_MIN: i64 = 150_000;
+pub(crate) const VERSION_MIN: i64 = 150_000;
+/// Collations that sort by bytes.
+pub(crate) const BY_BYTES: [&str; 4] = ["C", "POSIX", "C.UTF-8", "C.utf8"];
 
 /// What a database says of itself.
 #[derive(Clone, Debug)]
@@ -75,7 +77,6 @@ pub(crate) fn check_server(session: &Session) -> Step<()> {
         |row| {
             let (version, encoding): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
             let (collate, ctype): (String, String) = (row.try_get(3)?, row.try_get(4)?);
-            let by_bytes = ["C", "POSIX", "C.UTF-8", "C.utf8"];
             if row.try_get(2)? {
                 return Err(Fault::Lost("the database takes no writes".to_owned()));
             }
@@ -85,7 +86,7 @@ pub(crate) fn check_server(session: &Session) -> Step<()> {
                 ));
             } else if encoding != "UTF8" {
                 refused = Some(format!("the database is in {encoding}, not in UTF8"));
-            } else if !by_bytes.contains(&collate.as_str())
+            } else if !BY_BYTES.contains(&collate.as_str())
                 || !ctype.contains("UTF") && !ctype.contains("utf")
             {
                 // jsonb compares its texts by the database's collation, and full-text search

@@ -3,7 +3,7 @@
 //! Statements are run from threads that may block, one after the other; a statement is prepared
 //! once for each text and kept, for as long as the schema stays.
 
-use crate::cell::{Param, Raw, value_of};
+use crate::cell::{Param, Raw, column_of, value_of};
 use crate::fault::{Fault, Step};
 use crate::sql::{self, Decode, Statement};
 use crate::tls::Target;
@@ -228,7 +228,7 @@ impl Session {
         filter: &Filter,
         is_answered: bool,
     ) -> Step<Vec<Row>> {
-        let statement = sql::whole_rows(table, filter);
+        let statement = sql::whole_rows(table, filter).held(table);
         match is_answered {
             true => self.answered(&statement, table),
             false => self.run_while(&statement, table, |_| Ok(true)),
@@ -254,6 +254,7 @@ impl Session {
         } else {
             sql::whole_rows(table, filter)
         };
+        let statement = statement.held(table);
         let mut bytes = 0;
         self.run_while(&statement, table, |value| {
             bytes += bytes_of(value);
@@ -309,8 +310,8 @@ impl Session {
             for (place, decode) in statement.decode.iter().enumerate() {
                 let cell = raw.try_get::<_, Option<Raw<'_>>>(place)?;
                 let value = match decode {
-                    Decode::Column(ty) => value_of(cell, ty)?,
-                    Decode::Scalar(scalar, ty) => scalar.evaluate(table, value_of(cell, ty)?)?,
+                    Decode::Column(ty) => column_of(cell, ty)?,
+                    Decode::Scalar(scalar, ty) => scalar.evaluate(table, column_of(cell, ty)?)?,
                     Decode::Result(ty) => value_of(cell, ty)?,
                 };
                 goes_on &= go_on(&value)?;

@@ -65,11 +65,13 @@ impl Target {
             config.password(password.trim_end_matches(['\r', '\n']));
         }
         let milliseconds = settings.statement_timeout.as_millis();
+        // What the url says of itself, such as a search_path, comes first.
+        let own = config.get_options().unwrap_or_default().to_owned();
         config
             .application_name("pando")
             .connect_timeout(settings.connect_timeout)
             .options(format!(
-                "-c TimeZone=UTC -c DateStyle=ISO -c statement_timeout={milliseconds} \
+                "{own} -c TimeZone=UTC -c DateStyle=ISO -c statement_timeout={milliseconds} \
                  -c extra_float_digits=1 -c standard_conforming_strings=on \
                  -c idle_in_transaction_session_timeout={IDLE_MS}"
             ));

@@ -6,11 +6,11 @@ use crate::layout::load;
 use crate::session::Session;
 use crate::shard::ShardRow;
 use crate::sql::quoted;
+use crate::writer::key_params;
 use pando_model::canonical;
 use pando_model::layout::Physical;
 use pando_model::plan::{Filter, Tree};
 use pando_model::reshape::first_dangling;
-use pando_model::schema::SLOT_COLUMN;
 use pando_model::slot::Slot;
 use pando_model::tree::read_tree;
 
@@ -69,10 +69,11 @@ fn verify_table(session: &Session, physical: &Physical, wrong: &mut Vec<String>)
     let key = &table.primary_key.columns;
     for row in &sampled {
         let slot = canonical::slot_of_row(table, row);
-        let mut sql = format!("SELECT 1 FROM {name} WHERE {SLOT_COLUMN} = $1 AND ");
-        sql.push_str(&crate::layout::equalities(table, key, 2));
-        let mut params = vec![crate::cell::Param::int(i64::from(slot.number()))];
-        params.extend(key.iter().map(|ix| crate::cell::Param::of(&row[*ix])));
+        let sql = format!(
+            "SELECT 1 FROM {name} WHERE {}",
+            crate::layout::at_key(table, 1)
+        );
+        let params: Vec<_> = key_params(table, slot, row).collect();
         if !session.exists(&sql, &params)? {
             wrong.push(format!("table {}: a row lies in a wrong slot", table.name));
             break;

@@ -13,6 +13,7 @@ use crate::writer::{Sealed, Transaction, Writer, cells, slot_param};
 use pando_model::canonical;
 use pando_model::constraint::complete_row;
 use pando_model::engine::{Result, SchemaChange};
+use pando_model::error::EngineError;
 use pando_model::plan::Filter;
 use pando_model::reshape::{self, check_references, keys_of, needs_rules, recast};
 use pando_model::schema::{ColumnSource, SLOT_COLUMN, SchemaStep, Table};
@@ -68,6 +69,11 @@ fn step_out(conn: &Conn, step: &SchemaStep) -> Step<()> {
             conn.batch(&create_table_sql(table, &table.name))?;
             define(conn, table)
         }
+        SchemaStep::AdoptTable(_) => Err(EngineError::Unsupported {
+            engine: "sqlite",
+            what: "tables that somebody else made: adopt a PostgreSQL database",
+        }
+        .into()),
         SchemaStep::DropTable(table) => {
             conn.batch(&format!("DROP TABLE {}", quoted(&table.name)))?;
             forget(conn, &table.name)

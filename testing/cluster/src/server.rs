@@ -92,6 +92,14 @@ impl Server {
     /// # Errors
     /// The server is not there, or refuses; a minute has passed.
     pub async fn sql(&self, statements: &str) -> Result<String> {
+        self.sql_in("postgres", statements).await
+    }
+
+    /// The same in a database of its own.
+    ///
+    /// # Errors
+    /// Those of [`Server::sql`].
+    pub async fn sql_in(&self, database: &str, statements: &str) -> Result<String> {
         let folder = self.host.folder().display().to_string();
         let port = self.address.port().to_string();
         let psql = postgres("psql")?;
@@ -106,11 +114,32 @@ impl Server {
             "-U",
             USER,
             "-d",
-            "postgres",
+            database,
             "-c",
             statements,
         ];
         run(&psql, &arguments, SQL).await
+    }
+
+    /// What pg_dump writes of a database's schema.
+    ///
+    /// # Errors
+    /// Those of [`Server::sql`].
+    pub async fn dump_schema(&self, database: &str) -> Result<String> {
+        let folder = self.host.folder().display().to_string();
+        let port = self.address.port().to_string();
+        let program = postgres("pg_dump")?;
+        let arguments = [
+            "--schema-only",
+            "-h",
+            &folder,
+            "-p",
+            &port,
+            "-U",
+            USER,
+            database,
+        ];
+        run(&program, &arguments, SQL).await
     }
 
     /// Whether it follows another: it is in recovery.

@@ -53,6 +53,7 @@ fn table() -> Table {
         foreign_keys: Vec::new(),
         reference: false,
         key_indexed: true,
+        adopted: false,
         options: Default::default(),
     }
 }

@@ -35,6 +35,7 @@ fn table() -> Table {
         foreign_keys: Vec::new(),
         reference: false,
         key_indexed: true,
+        adopted: false,
         options: Default::default(),
     }
 }

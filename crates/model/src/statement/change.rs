@@ -29,6 +29,7 @@ trait Changes: Storage + Sized {
         let physical = self.physical(&insert.table.name)?;
         if let Some(stored) = self.insert_in_bulk(insert, &physical)? {
             let rows = insert.rows.len() as u64;
+            let stored = self.as_settled(&Statement::default(), &insert.table, stored)?;
             return Ok(Outcome {
                 affected: rows,
                 inserted: rows,
@@ -135,19 +136,47 @@ trait Changes: Storage + Sized {
     }
 
     /// The rows as they are now: a key that a row refers to itself by may have cascaded into
-    /// it since it was written.
+    /// it since it was written, and an adopted table may have triggers.
     fn as_settled(
         &self,
         statement: &Statement,
         table: &Table,
         rows: Vec<Row>,
     ) -> Result<Vec<Row>, Self::Fault> {
+        if table.adopted {
+            return self.as_stored(table, rows);
+        }
         if !statement.has_cascaded() {
             return Ok(rows);
         }
         rows.into_iter()
             .map(|row| Ok(self.stored(table, &row)?.unwrap_or(row)))
             .collect()
+    }
+
+    /// The rows as they are stored, in one look.
+    fn as_stored(&self, table: &Table, rows: Vec<Row>) -> Result<Vec<Row>, Self::Fault> {
+        if rows.is_empty() {
+            return Ok(rows);
+        }
+        let columns = &table.primary_key.columns;
+        let key_of = |row: &Row| columns.iter().map(|ix| row[*ix].clone()).collect();
+        let keys = Filter::Keys {
+            columns: columns.clone(),
+            keys: rows.iter().map(key_of).collect(),
+        };
+        let stored = self.whole_rows(table, &keys, false)?;
+        let budget = self.budget();
+        let now = rows.into_iter().map(|row| {
+            let found = stored.binary_search_by(|found| compare_keys(columns, found, &row));
+            let Ok(place) = found else {
+                return Ok(row);
+            };
+            budget.give_back(&row);
+            budget.take_row(&stored[place])?;
+            Ok(stored[place].clone())
+        });
+        now.collect()
     }
 
     /// The first row with a fault decides: a reference of an earlier row that does not hold

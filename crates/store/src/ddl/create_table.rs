@@ -141,6 +141,7 @@ fn blank(name: String, options: TableOptions, at: Place) -> DraftTable {
             foreign_keys: Vec::new(),
             reference: options.reference,
             key_indexed: true,
+            adopted: false,
             options: BTreeMap::from_iter(options.others),
         },
         origin: None,

@@ -89,13 +89,19 @@ impl Diagnostic {
             Some(details) => format!("{}: {details}", refusal.message),
             None => refusal.message,
         };
+        // What is no value's and no constraint's is the table's own, such as who owns it.
+        let (reason, mend) = match refusal.code.get(..2) {
+            Some("22" | "23") => (
+                format!("the rows do not keep its rules: {reason}"),
+                "nothing of this file was applied; mend the rows, then migrate again",
+            ),
+            _ => (reason, "nothing of this file was applied"),
+        };
         Diagnostic {
             file: file.to_owned(),
             place: None,
-            reason: format!("the rows do not keep its rules: {reason}"),
-            hint: Some(refusal.hint.unwrap_or_else(|| {
-                "nothing of this file was applied; mend the rows, then migrate again".to_owned()
-            })),
+            reason,
+            hint: Some(refusal.hint.unwrap_or_else(|| mend.to_owned())),
         }
     }
 }

@@ -107,6 +107,7 @@ fn names(table: &Table, columns: &[usize]) -> String {
 fn step(step: &SchemaStep) -> String {
     match step {
         SchemaStep::CreateTable(table) => format!("create {}", table.name),
+        SchemaStep::AdoptTable(table) => format!("adopt {}", table.name),
         SchemaStep::DropTable(table) => format!("drop {}", table.name),
         SchemaStep::AlterTable { from, to, columns } => {
             let sources: Vec<String> = columns

@@ -17,6 +17,17 @@ pub(crate) struct Statement<'a> {
     pub(crate) decode: Vec<Decode<'a>>,
 }
 
+impl Statement<'_> {
+    /// The same for a write: rows that it looks at stay as they are until it ends, because an
+    /// adopted table has other writers.
+    pub(crate) fn held(mut self, table: &Table) -> Self {
+        if table.adopted {
+            self.sql.push(" FOR UPDATE OF t0");
+        }
+        self
+    }
+}
+
 /// How one place of a row is read.
 #[derive(Debug)]
 pub(crate) enum Decode<'a> {
@@ -247,7 +258,7 @@ fn passing<'a>(
     root: Alias,
     fixed: &Fixed<'_>,
 ) {
-    if let Some(slot) = fixed.slot(table) {
+    if let Some(slot) = fixed.slot(table).filter(|_| !table.adopted) {
         sql.column(root, SLOT_COLUMN)
             .push(" = ")
             .bind_as(Param::int(i64::from(slot.number())), "integer")

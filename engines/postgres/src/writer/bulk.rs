@@ -79,7 +79,7 @@ impl Transaction<'_> {
             let sql = insert_sql(table, &table.name, now.len());
             let params: Vec<_> = now
                 .iter()
-                .flat_map(|(slot, row)| insert_params(*slot, row))
+                .flat_map(|(slot, row)| insert_params(table, *slot, row))
                 .collect();
             if self.session.execute(&sql, &params)? < now.len() as u64 {
                 return Ok(None);

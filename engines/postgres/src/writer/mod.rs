@@ -6,13 +6,14 @@
 //! `docs/decisions/0006-postgresql.md`.
 
 mod bulk;
+mod cascade;
 pub(crate) mod doubt;
 mod feed;
 pub(crate) mod receipt;
 mod rows;
 mod transaction;
 
-pub(crate) use rows::insert_params;
+pub(crate) use rows::{insert_params, key_params};
 pub(crate) use transaction::Transaction;
 
 use crate::fault::{Remedy, Step};

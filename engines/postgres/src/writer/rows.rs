@@ -7,14 +7,14 @@
 
 use super::Transaction;
 use crate::cell::Param;
-use crate::fault::{Fault, Step};
-use crate::layout::equalities;
+use crate::fault::{Fault, Step, unavailable};
+use crate::layout::{LEAVING_OUT, at_key, equalities, insert_sql, stored_columns};
 use crate::sql::quoted;
 use pando_model::budget::RowBudget;
 use pando_model::canonical;
 use pando_model::constraint::duplicate_key;
 use pando_model::engine::FeedKind;
-use pando_model::error::EngineError;
+use pando_model::error::{EngineError, Refusal};
 use pando_model::layout::Physical;
 use pando_model::plan::{Filter, Insert, Row, Select};
 use pando_model::reshape::keys_of;
@@ -24,6 +24,10 @@ use pando_model::statement::{Storage, differs};
 use pando_model::tree::{Keyed, Source};
 use pando_model::value::Value;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// When to come back, where another writer was in the way.
+const SHORTLY: Duration = Duration::from_millis(100);
 
 impl Source for Transaction<'_> {
     type Fault = Fault;
@@ -43,7 +47,8 @@ impl Storage for Transaction<'_> {
     }
 
     fn is_about_the_request(fault: &Fault) -> bool {
-        fault.is_about_the_request()
+        // PostgreSQL's own word has ended the transaction: nothing can be looked up in it.
+        matches!(fault, Fault::Engine(_)) && fault.is_about_the_request()
     }
 
     fn physical(&self, name: &str) -> Step<Arc<Physical>> {
@@ -89,7 +94,7 @@ impl Storage for Transaction<'_> {
         let table = &*physical.table;
         let slot = canonical::slot_of_row(table, row);
         self.fence(slot)?;
-        let params: Vec<_> = insert_params(slot, row).collect();
+        let params: Vec<_> = insert_params(table, slot, row).collect();
         if self.session.execute(&physical.insert, &params)? == 0 {
             return Ok(Some(unexplained(table)));
         }
@@ -108,6 +113,7 @@ impl Storage for Transaction<'_> {
         if let Some(refusal) = self.duplicate(table, row, Some(old))? {
             return Err(refusal);
         }
+        self.note_cascades(physical, old, Some(row))?;
         self.store_in_place(table, (old_slot, old), (slot, row))?;
         self.recorder
             .note_replaced(table, (old_slot, old), (slot, row));
@@ -118,15 +124,21 @@ impl Storage for Transaction<'_> {
         let table = &*physical.table;
         let slot = canonical::slot_of_row(table, row);
         self.fence(slot)?;
-        let mut params = vec![slot_param(slot)];
-        params.extend(cells(&table.primary_key.columns, row));
-        self.session.execute(&physical.delete, &params)?;
+        self.note_cascades(physical, row, None)?;
+        let params: Vec<_> = key_params(table, slot, row).collect();
+        if self.session.execute(&physical.delete, &params)? == 0 && table.adopted {
+            return Err(left_alone(table));
+        }
         self.recorder.note(table, FeedKind::Delete, slot, row);
         Ok(())
     }
 
     fn diagnose(&self, table: &Table, row: &Row, fault: Fault) -> Step<Fault> {
-        Ok(self.duplicate(table, row, None)?.unwrap_or(fault))
+        match self.duplicate(table, row, None)? {
+            Some(known) => Ok(known),
+            None if table.adopted => self.refusal_of_the_table(table, row),
+            None => Ok(fault),
+        }
     }
 
     fn insert_in_bulk(
@@ -146,13 +158,16 @@ impl Transaction<'_> {
         (old_slot, old): (Slot, &Row),
         (slot, row): (Slot, &Row),
     ) -> Step<()> {
-        let changed: Vec<ColumnIx> = (0..row.len()).filter(|ix| old[*ix] != row[*ix]).collect();
-        if changed.is_empty() && old_slot == slot {
+        let changed: Vec<ColumnIx> = stored_columns(table)
+            .filter(|ix| old[*ix] != row[*ix])
+            .collect();
+        let moves = old_slot != slot && !table.adopted;
+        if changed.is_empty() && !moves {
             return Ok(());
         }
         let mut set = Vec::with_capacity(changed.len() + 1);
         let mut params = Vec::with_capacity(changed.len() + 4);
-        if old_slot != slot {
+        if moves {
             set.push(format!("{SLOT_COLUMN} = $1"));
             params.push(slot_param(slot));
         }
@@ -161,17 +176,32 @@ impl Transaction<'_> {
             params.push(Param::of(&row[*ix]));
             set.push(format!("{name} = ${}", params.len()));
         }
-        params.push(slot_param(old_slot));
         let sql = format!(
-            "UPDATE {} SET {} WHERE {SLOT_COLUMN} = ${} AND {}",
+            "UPDATE {} SET {} WHERE {}",
             quoted(&table.name),
             set.join(", "),
-            params.len(),
-            equalities(table, &table.primary_key.columns, params.len() + 1)
+            at_key(table, params.len() + 1)
         );
-        params.extend(cells(&table.primary_key.columns, old));
-        self.session.execute(&sql, &params)?;
+        params.extend(key_params(table, old_slot, old));
+        if self.session.execute(&sql, &params)? == 0 && table.adopted {
+            return Err(left_alone(table));
+        }
         Ok(())
+    }
+
+    /// What an adopted table has against a row that none of its known keys explains: the row is
+    /// stored without a way out, so that PostgreSQL says it.
+    fn refusal_of_the_table(&self, table: &Table, row: &Row) -> Step<Fault> {
+        let slot = canonical::slot_of_row(table, row);
+        let params: Vec<_> = insert_params(table, slot, row).collect();
+        let sql = insert_sql(table, &table.name, 1);
+        let sql = sql.strip_suffix(LEAVING_OUT).unwrap_or(&sql);
+        match self.session.execute(sql, &params) {
+            Ok(0) => Ok(left_alone(table)),
+            // What was in the way has gone meanwhile: the same request may succeed.
+            Ok(_) => Ok(unavailable("the row was in the way of another", SHORTLY).into()),
+            Err(fault) => Ok(fault),
+        }
     }
 
     /// The refusal of a row that has a key of another one: the primary key, then the uniques in
@@ -189,7 +219,7 @@ impl Transaction<'_> {
                 equalities(table, columns, 1)
             );
             let mut params: Vec<_> = cells(columns, row).collect();
-            if columns == key {
+            if columns == key && !table.adopted {
                 params.push(slot_param(canonical::slot_of_row(table, row)));
                 sql.push_str(&format!(" AND {SLOT_COLUMN} = ${}", params.len()));
             }
@@ -212,9 +242,33 @@ fn unexplained(table: &Table) -> Fault {
     EngineError::internal("insert a row", what).into()
 }
 
+/// A trigger of an adopted table has PostgreSQL pass over a row.
+fn left_alone(table: &Table) -> Fault {
+    let what = format!("a trigger of \"{}\" left the row as it was", table.name);
+    Refusal::new("27000", what).into()
+}
+
 /// A slot and a row, as an `INSERT` has them.
-pub(crate) fn insert_params(slot: Slot, row: &Row) -> impl Iterator<Item = Param<'_>> {
-    std::iter::once(slot_param(slot)).chain(row.iter().map(Param::of))
+pub(crate) fn insert_params<'r>(
+    table: &'r Table,
+    slot: Slot,
+    row: &'r Row,
+) -> impl Iterator<Item = Param<'r>> {
+    slot_of(table, slot).chain(stored_columns(table).map(|ix| Param::of(&row[ix])))
+}
+
+/// A slot and a primary key, as [`at_key`] has them.
+pub(crate) fn key_params<'r>(
+    table: &'r Table,
+    slot: Slot,
+    row: &'r Row,
+) -> impl Iterator<Item = Param<'r>> {
+    slot_of(table, slot).chain(cells(&table.primary_key.columns, row))
+}
+
+/// The slot, where the table has a column for it.
+fn slot_of<'p>(table: &Table, slot: Slot) -> impl Iterator<Item = Param<'p>> + use<'p> {
+    (!table.adopted).then(|| slot_param(slot)).into_iter()
 }
 
 /// The cells of some columns.
@@ -223,6 +277,6 @@ fn cells<'r>(columns: &'r [ColumnIx], row: &'r Row) -> impl Iterator<Item = Para
 }
 
 /// A slot as a parameter.
-fn slot_param(slot: Slot) -> Param<'static> {
+fn slot_param<'p>(slot: Slot) -> Param<'p> {
     Param::int(i64::from(slot.number()))
 }

@@ -38,6 +38,26 @@ impl Databases {
         databases
     }
 
+    /// The server.
+    #[allow(dead_code, reason = "not every test looks below the engine")]
+    pub fn postgres(&self) -> Arc<Postgres> {
+        self.postgres.clone()
+    }
+
+    /// An engine, and the name of its database.
+    pub async fn make_one(&self) -> (Box<dyn Instance>, String) {
+        let name = format!("case_{}", self.made.fetch_add(1, Relaxed));
+        self.sql(&format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE}"))
+            .await;
+        let url = self.url(&name);
+        let fresh = Fresh {
+            engine: open(&url).await,
+            url,
+            _postgres: self.postgres.clone(),
+        };
+        (Box::new(fresh), name)
+    }
+
     async fn sql(&self, text: &str) {
         self.postgres.sql(text).await.expect("SQL");
     }
@@ -64,15 +84,7 @@ impl Factory for Databases {
     }
 
     async fn make(&self) -> Box<dyn Instance> {
-        let name = format!("case_{}", self.made.fetch_add(1, Relaxed));
-        self.sql(&format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE}"))
-            .await;
-        let url = self.url(&name);
-        Box::new(Fresh {
-            engine: open(&url).await,
-            url,
-            _postgres: self.postgres.clone(),
-        })
+        self.make_one().await.0
     }
 }
 

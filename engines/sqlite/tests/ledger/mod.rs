@@ -97,6 +97,7 @@ fn table() -> Arc<Table> {
         foreign_keys: vec![],
         reference: false,
         key_indexed: true,
+        adopted: false,
         options: BTreeMap::new(),
     })
 }

@@ -38,8 +38,20 @@ const SHRINK_RUNS_MAX: usize = 300;
 /// # Panics
 /// At the first difference, with the seed and the operations that lead to it.
 pub async fn differential(a: &dyn Factory, b: &dyn Factory, seed: u64, operations: usize) {
+    run(World::new(), a, b, seed, operations).await;
+}
+
+/// The same over tables that are marked as adopted; the engines are asked to create them all the
+/// same, and one that adopts has to make them first.
+///
+/// # Panics
+/// As [`differential`].
+pub async fn differential_adopted(a: &dyn Factory, b: &dyn Factory, seed: u64, operations: usize) {
+    run(World::adopted(), a, b, seed, operations).await;
+}
+
+async fn run(world: World, a: &dyn Factory, b: &dyn Factory, seed: u64, operations: usize) {
     println!("differential: seed {seed}, {operations} operations (PANDO_SEED={seed} repeats it)");
-    let world = World::new();
     let mut draw = Draw::new(&world, seed);
     let drawn: Vec<Operation> = (0..operations).map(|_| draw.operation()).collect();
     let mut kinds = BTreeMap::new();

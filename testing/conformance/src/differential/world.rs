@@ -38,7 +38,22 @@ pub(super) struct Relation {
 
 impl World {
     pub(super) fn new() -> World {
-        let tables = tables();
+        World::of(tables())
+    }
+
+    /// The same with tables that were there before. What the databases below keep by themselves
+    /// is left out: they look at foreign keys after each row, and not after each statement.
+    pub(super) fn adopted() -> World {
+        let tables = tables().into_iter().map(|table| {
+            let mut table = Table::clone(&table);
+            table.adopted = true;
+            table.foreign_keys.clear();
+            Arc::new(table)
+        });
+        World::of(tables.collect())
+    }
+
+    fn of(tables: Vec<Arc<Table>>) -> World {
         let pools = tables
             .iter()
             .map(|table| {

@@ -194,6 +194,21 @@ impl Builder<'_> {
                 pattern,
                 escape_char: None,
             } => self.like(BinaryOp::ILike, inner, pattern, *negated, at),
+            ast::Expr::AnyOp {
+                left,
+                compare_op: ast::BinaryOperator::Eq,
+                right,
+                ..
+            } if items(right).is_some() => {
+                self.in_list(left, items(right).unwrap_or_default(), false, at)
+            }
+            ast::Expr::AllOp {
+                left,
+                compare_op: ast::BinaryOperator::NotEq,
+                right,
+            } if items(right).is_some() => {
+                self.in_list(left, items(right).unwrap_or_default(), true, at)
+            }
             other => Err(self.refused(other, at)),
         }
     }
@@ -281,6 +296,21 @@ impl Builder<'_> {
             ty: built.ty.clone(),
             at: built.at,
         })
+    }
+}
+
+/// The items of an array that is written out: `x = ANY (ARRAY[…])` is how PostgreSQL writes
+/// `x IN (…)` down.
+fn items(array: &ast::Expr) -> Option<&[ast::Expr]> {
+    match array {
+        ast::Expr::Array(array) => Some(&array.elem),
+        ast::Expr::Nested(inner) => items(inner),
+        ast::Expr::Cast {
+            expr: inner,
+            data_type: ast::DataType::Array(_),
+            ..
+        } => items(inner),
+        _ => None,
     }
 }
 

@@ -61,6 +61,7 @@ fn table() -> Arc<Table> {
         }],
         reference: false,
         key_indexed: true,
+        adopted: false,
         options: BTreeMap::new(),
     })
 }
