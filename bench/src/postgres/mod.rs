@@ -103,9 +103,8 @@ async fn imports(
         let theirs = Taken::of(IMPORTED, direct.copy_notes(chunks)).await?;
         sides.take(ours, theirs);
     }
-    Ok(sides.report(
-        "CSV; Pando's in requests of 20,000 rows, two at a time, each synced; COPY in one",
-    ))
+    Ok(sides
+        .report("CSV; Pando's in requests of 20,000 rows, two at a time, each synced; COPY in one"))
 }
 
 /// What a turn gave.

@@ -89,8 +89,7 @@ impl Subject {
                 done??;
             }
             let subject = self.clone();
-            under_way
-                .spawn(async move { subject.write("notes", PayloadFormat::Csv, chunk).await });
+            under_way.spawn(async move { subject.write("notes", PayloadFormat::Csv, chunk).await });
         }
         while let Some(done) = under_way.join_next().await {
             done??;

@@ -26,7 +26,11 @@ const ARROWS: Arrows = &[
     // It measures the binary from outside, and for LinkBench and PostgreSQL the store from inside.
     (
         "pando-bench",
-        &["pando-cluster", "pando-engine-postgres", "pando-engine-sqlite"],
+        &[
+            "pando-cluster",
+            "pando-engine-postgres",
+            "pando-engine-sqlite",
+        ],
     ),
     ("pando-bench", &["pando-model", "pando-store"]),
     (

@@ -11,8 +11,11 @@ use crate::open::{Facts, open, read_shard};
 use crate::pool::Pool;
 use crate::progress::Marks;
 use crate::session::Session;
-use crate::shard::{ShardRow, in_snapshot};
+use crate::shard::{ShardRow, check_schema, in_snapshot};
+use crate::short;
 use crate::tls::Target;
+use crate::writer::group::GROUP_MAX;
+use crate::writer::queue::{Pending, Queue};
 use crate::writer::{Shared, Transaction, receipt};
 use crate::{apply, feed, verify};
 use async_trait::async_trait;
@@ -21,6 +24,7 @@ use pando_model::engine::{
     ReadAnswer, ReadSteps, Result, SchemaChange, Statistics, StepsAnswer, Write, WriteAnswer,
 };
 use pando_model::error::EngineError;
+use pando_model::plan::RowSet;
 use pando_model::stamp::Position;
 use pando_model::steps;
 use pando_model::tree::read_counted;
@@ -28,7 +32,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 
 /// The engine's name.
 const NAME: &str = "postgres";
@@ -41,6 +45,8 @@ pub struct PostgresEngine {
     writer: Arc<Pool>,
     /// Writes take their turn here, in the order in which they come.
     turn: Arc<Semaphore>,
+    /// Writes; whoever has the turn for them takes all that wait along.
+    queue: Arc<Queue>,
     shared: Arc<Shared>,
     closed: AtomicBool,
 }
@@ -60,6 +66,7 @@ impl PostgresEngine {
             readers,
             writer,
             turn: Arc::new(Semaphore::new(1)),
+            queue: Arc::default(),
             shared: Arc::new(Shared::new(Marks::new(&facts.shard))),
             closed: AtomicBool::new(false),
             facts,
@@ -87,6 +94,27 @@ impl PostgresEngine {
         run.await
     }
 
+    /// Carries a read out in one statement, where it is one, and the tables are as they were when
+    /// it was prepared.
+    async fn read_short(&self, read: &Read) -> Result<Option<(RowSet, ShardRow)>> {
+        if !short::is_short(read) {
+            return Ok(None);
+        }
+        let lease = self.readers.lease().await?;
+        let wire = lease.wire().ok_or_else(closed)?;
+        match short::carry_out(wire, read).await {
+            Ok((rows, shard)) => {
+                self.shared.marks.see(&shard);
+                Ok(Some((rows, shard)))
+            }
+            Err(fault) if fault.is_about_the_tables() => {
+                wire.forget_statements();
+                Ok(None)
+            }
+            Err(fault) => Err(fault.into_engine("read")),
+        }
+    }
+
     /// Reads in a snapshot that shows a schema; gives the shard's row in it.
     async fn read_planned<T: Send + 'static>(
         &self,
@@ -110,6 +138,22 @@ impl PostgresEngine {
         &self,
         work: impl FnOnce(&Shared, &Session) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        self.enter_queue()?;
+        let (shared, writer, turn) = (self.shared.clone(), self.writer.clone(), self.turn.clone());
+        let task = tokio::spawn(async move {
+            shared.counters.in_turn.fetch_add(1, Relaxed);
+            let turn = turn.acquire_owned().await;
+            shared.counters.in_turn.fetch_sub(1, Relaxed);
+            shared.counters.queued.fetch_sub(1, Relaxed);
+            // Held until the work is done.
+            let _turn = turn.map_err(|_| closed())?;
+            writer.run(move |session| work(&shared, session)).await
+        });
+        task.await.unwrap_or_else(|_| Err(interrupted()))
+    }
+
+    /// One more that waits to write, if there is room.
+    fn enter_queue(&self) -> Result<()> {
         if self.closed.load(Relaxed) {
             return Err(closed());
         }
@@ -119,19 +163,7 @@ impl PostgresEngine {
             let reason = "the write queue is full";
             return Err(unavailable(reason, Duration::from_secs(1)));
         }
-        let (shared, writer, turn) = (self.shared.clone(), self.writer.clone(), self.turn.clone());
-        let task = tokio::spawn(async move {
-            let turn = turn.acquire_owned().await;
-            shared.counters.queued.fetch_sub(1, Relaxed);
-            // Held until the work is done.
-            let _turn = turn.map_err(|_| closed())?;
-            writer.run(move |session| work(&shared, session)).await
-        });
-        task.await.unwrap_or_else(|_| {
-            Err(EngineError::OutcomeUnknown {
-                reason: "the writer was interrupted".to_owned(),
-            })
-        })
+        Ok(())
     }
 
     async fn transact<T: Send + 'static>(
@@ -166,11 +198,16 @@ impl Engine for PostgresEngine {
     }
 
     async fn read(&self, read: Read) -> Result<ReadAnswer> {
-        let version = read.schema_version;
-        let done = self.read_planned(version, move |session| {
-            read_counted(session, &read.tree, read.count)
-        });
-        let (rows, shard) = done.await?;
+        let (rows, shard) = match self.read_short(&read).await? {
+            Some(done) => done,
+            None => {
+                let version = read.schema_version;
+                let done = self.read_planned(version, move |session| {
+                    read_counted(session, &read.tree, read.count)
+                });
+                done.await?
+            }
+        };
         Ok(ReadAnswer {
             rows,
             low: shard.at,
@@ -196,9 +233,19 @@ impl Engine for PostgresEngine {
         })
     }
 
-    async fn write(&self, mut write: Write) -> Result<WriteAnswer> {
-        self.write_with(move |shared, session| shared.write(session, &mut write))
-            .await
+    async fn write(&self, write: Write) -> Result<WriteAnswer> {
+        self.enter_queue()?;
+        let (reply, answer) = oneshot::channel();
+        if self.queue.push(Pending { write, reply }) {
+            let (shared, queue) = (self.shared.clone(), self.queue.clone());
+            tokio::spawn(serve_queue(
+                shared,
+                queue,
+                self.writer.clone(),
+                self.turn.clone(),
+            ));
+        }
+        answer.await.unwrap_or_else(|_| Err(interrupted()))
     }
 
     async fn sweep_receipts(&self, now_us: i64, max: usize) -> Result<u64> {
@@ -286,8 +333,13 @@ impl Engine for PostgresEngine {
             return Ok(());
         }
         // Behind all that was accepted.
-        let turn = self.turn.acquire().await;
-        drop(turn);
+        loop {
+            let turn = self.turn.acquire().await;
+            drop(turn);
+            if self.queue.is_empty() {
+                break;
+            }
+        }
         self.turn.close();
         self.readers.close();
         self.writer.close();
@@ -295,12 +347,33 @@ impl Engine for PostgresEngine {
     }
 }
 
-fn check_schema(shard: &ShardRow, planned_for: u64) -> Step<()> {
-    if shard.schema_version == planned_for {
-        return Ok(());
+/// Carries out writes, in groups, until none waits; in turn with whatever else writes.
+async fn serve_queue(
+    shared: Arc<Shared>,
+    queue: Arc<Queue>,
+    writer: Arc<Pool>,
+    turn: Arc<Semaphore>,
+) {
+    while !queue.leave_if_empty() {
+        let Ok(_turn) = turn.acquire().await else {
+            shared.refuse(queue.take(usize::MAX), &closed());
+            continue;
+        };
+        let (served, waiting) = (shared.clone(), queue.clone());
+        let done = writer.run(move |session| {
+            served.write_waiting(session, &waiting);
+            Ok(())
+        });
+        // Where it was not for want of a connection, those who have not had their turn have it yet.
+        if let Err(error @ EngineError::Unavailable { .. }) = done.await {
+            shared.refuse(queue.take(GROUP_MAX), &error);
+        }
     }
-    Err(EngineError::SchemaChanged {
-        current: shard.schema_version,
+}
+
+/// What a write is told whose writer has gone.
+fn interrupted() -> EngineError {
+    EngineError::OutcomeUnknown {
+        reason: "the writer was interrupted".to_owned(),
     }
-    .into())
 }

@@ -4,6 +4,7 @@ use crate::config::PostgresConfig;
 use crate::fault::{closed, unavailable};
 use crate::session::Session;
 use crate::tls::Target;
+use crate::wire::Wire;
 use pando_model::engine::Result;
 use pando_model::error::EngineError;
 use parking_lot::Mutex;
@@ -41,14 +42,9 @@ impl Pool {
 
     /// A connection, once one is free.
     pub(crate) async fn lease(self: &Arc<Pool>) -> Result<Lease> {
-        let permit = tokio::time::timeout(self.wait, self.free.clone().acquire_owned());
-        let permit = match permit.await {
-            Ok(Ok(permit)) => permit,
-            Ok(Err(_)) => return Err(closed()),
-            Err(_) => {
-                let reason = "all connections to the database are busy";
-                return Err(unavailable(reason, Duration::from_secs(1)));
-            }
+        let permit = match self.free.clone().try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(_) => self.wait_for_permit().await?,
         };
         let known = loop {
             match self.idle.lock().pop() {
@@ -65,6 +61,17 @@ impl Pool {
             pool: self.clone(),
             _permit: permit,
         })
+    }
+
+    async fn wait_for_permit(&self) -> Result<OwnedSemaphorePermit> {
+        match tokio::time::timeout(self.wait, self.free.clone().acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) => Err(closed()),
+            Err(_) => {
+                let reason = "all connections to the database are busy";
+                Err(unavailable(reason, Duration::from_secs(1)))
+            }
+        }
     }
 
     /// Does something on a connection, on a thread that may block.
@@ -87,6 +94,13 @@ impl Pool {
     pub(crate) fn close(&self) {
         self.free.close();
         self.idle.lock().clear();
+    }
+}
+
+impl Lease {
+    /// The connection, for what needs no transaction.
+    pub(crate) fn wire(&self) -> Option<&Wire> {
+        self.session.as_ref().map(Session::wire)
     }
 }
 

@@ -6,7 +6,10 @@
 //! `docs/decisions/0006-postgresql.md`.
 
 mod bulk;
+pub(crate) mod copy;
 mod feed;
+pub(crate) mod group;
+pub(crate) mod queue;
 pub(crate) mod receipt;
 mod rows;
 mod transaction;
@@ -46,6 +49,8 @@ pub(crate) struct Counters {
     pub(crate) commits: AtomicU64,
     pub(crate) writes: AtomicU64,
     pub(crate) queued: AtomicU64,
+    /// Of these, those who wait for a turn of their own.
+    pub(crate) in_turn: AtomicU64,
     pub(crate) last_commit_ns: AtomicU64,
 }
 
@@ -100,27 +105,33 @@ impl Shared {
         session.budget().refill();
         let mut transaction = Transaction::begin(session, self)?;
         let value = work(&mut transaction)?;
-        let at = transaction.seal()?;
-        if !transaction.has_changed() {
-            session.end("ROLLBACK")?;
-            return Ok((value, at));
-        }
-        self.commit(session, at)?;
+        let at = transaction.position();
+        self.commit(&mut transaction)?;
         Ok((value, at))
     }
 
-    /// Commits; an error that does not prove that nothing happened is a doubt.
-    fn commit(&self, session: &Session, at: Position) -> Step<()> {
+    /// Commits, with what is still to be written; an error that does not prove that nothing
+    /// happened is a doubt. What changed nothing is not committed.
+    fn commit(&self, transaction: &mut Transaction<'_>) -> Step<()> {
+        let (session, at) = (transaction.session, transaction.position());
+        if !transaction.has_changed() {
+            return session.end("ROLLBACK");
+        }
+        let last = transaction.seal();
         session.take_warning();
         self.marks.begin_commit(at);
         let start = Instant::now();
-        let committed = session.end("COMMIT");
-        if let Err(fault) = committed {
-            if fault.proves_rollback() && !session.is_closed() {
+        match session.commit_with(&last) {
+            Ok(Ok(())) => {}
+            Ok(Err(fault)) => {
                 self.marks.abandon_commit();
                 return Err(fault);
             }
-            return Err(in_doubt("the connection was lost while it was committed"));
+            Err(fault) if fault.proves_rollback() && !session.is_closed() => {
+                self.marks.abandon_commit();
+                return Err(fault);
+            }
+            Err(_) => return Err(in_doubt("the connection was lost while it was committed")),
         }
         if let Some(warning) = session.take_warning() {
             tracing::warn!(warning, "a commit was not confirmed");
@@ -132,42 +143,30 @@ impl Shared {
         self.counters.commits.fetch_add(1, Relaxed);
         Ok(())
     }
-
-    /// Carries a write out.
-    pub(crate) fn write(&self, session: &Session, write: &mut Write) -> Result<WriteAnswer> {
-        let (answer, at) = self.transact(session, |transaction| carry_out(transaction, write))?;
-        Ok(match answer {
-            Answer::Known(known) => known,
-            Answer::New(answer) => {
-                self.counters.writes.fetch_add(1, Relaxed);
-                WriteAnswer::Done { at, answer }
-            }
-        })
-    }
 }
 
-/// What a write has come to.
-enum Answer {
-    /// It had been done before.
-    Known(WriteAnswer),
-    New(Vec<u8>),
-}
-
-fn carry_out(transaction: &mut Transaction<'_>, write: &mut Write) -> Step<Answer> {
+/// Carries a write out, as one member of a transaction.
+fn carry_out(transaction: &mut Transaction<'_>, write: &mut Write) -> Step<WriteAnswer> {
     if let Some(receipt) = &write.receipt
         && let Some(known) = receipt::look_up(transaction, receipt)?
     {
-        return Ok(Answer::Known(known));
+        return Ok(known);
     }
     transaction.check_schema(write.schema_version)?;
+    let before = transaction.session.changes();
     let outcomes = take_steps(transaction, &write.steps)?;
     let answer = (write.finish)(outcomes)?;
-    transaction.record_events()?;
+    let has_events = transaction.record_events()?;
+    let at = transaction.next_position();
     if let Some(receipt) = &write.receipt {
-        receipt::keep(transaction, receipt, &answer)?;
+        transaction.receipts.keep(receipt, &answer, at);
+    } else if transaction.session.changes() == before && !has_events {
+        // What changes nothing needs no position, and no sync.
+        let at = transaction.position();
+        return Ok(WriteAnswer::Done { at, answer });
     }
-    transaction.advance_if_changed();
-    Ok(Answer::New(answer))
+    transaction.advance();
+    Ok(WriteAnswer::Done { at, answer })
 }
 
 fn take_steps(transaction: &mut Transaction<'_>, given: &[engine::Step]) -> Step<Vec<Outcome>> {
