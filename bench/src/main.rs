@@ -1,8 +1,8 @@
 //! What speed is measured against, and how.
 //!
 //! Every figure is a ratio taken in one run: subject and peer take turns
-//! (A B A B …), each in a process of its own (but for LinkBench, both sides of which are in this
-//! one), with the load generator in this one; all share the machine's cores. A benchmark is not a test: nothing fails
+//! (A B A B …), each in a process of its own (but for LinkBench and PostgreSQL's, both sides of which
+//! are in this one), with the load generator in this one; all share the machine's cores. A benchmark is not a test: nothing fails
 //! on a slow day.
 
 mod benches;
@@ -10,6 +10,7 @@ mod linkbench;
 mod load;
 mod machine;
 mod peer;
+mod postgres;
 mod process;
 mod raw;
 mod report;
@@ -22,8 +23,9 @@ Examples:
   pando-bench point-read insert    these
   pando-bench scale                a point read at 1e4 and at 1e7 rows
   pando-bench linkbench            a graph of 1e6 nodes and 5e6 edges
+  pando-bench postgres             the store over PostgreSQL against tokio-postgres and COPY
 Names: idle point-read page models wide-column traverse insert trailbase import import-kv
-       scale linkbench";
+       scale linkbench postgres";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -86,6 +88,7 @@ async fn run(name: &str) -> Result<Vec<report::Report>> {
         "wide-column" => benches::wide_column::run().await,
         "scale" => benches::scale::run().await,
         "linkbench" => linkbench::run().await,
+        "postgres" => postgres::run().await,
         other => bail!("no bench is called {other:?}\n{USAGE}"),
     }
 }

@@ -23,8 +23,15 @@ const ARROWS: Arrows = &[
     ("pando-conformance", &["pando-model"]),
     ("pando-powercut", &[]),
     ("pando-workload", &[]),
-    // It measures the binary from outside, and for LinkBench the store from inside.
-    ("pando-bench", &["pando-engine-sqlite"]),
+    // It measures the binary from outside, and for LinkBench and PostgreSQL the store from inside.
+    (
+        "pando-bench",
+        &[
+            "pando-cluster",
+            "pando-engine-postgres",
+            "pando-engine-sqlite",
+        ],
+    ),
     ("pando-bench", &["pando-model", "pando-store"]),
     (
         "pando",

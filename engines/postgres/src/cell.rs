@@ -17,10 +17,12 @@ pub(crate) use decode::{Raw, column_of, value_of};
 
 use bytes::{BufMut, BytesMut};
 use pando_model::numeric::Numeric;
+use pando_model::plan::Row;
+use pando_model::slot::Slot;
 use pando_model::value::Value;
 use std::borrow::Cow;
 use std::error::Error;
-use tokio_postgres::types::{IsNull, Kind, ToSql, Type};
+use tokio_postgres::types::{IsNull, Kind, ToSql, Type, to_sql_checked};
 
 /// Days from 1970 to 2000.
 const DAYS_TO_2000: i32 = 10_957;
@@ -82,6 +84,45 @@ impl ToSql for Param<'_> {
     }
 }
 
+/// A column of several rows, as one array.
+#[derive(Debug)]
+pub(crate) struct RowsColumn<'r> {
+    rows: &'r [(Slot, Row)],
+    /// The slots' own where it is `None`.
+    column: Option<usize>,
+}
+
+impl<'r> RowsColumn<'r> {
+    /// The slots, and then the columns of rows that have so many.
+    pub(crate) fn all(
+        columns: usize,
+        rows: &'r [(Slot, Row)],
+    ) -> impl Iterator<Item = RowsColumn<'r>> {
+        let columns = std::iter::once(None).chain((0..columns).map(Some));
+        columns.map(move |column| RowsColumn { rows, column })
+    }
+}
+
+impl ToSql for RowsColumn<'_> {
+    fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Fallible<IsNull> {
+        match self.column {
+            None => {
+                let slot = |(slot, _): &(Slot, Row)| Value::Int(i64::from(slot.number()));
+                let slots: Vec<Value> = self.rows.iter().map(slot).collect();
+                encode_array(slots.iter(), ty, out)?;
+            }
+            Some(ix) => encode_array(self.rows.iter().map(|(_, row)| &row[ix]), ty, out)?,
+        }
+        Ok(IsNull::No)
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}
+
 fn encode(value: &Value, ty: &Type, out: &mut BytesMut) -> Fallible<IsNull> {
     match value {
         Value::Null => return Ok(IsNull::Yes),
@@ -101,7 +142,7 @@ fn encode(value: &Value, ty: &Type, out: &mut BytesMut) -> Fallible<IsNull> {
         Value::Uuid(bytes) => out.put_slice(bytes),
         Value::Date(days) => out.put_i32(days - DAYS_TO_2000),
         Value::Timestamp(us) => out.put_i64(us - US_TO_2000),
-        Value::Array(items) => encode_array(items, ty, out)?,
+        Value::Array(items) => encode_array(items.iter(), ty, out)?,
     }
     Ok(IsNull::No)
 }
@@ -116,14 +157,18 @@ fn encode_int(number: i64, ty: &Type, out: &mut BytesMut) -> Fallible<()> {
     Ok(())
 }
 
-fn encode_array(items: &[Value], ty: &Type, out: &mut BytesMut) -> Fallible<()> {
+fn encode_array<'v>(
+    items: impl ExactSizeIterator<Item = &'v Value> + Clone,
+    ty: &Type,
+    out: &mut BytesMut,
+) -> Fallible<()> {
     let Kind::Array(inner) = ty.kind() else {
         return Err(format!("a list is no {ty}").into());
     };
-    out.put_i32(i32::from(!items.is_empty()));
-    out.put_i32(i32::from(items.iter().any(Value::is_null)));
+    out.put_i32(i32::from(items.len() > 0));
+    out.put_i32(i32::from(items.clone().any(Value::is_null)));
     out.put_u32(inner.oid());
-    if items.is_empty() {
+    if items.len() == 0 {
         return Ok(());
     }
     out.put_i32(i32::try_from(items.len())?);

@@ -12,9 +12,11 @@ use crate::fault::{Fault, Remedy, Step, closed, unavailable};
 use crate::open::{Facts, open};
 use crate::progress::Marks;
 use crate::session::Session;
-use crate::shard::{ShardRow, in_snapshot};
-use crate::topology::{Topology, Verdict};
-use crate::writer::{Answer, Attempt, Shared, Transaction, doubt, receipt};
+use crate::shard::{ShardRow, check_schema, in_snapshot};
+use crate::short;
+use crate::topology::{Server, Topology, Verdict};
+use crate::writer::queue::{Pending, Queue};
+use crate::writer::{Attempt, Shared, Transaction, doubt, receipt};
 use crate::{apply, feed, inspect, verify};
 use async_trait::async_trait;
 use pando_model::engine::{
@@ -23,15 +25,17 @@ use pando_model::engine::{
     WriteAnswer,
 };
 use pando_model::error::EngineError;
+use pando_model::plan::RowSet;
 use pando_model::stamp::Position;
 use pando_model::steps;
 use pando_model::tree::read_counted;
 use parking_lot::Mutex;
+use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 
 /// How soon the servers are gone through again, where none could be opened.
 const OPEN_AGAIN_AFTER: Duration = Duration::from_millis(250);
@@ -45,6 +49,8 @@ pub struct PostgresEngine {
     topology: Arc<Topology>,
     /// Writes take their turn here, in the order in which they come.
     turn: Arc<Semaphore>,
+    /// Writes; whoever has the turn for them takes all that wait along.
+    queue: Arc<Queue>,
     shared: Arc<Shared>,
     closed: AtomicBool,
 }
@@ -64,6 +70,7 @@ impl PostgresEngine {
         Ok(Arc::new(PostgresEngine {
             topology,
             turn: Arc::new(Semaphore::new(1)),
+            queue: Arc::default(),
             shared: Arc::new(Shared::new(Marks::new(&facts.shard))),
             closed: AtomicBool::new(false),
             config,
@@ -84,13 +91,44 @@ impl PostgresEngine {
             return Err(closed());
         }
         let work = Arc::new(work);
+        let found = self.read_somewhere(freshness, |server| {
+            let work = work.clone();
+            async move {
+                let read = server.read(move |session| again_where_prepared(session, &*work));
+                read.await
+            }
+        });
+        found.await.map_err(|fault| fault.into_engine(context))
+    }
+
+    /// Carries a read out in one statement, where it is one, and the tables are as they were when
+    /// it was prepared.
+    async fn read_short(&self, read: &Read) -> Result<Option<Found<RowSet>>> {
+        if !short::is_short(read) {
+            return Ok(None);
+        }
+        let found = self.read_somewhere(&read.freshness, |server| async move {
+            server.read_short(read).await
+        });
+        match found.await {
+            Ok(found) => Ok(Some(found)),
+            Err(fault) if fault.is_about_the_tables() => Ok(None),
+            Err(fault) => Err(fault.into_engine("read")),
+        }
+    }
+
+    async fn read_somewhere<T, F>(
+        &self,
+        freshness: &Freshness,
+        ask: impl Fn(Arc<Server>) -> F,
+    ) -> Step<Found<T>>
+    where
+        F: Future<Output = Step<(T, ShardRow)>>,
+    {
         let mut demand = self.topology.demand(freshness);
         loop {
-            let server = self.topology.choose(&mut demand).await;
-            let server = server.map_err(|fault| fault.into_engine(context))?;
-            let asked = work.clone();
-            let done = server.read(move |session| again_where_prepared(session, &*asked));
-            match done.await {
+            let server = self.topology.choose(&mut demand).await?;
+            match ask(server.clone()).await {
                 Ok((value, shard)) => match self.topology.judge(&mut demand, &server, &shard) {
                     Verdict::TooOld => self.topology.pass_over(&mut demand, &server),
                     verdict => {
@@ -105,10 +143,10 @@ impl PostgresEngine {
                 Err(fault) if fault.is_lost() => {
                     self.topology.doubt(&server, &fault);
                     if demand.is_over() {
-                        return Err(fault.into_engine(context));
+                        return Err(fault);
                     }
                 }
-                Err(fault) => return Err(fault.into_engine(context)),
+                Err(fault) => return Err(fault),
             }
         }
     }
@@ -167,6 +205,30 @@ impl PostgresEngine {
         &self,
         work: impl FnMut(&Shared, &Session) -> Step<Attempt<T>> + Send + 'static,
     ) -> Result<(T, Position)> {
+        self.enter_queue()?;
+        let (shared, turn) = (self.shared.clone(), self.turn.clone());
+        let (topology, buffer) = (self.topology.clone(), self.config.write_buffer);
+        let task = tokio::spawn(async move {
+            // The buffer's time begins when it comes, and not when its turn does.
+            let deadline = Instant::now() + buffer;
+            shared.counters.in_turn.fetch_add(1, Relaxed);
+            let turn = turn.acquire_owned().await;
+            shared.counters.in_turn.fetch_sub(1, Relaxed);
+            shared.counters.queued.fetch_sub(1, Relaxed);
+            // Held until the work is done.
+            let _turn = turn.map_err(|_| closed())?;
+            let work = Arc::new(Mutex::new(work));
+            let confirmed = shared.clone();
+            let done = write::carry_out(&topology, &confirmed, deadline, move |session| {
+                (work.lock())(&shared, session)
+            });
+            done.await.map_err(|fault| fault.into_engine("write"))
+        });
+        task.await.unwrap_or_else(|_| Err(write::interrupted()))
+    }
+
+    /// One more that waits to write, if there is room.
+    fn enter_queue(&self) -> Result<()> {
         if self.closed.load(Relaxed) {
             return Err(closed());
         }
@@ -176,26 +238,7 @@ impl PostgresEngine {
             let reason = "the write queue is full";
             return Err(unavailable(reason, Duration::from_secs(1)));
         }
-        let (shared, turn) = (self.shared.clone(), self.turn.clone());
-        let (topology, buffer) = (self.topology.clone(), self.config.write_buffer);
-        let task = tokio::spawn(async move {
-            // The buffer's time begins when it comes, and not when its turn does.
-            let deadline = Instant::now() + buffer;
-            let turn = turn.acquire_owned().await;
-            shared.counters.queued.fetch_sub(1, Relaxed);
-            // Held until the work is done.
-            let _turn = turn.map_err(|_| closed())?;
-            let work = Arc::new(Mutex::new(work));
-            let done = write::carry_out(&topology, deadline, move |session| {
-                (work.lock())(&shared, session)
-            });
-            done.await.map_err(|fault| fault.into_engine("write"))
-        });
-        task.await.unwrap_or_else(|_| {
-            Err(EngineError::OutcomeUnknown {
-                reason: "the writer was interrupted".to_owned(),
-            })
-        })
+        Ok(())
     }
 
     async fn transact<T: Send + 'static>(
@@ -274,12 +317,16 @@ impl Engine for PostgresEngine {
     }
 
     async fn read(&self, read: Read) -> Result<ReadAnswer> {
-        let version = read.schema_version;
-        let freshness = read.freshness;
-        let done = self.read_planned(version, &freshness, move |session| {
-            read_counted(session, &read.tree, read.count)
-        });
-        let found = done.await?;
+        let found = match self.read_short(&read).await? {
+            Some(found) => found,
+            None => {
+                let (version, freshness) = (read.schema_version, read.freshness);
+                let done = self.read_planned(version, &freshness, move |session| {
+                    read_counted(session, &read.tree, read.count)
+                });
+                done.await?
+            }
+        };
         Ok(ReadAnswer {
             rows: found.value,
             low: found.shard.at,
@@ -308,16 +355,24 @@ impl Engine for PostgresEngine {
         })
     }
 
-    async fn write(&self, mut write: Write) -> Result<WriteAnswer> {
-        let done = self.write_with(move |shared, session| shared.write(session, &mut write));
-        let (answer, at) = done.await?;
-        Ok(match answer {
-            Answer::Known(known) => known,
-            Answer::New(answer) => {
-                self.shared.counters.writes.fetch_add(1, Relaxed);
-                WriteAnswer::Done { at, answer }
-            }
-        })
+    async fn write(&self, write: Write) -> Result<WriteAnswer> {
+        self.enter_queue()?;
+        let (reply, answer) = oneshot::channel();
+        let until = Instant::now() + self.config.write_buffer;
+        let pending = Pending {
+            write,
+            reply,
+            until,
+        };
+        if self.queue.push(pending) {
+            tokio::spawn(write::serve(write::Serving {
+                shared: self.shared.clone(),
+                queue: self.queue.clone(),
+                topology: self.topology.clone(),
+                turn: self.turn.clone(),
+            }));
+        }
+        answer.await.unwrap_or_else(|_| Err(write::interrupted()))
     }
 
     async fn sweep_receipts(&self, now_us: i64, max: usize) -> Result<u64> {
@@ -407,20 +462,15 @@ impl Engine for PostgresEngine {
             return Ok(());
         }
         // Behind all that was accepted.
-        let turn = self.turn.acquire().await;
-        drop(turn);
+        loop {
+            let turn = self.turn.acquire().await;
+            drop(turn);
+            if self.queue.is_empty() {
+                break;
+            }
+        }
         self.turn.close();
         self.topology.close();
         Ok(())
     }
-}
-
-fn check_schema(shard: &ShardRow, planned_for: u64) -> Step<()> {
-    if shard.schema_version == planned_for {
-        return Ok(());
-    }
-    Err(EngineError::SchemaChanged {
-        current: shard.schema_version,
-    }
-    .into())
 }

@@ -109,6 +109,20 @@ impl Fault {
         }
     }
 
+    /// Whether a statement met tables that are not what it was written or prepared for.
+    pub(crate) fn is_about_the_tables(&self) -> bool {
+        self.code()
+            .is_some_and(|code| code.code().starts_with("42") || self.remedy() == Remedy::Again)
+    }
+
+    /// Whether it says something about the request, in PostgreSQL's words or in ours: what is
+    /// behind a savepoint is not concerned.
+    pub(crate) fn is_about_one_request(&self) -> bool {
+        let by_class =
+            |code: &SqlState| ["22", "23", "54"].contains(&code.code().get(..2).unwrap_or(""));
+        self.is_about_the_request() || self.code().is_some_and(by_class)
+    }
+
     /// Whether a COMMIT that failed with it is known not to have happened: the server said so,
     /// and not that it was going away, which it may say after the fact.
     pub(crate) fn proves_rollback(&self) -> bool {

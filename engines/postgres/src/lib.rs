@@ -3,7 +3,9 @@
 //! | room | what it does |
 //! |---|---|
 //! | [`engine`] | the port, and who does what on which connection |
-//! | `pool`, `session` | connections: how many, and how a statement is run on one |
+//! | `pool`, `wire` | connections: how many, and what is prepared on one |
+//! | `short` | reads of one statement, without a transaction around it |
+//! | `session`, `read` | what a transaction does on a connection, and reads there |
 //! | `sql` | plans to SQL |
 //! | `writer` | transactions that write: fences, receipts, keys, feed |
 //! | [`adopt`] | databases that somebody else made |
@@ -29,13 +31,16 @@ mod layout;
 mod open;
 mod pool;
 mod progress;
+mod read;
 mod reign;
 mod session;
 mod shard;
+mod short;
 mod sql;
 mod tls;
 mod topology;
 mod verify;
+mod wire;
 mod writer;
 
 pub use config::{PostgresConfig, fault_of_url};

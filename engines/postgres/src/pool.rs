@@ -4,8 +4,10 @@ use crate::config::PostgresConfig;
 use crate::fault::{Fault, Step, closed, unavailable};
 use crate::session::Session;
 use crate::tls::Target;
+use crate::wire::Wire;
 use pando_model::error::EngineError;
 use parking_lot::Mutex;
+use std::future::Future;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,14 +49,9 @@ impl Pool {
 
     /// A connection, once one is free.
     pub(crate) async fn lease(self: &Arc<Pool>) -> Step<Lease> {
-        let permit = tokio::time::timeout(self.wait, self.free.clone().acquire_owned());
-        let permit = match permit.await {
-            Ok(Ok(permit)) => permit,
-            Ok(Err(_)) => return Err(closed().into()),
-            Err(_) => {
-                let reason = "all connections to the database are busy";
-                return Err(unavailable(reason, Duration::from_secs(1)).into());
-            }
+        let permit = match self.free.clone().try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(_) => self.wait_for_permit().await?,
         };
         let known = loop {
             match self.idle.lock().pop() {
@@ -73,11 +70,22 @@ impl Pool {
         })
     }
 
+    async fn wait_for_permit(&self) -> Step<OwnedSemaphorePermit> {
+        match tokio::time::timeout(self.wait, self.free.clone().acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) => Err(closed().into()),
+            Err(_) => {
+                let reason = "all connections to the database are busy";
+                Err(unavailable(reason, Duration::from_secs(1)).into())
+            }
+        }
+    }
+
     async fn connect(&self) -> Step<Session> {
         let session = Session::connect(&self.target).await?;
         let mut carriers = self.carriers.lock();
         carriers.retain(|carrier| !carrier.is_finished());
-        carriers.push(session.carrier());
+        carriers.push(session.wire().carrier());
         Ok(session)
     }
 
@@ -97,15 +105,11 @@ impl Pool {
         done.await.unwrap_or_else(|_| Err(defect().into()))
     }
 
-    /// The same for work that may be left undone: it is not waited for once the connections
-    /// were severed.
-    pub(crate) async fn run_unless_severed<T: Send + 'static>(
-        self: &Arc<Pool>,
-        work: impl FnOnce(&Session) -> Step<T> + Send + 'static,
-    ) -> Step<T> {
+    /// Waits for what may be left undone; no longer once the connections were severed.
+    pub(crate) async fn unless_severed<T>(&self, work: impl Future<Output = Step<T>>) -> Step<T> {
         let mut severed = self.severed.subscribe();
         tokio::select! {
-            done = self.run(work) => done,
+            done = work => done,
             _ = severed.changed() => {
                 Err(Fault::Lost("the server does not answer any more".to_owned()))
             }
@@ -125,6 +129,14 @@ impl Pool {
     pub(crate) fn close(&self) {
         self.free.close();
         self.idle.lock().clear();
+    }
+}
+
+impl Lease {
+    /// The connection, for what needs no transaction.
+    pub(crate) fn wire(&self) -> Step<&Wire> {
+        let session = self.session.as_ref();
+        Ok(session.map(Session::wire).ok_or_else(closed)?)
     }
 }
 

@@ -1,44 +1,31 @@
-//! One connection, and how a statement is run on it.
+//! What one transaction does on a connection.
 //!
-//! Statements are run from threads that may block, one after the other; a statement is prepared
-//! once for each text and kept, for as long as the schema stays.
+//! Statements are run from threads that may block, one after the other. What begins, ends or
+//! undoes part of a transaction is sent in front of the next statement, not by itself
+//! ([`Session::defer`]), and what ends it is sent together with the last ones
+//! ([`Session::commit_with`]).
 
-use crate::cell::{Param, Raw, column_of, value_of};
+use crate::cell::Param;
 use crate::fault::{Fault, Step};
-use crate::sql::{self, Decode, Statement};
 use crate::tls::Target;
-use futures_util::{StreamExt, TryStreamExt, future};
-use pando_model::budget::{RowBudget, bytes_of};
-use pando_model::plan::{Filter, Row, Select};
-use pando_model::schema::{ColumnIx, Table};
-use pando_model::tree::{Keyed, Source, by_key};
-use pando_model::value::Value;
-use parking_lot::Mutex;
+use crate::wire::Wire;
+use bytes::Bytes;
+use futures_util::future::{self, MaybeDone, maybe_done};
+use futures_util::{FutureExt, SinkExt, TryStreamExt};
+use pando_model::budget::RowBudget;
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::future::Future;
-use std::pin::pin;
-use std::sync::Arc;
-use tokio::io::{AsyncRead, AsyncWrite};
+use std::pin::{Pin, pin};
+use std::task::Poll;
 use tokio::runtime::Handle;
-use tokio::task::AbortHandle;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{AsyncMessage, Client, Connection, NoTls};
 
-/// Prepared statements that a connection keeps: shapes of plans, not plans.
-const STATEMENTS_KEPT: usize = 256;
-
-/// A connection of the engine's.
+/// A connection of the engine's, while somebody has it to himself.
 pub(crate) struct Session {
-    client: Client,
-    /// What carries its messages; without it everything on it fails.
-    carrier: AbortHandle,
+    wire: Wire,
     handle: Handle,
-    statements: RefCell<HashMap<String, tokio_postgres::Statement>>,
-    /// The schema that they were prepared for.
-    schema_version: Cell<u64>,
-    /// What PostgreSQL has warned of since the last look.
-    warning: Arc<Mutex<Option<String>>>,
+    /// What is sent in front of the next statement.
+    deferred: RefCell<String>,
     budget: RowBudget,
     /// Rows that statements have changed.
     changes: Cell<u64>,
@@ -46,46 +33,41 @@ pub(crate) struct Session {
     open: Cell<bool>,
 }
 
+/// A statement with its parameters, to be sent with others.
+pub(crate) struct Call<'p> {
+    pub(crate) sql: String,
+    pub(crate) params: Vec<Param<'p>>,
+}
+
+type Answer<'a, T> =
+    Pin<Box<dyn Future<Output = std::result::Result<T, tokio_postgres::Error>> + 'a>>;
+
 impl Session {
     /// Connects.
     pub(crate) async fn connect(target: &Target) -> Step<Session> {
-        let warning = Arc::new(Mutex::new(None));
-        let (client, carrier) = match &target.tls {
-            Some(tls) => {
-                let (client, connection) = target.config.connect(tls.clone()).await?;
-                (client, listen(connection, warning.clone()))
-            }
-            None => {
-                let (client, connection) = target.config.connect(NoTls).await?;
-                (client, listen(connection, warning.clone()))
-            }
-        };
         Ok(Session {
-            client,
-            carrier,
+            wire: Wire::connect(target).await?,
             handle: Handle::current(),
-            statements: RefCell::default(),
-            schema_version: Cell::new(0),
-            warning,
+            deferred: RefCell::default(),
             budget: RowBudget::default(),
             changes: Cell::new(0),
             open: Cell::new(false),
         })
     }
 
-    /// Whether it can be used for something else.
-    pub(crate) fn is_sound(&self) -> bool {
-        !self.open.get() && !self.client.is_closed()
+    /// The connection itself.
+    pub(crate) fn wire(&self) -> &Wire {
+        &self.wire
     }
 
-    /// Ends the connection from afar: whoever waits on it is told that it is closed.
-    pub(crate) fn carrier(&self) -> AbortHandle {
-        self.carrier.clone()
+    /// Whether it can be used for something else.
+    pub(crate) fn is_sound(&self) -> bool {
+        !self.open.get() && !self.wire.is_closed()
     }
 
     /// Whether the connection is gone.
     pub(crate) fn is_closed(&self) -> bool {
-        self.client.is_closed()
+        self.wire.is_closed()
     }
 
     /// What is left to the request that is being carried out.
@@ -100,19 +82,43 @@ impl Session {
 
     /// What PostgreSQL has warned of since the last call.
     pub(crate) fn take_warning(&self) -> Option<String> {
-        self.warning.lock().take()
+        self.wire.take_warning()
     }
 
     /// Another schema is in force: what was prepared for an older one is forgotten.
     pub(crate) fn meet_schema(&self, version: u64) {
-        if self.schema_version.replace(version) != version {
-            self.statements.borrow_mut().clear();
-        }
+        self.wire.meet_schema(version);
     }
 
     /// Forgets all prepared statements.
     pub(crate) fn forget_statements(&self) {
-        self.statements.borrow_mut().clear();
+        self.wire.forget_statements();
+    }
+
+    /// Sends something that gives nothing in front of the next statement. Where nothing was sent
+    /// since `undone`, both are left out.
+    pub(crate) fn defer(&self, sql: &str, undone: Option<&str>) {
+        let mut deferred = self.deferred.borrow_mut();
+        if let Some(undone) = undone
+            && let Some(before) = deferred.strip_suffix(undone)
+        {
+            let kept = before.len();
+            deferred.truncate(kept);
+            return;
+        }
+        deferred.push_str(sql);
+    }
+
+    /// What is to be sent in front.
+    async fn front(&self, text: String) -> std::result::Result<(), tokio_postgres::Error> {
+        match text.is_empty() {
+            true => Ok(()),
+            false => self.wire.client.batch_execute(&text).await,
+        }
+    }
+
+    fn take_deferred(&self) -> String {
+        std::mem::take(&mut *self.deferred.borrow_mut())
     }
 
     /// Begins a transaction and runs its first statement in one round trip.
@@ -120,8 +126,8 @@ impl Session {
         let statement = self.prepare(first)?;
         self.open.set(true);
         let (begun, row) = self.handle.block_on(future::join(
-            self.client.batch_execute(how),
-            self.client.query_opt(&statement, &[]),
+            self.wire.client.batch_execute(how),
+            self.wire.client.query_opt(&statement, &[]),
         ));
         begun?;
         Ok(row?)
@@ -131,8 +137,8 @@ impl Session {
     pub(crate) fn end_and(&self, how: &str, then: &str) -> Step<Option<tokio_postgres::Row>> {
         let statement = self.prepare(then)?;
         let (ended, row) = self.handle.block_on(future::join(
-            self.client.batch_execute(how),
-            self.client.query_opt(&statement, &[]),
+            self.wire.client.batch_execute(how),
+            self.wire.client.query_opt(&statement, &[]),
         ));
         ended?;
         self.open.set(false);
@@ -141,14 +147,28 @@ impl Session {
 
     /// Ends the transaction by `how`.
     pub(crate) fn end(&self, how: &str) -> Step<()> {
-        self.wait(self.client.batch_execute(how))?;
+        let text = self.take_deferred() + how;
+        self.wait(self.wire.client.batch_execute(&text))?;
         self.open.set(false);
         Ok(())
+    }
+
+    /// Runs the last statements of a transaction and commits it, in one round trip. The error
+    /// inside is that of a statement: the COMMIT behind it has rolled everything back.
+    pub(crate) fn commit_with(&self, calls: &[Call<'_>]) -> Step<Step<()>> {
+        let done = self.send_all(calls, Some("COMMIT"))?;
+        let (front, counts, committed) = done;
+        committed?;
+        self.open.set(false);
+        Ok(front
+            .and_then(|()| counts.map(|_| ()))
+            .map_err(Fault::Postgres))
     }
 
     /// Rolls back, whatever is left to roll back; where that fails the connection is not used
     /// again.
     pub(crate) fn rollback(&self) {
+        self.deferred.borrow_mut().clear();
         if self.open.get()
             && let Err(fault) = self.end("ROLLBACK")
         {
@@ -158,13 +178,23 @@ impl Session {
 
     /// Runs statements that are not worth keeping.
     pub(crate) fn batch(&self, sql: &str) -> Step<()> {
-        self.wait(self.client.batch_execute(sql))
+        let text = self.take_deferred() + sql;
+        self.wait(self.wire.client.batch_execute(&text))
     }
 
     /// Runs a statement that gives no rows; answers how many rows it changed.
     pub(crate) fn execute(&self, sql: &str, params: &[Param<'_>]) -> Step<u64> {
+        self.execute_raw(sql, &borrowed(params))
+    }
+
+    /// The same with parameters of any kind.
+    pub(crate) fn execute_raw(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Step<u64> {
         let statement = self.prepare(sql)?;
-        let changed = self.wait(self.client.execute(&statement, &borrowed(params)))?;
+        let front = self.front(self.take_deferred());
+        let execute = self.wire.client.execute(&statement, params);
+        let (front, changed) = self.handle.block_on(future::join(front, execute));
+        front?;
+        let changed = changed?;
         self.changes.set(self.changes.get() + changed);
         Ok(changed)
     }
@@ -178,9 +208,11 @@ impl Session {
     ) -> Step<()> {
         let statement = self.prepare(sql)?;
         self.handle.block_on(async {
-            let given = borrowed(params);
-            let rows = self.client.query_raw(&statement, given).await?;
-            let mut rows = pin!(rows);
+            let front = self.front(self.take_deferred());
+            let query = self.wire.client.query_raw(&statement, borrowed(params));
+            let (front, rows) = future::join(front, query).await;
+            front?;
+            let mut rows = pin!(rows?);
             while let Some(row) = rows.try_next().await? {
                 if !each(&row)? {
                     break;
@@ -220,120 +252,68 @@ impl Session {
         Ok(found)
     }
 
-    /// Whole rows that pass a filter, in the order of the primary key; those that are
-    /// `answered` are taken from the budget.
-    pub(crate) fn read_whole_rows(
-        &self,
-        table: &Table,
-        filter: &Filter,
-        is_answered: bool,
-    ) -> Step<Vec<Row>> {
-        let statement = sql::whole_rows(table, filter).held(table);
-        match is_answered {
-            true => self.answered(&statement, table),
-            false => self.run_while(&statement, table, |_| Ok(true)),
-        }
-    }
-
-    /// The first of them: so many, or so many bytes and what is left of a row.
-    pub(crate) fn read_first_rows(
-        &self,
-        table: &Arc<Table>,
-        filter: &Filter,
-        limit: Option<u64>,
-        bytes_max: usize,
-    ) -> Step<Vec<Row>> {
-        let all: Vec<ColumnIx> = (0..table.columns.len()).collect();
-        let select;
-        let statement = if limit.is_some() {
-            select = Select {
-                limit,
-                ..by_key(table, &all, filter, None)
-            };
-            sql::select(&select, None)
-        } else {
-            sql::whole_rows(table, filter)
-        };
-        let statement = statement.held(table);
-        let mut bytes = 0;
-        self.run_while(&statement, table, |value| {
-            bytes += bytes_of(value);
-            Ok(bytes < bytes_max)
-        })
-    }
-
-    /// The next whole rows that pass behind `after`, in the order of the primary key.
-    pub(crate) fn read_page(
-        &self,
-        table: &Arc<Table>,
-        after: Option<&Row>,
-        limit: u64,
-    ) -> Step<Vec<Row>> {
-        let all: Vec<ColumnIx> = (0..table.columns.len()).collect();
-        let select = Select {
-            limit: Some(limit),
-            ..by_key(table, &all, &Filter::Const(true), after)
-        };
-        self.run_while(&sql::select(&select, None), table, |_| Ok(true))
-    }
-
-    /// The primary keys of all rows that pass behind `after`, in their order.
-    pub(crate) fn read_keys_behind(
-        &self,
-        table: &Arc<Table>,
-        filter: &Filter,
-        after: &Row,
-    ) -> Step<Vec<Vec<Value>>> {
-        let select = by_key(table, &table.primary_key.columns, filter, Some(after));
-        self.run_while(&sql::select(&select, None), table, |_| Ok(true))
-    }
-
-    /// The rows of a statement, which are answered.
-    fn answered(&self, statement: &Statement<'_>, table: &Table) -> Step<Vec<Row>> {
-        self.run_while(statement, table, |value| {
-            self.budget.take(value)?;
-            Ok(true)
-        })
-    }
-
-    /// The rows up to the one with a value that is not to `go_on`.
-    fn run_while(
-        &self,
-        statement: &Statement<'_>,
-        table: &Table,
-        mut go_on: impl FnMut(&Value) -> Step<bool>,
-    ) -> Step<Vec<Row>> {
-        let mut rows = Vec::new();
-        self.select_while(&statement.sql.text, &statement.sql.params, |raw| {
-            let mut row = Vec::with_capacity(statement.decode.len());
-            let mut goes_on = true;
-            for (place, decode) in statement.decode.iter().enumerate() {
-                let cell = raw.try_get::<_, Option<Raw<'_>>>(place)?;
-                let value = match decode {
-                    Decode::Column(ty) => column_of(cell, ty)?,
-                    Decode::Scalar(scalar, ty) => scalar.evaluate(table, column_of(cell, ty)?)?,
-                    Decode::Result(ty) => value_of(cell, ty)?,
-                };
-                goes_on &= go_on(&value)?;
-                row.push(value);
+    /// Sends what a COPY takes, piece by piece.
+    pub(crate) fn copy_in(&self, sql: &str, pieces: impl Iterator<Item = Step<Bytes>>) -> Step<()> {
+        let statement = self.prepare(sql)?;
+        let copied = self.handle.block_on(async {
+            let front = self.front(self.take_deferred());
+            let copy = self.wire.client.copy_in::<_, Bytes>(&statement);
+            let (front, sink) = future::join(front, copy).await;
+            front?;
+            let mut sink = pin!(sink?);
+            for piece in pieces {
+                sink.send(piece?).await?;
             }
-            rows.push(row);
-            Ok(goes_on)
+            Ok::<u64, Fault>(sink.finish().await?)
         })?;
-        Ok(rows)
+        self.changes.set(self.changes.get() + copied);
+        Ok(())
     }
 
     fn prepare(&self, sql: &str) -> Step<tokio_postgres::Statement> {
-        if let Some(known) = self.statements.borrow().get(sql) {
-            return Ok(known.clone());
+        if let Some(known) = self.wire.prepared(sql) {
+            return Ok(known);
         }
-        let statement = self.wait(self.client.prepare(sql))?;
-        let mut statements = self.statements.borrow_mut();
-        if statements.len() >= STATEMENTS_KEPT {
-            statements.clear();
+        // In a part of a transaction that has failed nothing can be prepared.
+        if !self.deferred.borrow().is_empty() {
+            self.batch("")?;
         }
-        statements.insert(sql.to_owned(), statement.clone());
-        Ok(statement)
+        self.handle.block_on(self.wire.prepare(sql))
+    }
+
+    /// Sends what is deferred, statements and what ends the transaction, one behind the other
+    /// without waiting in between.
+    #[allow(clippy::type_complexity, reason = "the three answers, each by itself")]
+    fn send_all(
+        &self,
+        calls: &[Call<'_>],
+        end: Option<&str>,
+    ) -> Step<(
+        std::result::Result<(), tokio_postgres::Error>,
+        std::result::Result<Vec<u64>, tokio_postgres::Error>,
+        Step<()>,
+    )> {
+        let mut prepared = Vec::with_capacity(calls.len());
+        for call in calls {
+            prepared.push(self.prepare(&call.sql)?);
+        }
+        let client = &self.wire.client;
+        let front = self.front(self.take_deferred());
+        let executed = calls.iter().zip(&prepared).map(|(call, statement)| {
+            let params = borrowed(&call.params);
+            let execute = async move { client.execute(statement, &params).await };
+            execute.boxed_local()
+        });
+        let end = async {
+            match end {
+                Some(how) => client.batch_execute(how).await,
+                None => Ok(()),
+            }
+        };
+        let all = future::join3(front, in_order(executed.collect()), end);
+        let (front, counts, ended) = self.handle.block_on(all);
+        let counts = counts.into_iter().collect();
+        Ok((front, counts, ended.map_err(Fault::Postgres)))
     }
 
     fn wait<T>(
@@ -344,20 +324,6 @@ impl Session {
     }
 }
 
-impl Source for Session {
-    type Fault = Fault;
-
-    fn select(&self, select: &Select, keyed: Option<Keyed<'_>>) -> Step<Vec<Row>> {
-        self.answered(&sql::select(select, keyed), &select.table)
-    }
-
-    fn count(&self, select: &Select) -> Step<u64> {
-        let count = sql::count(select);
-        let total = self.first_int(&count.text, &count.params)?;
-        Ok(total.map_or(0, i64::unsigned_abs))
-    }
-}
-
 fn borrowed<'p>(params: &'p [Param<'p>]) -> Vec<&'p (dyn ToSql + Sync)> {
     params
         .iter()
@@ -365,31 +331,25 @@ fn borrowed<'p>(params: &'p [Param<'p>]) -> Vec<&'p (dyn ToSql + Sync)> {
         .collect()
 }
 
-/// Carries a connection's messages until its end, and keeps the last warning.
-fn listen<S, T>(
-    mut connection: Connection<S, T>,
-    warning: Arc<Mutex<Option<String>>>,
-) -> AbortHandle
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let carrier = tokio::spawn(async move {
-        let messages =
-            futures_util::stream::poll_fn(move |context| connection.poll_message(context));
-        let mut messages = pin!(messages);
-        while let Some(message) = messages.next().await {
-            match message {
-                Ok(AsyncMessage::Notice(notice)) if notice.severity() == "WARNING" => {
-                    *warning.lock() = Some(notice.message().to_owned());
-                }
-                Ok(_) => {}
-                Err(error) => {
-                    tracing::debug!(%error, "a connection to PostgreSQL ended");
-                    return;
-                }
-            }
+/// Polls futures in their order, so that what they send is sent in it.
+async fn in_order<T>(
+    answers: Vec<Answer<'_, T>>,
+) -> Vec<std::result::Result<T, tokio_postgres::Error>> {
+    let mut answers: Vec<MaybeDone<Answer<'_, T>>> = answers.into_iter().map(maybe_done).collect();
+    future::poll_fn(|context| {
+        let mut pending = false;
+        for answer in &mut answers {
+            pending |= answer.poll_unpin(context).is_pending();
         }
-    });
-    carrier.abort_handle()
+        if pending {
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
+    })
+    .await;
+    let taken = answers
+        .iter_mut()
+        .map(|answer| Pin::new(answer).take_output());
+    taken.flatten().collect()
 }

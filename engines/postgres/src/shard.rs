@@ -116,6 +116,17 @@ impl Locked {
     }
 }
 
+/// Refuses a plan for another schema than the one that is in force.
+pub(crate) fn check_schema(shard: &ShardRow, planned_for: u64) -> Step<()> {
+    if shard.schema_version == planned_for {
+        return Ok(());
+    }
+    Err(EngineError::SchemaChanged {
+        current: shard.schema_version,
+    }
+    .into())
+}
+
 /// Runs several statements on one snapshot; they are given the shard's row in it.
 ///
 /// A snapshot does not hold tables still: one whose shape changes meanwhile looks empty in it. So
@@ -141,12 +152,10 @@ pub(crate) fn in_snapshot<T>(
         .end_and(how, READ)
         .and_then(|row| ShardRow::of(row.as_ref()));
     match now {
-        Ok(now) if now.schema_version != shard.schema_version => {
-            Err(pando_model::error::EngineError::SchemaChanged {
-                current: now.schema_version,
-            }
-            .into())
+        Ok(now) if now.schema_version != shard.schema_version => Err(EngineError::SchemaChanged {
+            current: now.schema_version,
         }
+        .into()),
         Err(fault) if done.is_ok() => Err(fault),
         _ => Ok((done?, shard)),
     }

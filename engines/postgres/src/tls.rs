@@ -54,7 +54,7 @@ impl Target {
     }
 
     /// Reads a url, the password and the certificates.
-    fn of(settings: &PostgresConfig, url: &str) -> Result<Target> {
+    pub(crate) fn of(settings: &PostgresConfig, url: &str) -> Result<Target> {
         let is_encrypted = settings.ca_file.is_some();
         let mut config = read_url(url, is_encrypted)
             .map_err(|why| EngineError::internal("use the url of PostgreSQL", why))?;

@@ -67,14 +67,14 @@ pub async fn check_rows(
 /// # Errors
 /// The database cannot be reached, or something stands on one of them.
 pub async fn forget(config: &PostgresConfig) -> Result<Vec<String>> {
-    let pool = Pool::new(Target::new(config)?, config, 1);
-    pool.run(|session| {
+    let pool = Pool::new(Target::of(config, &config.url)?, config, 1);
+    let done = pool.run(|session| {
         let done = session.batch("BEGIN").and_then(|()| take::forget(session));
         let ended = session.batch(if done.is_ok() { "COMMIT" } else { "ROLLBACK" });
-        let done = done.and_then(|made| ended.map(|()| made));
-        done.map_err(|fault| fault.into_engine("take Pando's tables out"))
-    })
-    .await
+        done.and_then(|made| ended.map(|()| made))
+    });
+    done.await
+        .map_err(|fault| fault.into_engine("take Pando's tables out"))
 }
 
 /// Reads in one snapshot, for as long as it takes.
@@ -84,15 +84,15 @@ async fn look<T: Send + 'static>(
 ) -> Result<T> {
     let mut config = config.clone();
     config.statement_timeout = Duration::ZERO;
-    let pool = Pool::new(Target::new(&config)?, &config, 1);
-    pool.run(move |session| {
+    let pool = Pool::new(Target::of(&config, &config.url)?, &config, 1);
+    let done = pool.run(move |session| {
         let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
         let done = session.batch(begin).and_then(|()| work(session));
         let ended = session.batch("ROLLBACK");
-        let done = done.and_then(|value| ended.map(|()| value));
-        done.map_err(|fault| fault.into_engine("look at the database"))
-    })
-    .await
+        done.and_then(|value| ended.map(|()| value))
+    });
+    done.await
+        .map_err(|fault| fault.into_engine("look at the database"))
 }
 
 /// Names as a list in SQL.

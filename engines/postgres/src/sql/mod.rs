@@ -5,11 +5,14 @@
 
 mod filter;
 mod order;
+mod row;
 mod scalar;
 mod select;
+mod short;
 
 pub(crate) use scalar::indexed_sql;
-pub(crate) use select::{Decode, Statement, count, select, whole_rows};
+pub(crate) use select::{Statement, count, select, whole_rows};
+pub(crate) use short::{FIRST, FOUND, TOTAL, select_with_shard};
 
 use crate::cell::Param;
 use pando_model::column::ColumnType;

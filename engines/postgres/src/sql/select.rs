@@ -45,6 +45,16 @@ pub(super) type KeyColumns<'a> = Vec<(Alias, &'a Table, ColumnIx)>;
 /// A select; with `keyed`, the key's values follow the outputs in each row.
 pub(crate) fn select<'a>(select: &'a Select, keyed: Option<Keyed<'a>>) -> Statement<'a> {
     let mut sql = Sql::new();
+    let decode = push_select(&mut sql, select, keyed);
+    Statement { sql, decode }
+}
+
+/// Adds a select; how its rows are read.
+pub(super) fn push_select<'a>(
+    sql: &mut Sql<'a>,
+    select: &'a Select,
+    keyed: Option<Keyed<'a>>,
+) -> Vec<Decode<'a>> {
     let fixed = fixed_by(&select.filter);
     let bounded = keyed.is_some() && (select.limit.is_some() || select.offset > 0);
     if bounded {
@@ -57,7 +67,7 @@ pub(crate) fn select<'a>(select: &'a Select, keyed: Option<Keyed<'a>>) -> Statem
     });
 
     sql.push("SELECT ");
-    let mut decode = outputs(&mut sql, select, root);
+    let mut decode = outputs(sql, select, root);
     for (alias, table, ix) in &key_columns {
         let column = &table.columns[*ix];
         if !decode.is_empty() {
@@ -70,25 +80,25 @@ pub(crate) fn select<'a>(select: &'a Select, keyed: Option<Keyed<'a>>) -> Statem
         sql.push("1");
     }
     if bounded {
-        window(&mut sql, select, root, &key_columns);
+        window(sql, select, root, &key_columns);
     }
     let keys = keyed.map(|keyed| (keyed, &key_columns, via_alias));
-    source(&mut sql, select, &fixed, root, keys);
+    source(sql, select, &fixed, root, keys);
     if select.is_aggregate() {
-        group_by(&mut sql, select, key_columns.len());
+        group_by(sql, select, key_columns.len());
     }
     if bounded {
-        beyond_offset(&mut sql, select, key_columns.len());
+        beyond_offset(sql, select, key_columns.len());
     } else {
         let one = keyed.is_none() && fixed.is_one_row(&select.table);
         if !one || select.is_aggregate() {
-            order_by(&mut sql, select, root, Ends::Statement(&key_columns));
+            order_by(sql, select, root, Ends::Statement(&key_columns));
         }
         if !one || select.offset > 0 || select.limit == Some(0) {
-            limit(&mut sql, select);
+            limit(sql, select);
         }
     }
-    Statement { sql, decode }
+    decode
 }
 
 /// All columns of the rows that pass a filter, in the order of the primary key.
@@ -119,19 +129,24 @@ pub(crate) fn whole_rows<'a>(table: &'a Table, filter: &'a Filter) -> Statement<
 /// How many rows a select would give without limit and offset.
 pub(crate) fn count(select: &Select) -> Sql<'_> {
     let mut sql = Sql::new();
+    push_count(&mut sql, select);
+    sql
+}
+
+/// Adds how many rows a select would give without limit and offset.
+pub(super) fn push_count<'a>(sql: &mut Sql<'a>, select: &'a Select) {
     let root = sql.alias();
     let fixed = fixed_by(&select.filter);
     if select.is_aggregate() {
         sql.push("SELECT count(*) FROM (SELECT ");
-        outputs(&mut sql, select, root);
-        source(&mut sql, select, &fixed, root, None);
-        group_by(&mut sql, select, 0);
+        outputs(sql, select, root);
+        source(sql, select, &fixed, root, None);
+        group_by(sql, select, 0);
         sql.push(") AS q");
     } else {
         sql.push("SELECT count(*)");
-        source(&mut sql, select, &fixed, root, None);
+        source(sql, select, &fixed, root, None);
     }
-    sql
 }
 
 fn key_columns<'a>(

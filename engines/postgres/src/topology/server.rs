@@ -4,9 +4,14 @@ use crate::config::PostgresConfig;
 use crate::fault::{Fault, Step};
 use crate::pool::Pool;
 use crate::session::Session;
+use crate::shard::ShardRow;
+use crate::short;
 use crate::tls::Target;
+use pando_model::engine::Read;
+use pando_model::plan::RowSet;
 use pando_model::stamp::Position;
 use parking_lot::Mutex;
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -156,15 +161,35 @@ impl Server {
         mean_us.max(1).saturating_mul(waiting)
     }
 
-    /// Reads on one of its connections; gives up as soon as it is thought to be gone.
+    /// Reads on one of its connections, on a thread that may block; gives up as soon as it is
+    /// thought to be gone.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Session) -> Step<T> + Send + 'static,
     ) -> Step<T> {
+        self.measure(self.readers.run(work)).await
+    }
+
+    /// The same for what is one statement and needs no thread.
+    pub(crate) async fn read_short(&self, read: &Read) -> Step<(RowSet, ShardRow)> {
+        let reading = async {
+            let lease = self.readers.lease().await?;
+            let wire = lease.wire()?;
+            let done = short::carry_out(wire, read).await;
+            if done.as_ref().is_err_and(Fault::is_about_the_tables) {
+                wire.forget_statements();
+            }
+            done
+        };
+        self.measure(reading).await
+    }
+
+    /// Counts a read while it is under way, and takes its time.
+    async fn measure<T>(&self, reading: impl Future<Output = Step<T>>) -> Step<T> {
         let begun = Instant::now();
         self.in_flight.fetch_add(1, Relaxed);
         let counted = Counted(&self.in_flight);
-        let done = self.readers.run_unless_severed(work).await;
+        let done = self.readers.unless_severed(reading).await;
         drop(counted);
         if done.is_ok() {
             let took_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);

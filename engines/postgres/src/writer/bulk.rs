@@ -1,24 +1,32 @@
-//! Many new rows at once, as an import sends them: as many as fit go in one statement. Whatever
-//! is refused is undone and tried again row by row, which alone tells the first fault.
+//! Many new rows at once, as an import sends them: in one statement, or by COPY where they are
+//! more. Whatever is refused is undone and tried again row by row, which alone tells the first
+//! fault.
 
 use super::Transaction;
+use super::copy;
 use super::rows::insert_params;
-use crate::fault::Step;
-use crate::layout::insert_sql;
+use crate::cell::{Param, RowsColumn};
+use crate::fault::{Fault, Step};
+use crate::layout::{insert_many_sql, insert_sql};
 use pando_model::canonical;
+use pando_model::column::ColumnType;
 use pando_model::constraint::complete_row;
 use pando_model::engine::FeedKind;
+use pando_model::error::Refusal;
 use pando_model::layout::Physical;
 use pando_model::plan::{Insert, Row};
+use pando_model::schema::Table;
 use pando_model::slot::Slot;
 use pando_model::statement::check_references_of;
-use std::collections::BTreeSet;
 use std::sync::Arc;
+use tokio_postgres::types::ToSql;
 
 /// Fewer rows than this are taken one by one.
 const ROWS_MIN: usize = 4;
-/// Rows in one statement; a power of two, so that few statements are prepared.
-const ROWS_MAX: usize = 256;
+/// From so many on COPY's two round trips cost less than what a statement costs for each row.
+const COPY_MIN: usize = 256;
+/// Rows of one `VALUES`; a power of two, so that few statements are prepared.
+const VALUES_MAX: usize = 256;
 /// The protocol counts a statement's parameters in 16 bits.
 const PARAMS_MAX: usize = 65_535;
 
@@ -32,16 +40,17 @@ impl Transaction<'_> {
         if insert.conflict.is_some() || insert.rows.len() < ROWS_MIN {
             return Ok(None);
         }
-        self.session.batch("SAVEPOINT bulk")?;
-        let stored = match self.store_all(insert, physical) {
-            Err(fault) if !fault.is_about_the_request() => return Err(fault),
-            stored => stored.unwrap_or_default(),
+        self.session.defer("SAVEPOINT bulk;", None);
+        let rows = match self.store_all(insert, physical) {
+            Ok(rows) => rows,
+            Err(fault) if !fault.is_about_one_request() => return Err(fault),
+            Err(_) => {
+                let undo = "ROLLBACK TO bulk; RELEASE bulk;";
+                self.session.defer(undo, Some("SAVEPOINT bulk;"));
+                return Ok(None);
+            }
         };
-        let Some(rows) = stored else {
-            self.session.batch("ROLLBACK TO bulk; RELEASE bulk")?;
-            return Ok(None);
-        };
-        self.session.batch("RELEASE bulk")?;
+        self.session.defer("RELEASE bulk;", Some("SAVEPOINT bulk;"));
         for (slot, row) in &rows {
             let table = &physical.table;
             self.recorder.note(table, FeedKind::Insert, *slot, row);
@@ -55,12 +64,8 @@ impl Transaction<'_> {
         Ok(Some(rows.into_iter().map(|(_, row)| row).collect()))
     }
 
-    /// The rows with their slots, if all of them were stored and refer to what is there.
-    fn store_all(
-        &mut self,
-        insert: &Insert,
-        physical: &Arc<Physical>,
-    ) -> Step<Option<Vec<(Slot, Row)>>> {
+    /// Makes the rows whole and stores them; gives them with their slots.
+    fn store_all(&mut self, insert: &Insert, physical: &Arc<Physical>) -> Step<Vec<(Slot, Row)>> {
         let table = &*physical.table;
         let mut rows: Vec<(Slot, Row)> = Vec::with_capacity(insert.rows.len());
         for row in &insert.rows {
@@ -68,25 +73,68 @@ impl Transaction<'_> {
             complete_row(table, &mut row)?;
             rows.push((canonical::slot_of_row(table, &row), row));
         }
-        let slots: BTreeSet<Slot> = rows.iter().map(|(slot, _)| *slot).collect();
-        self.fence_all(&slots.into_iter().collect::<Vec<_>>())?;
+        self.store_rows(physical, &rows)?;
+        Ok(rows)
+    }
+
+    /// Stores whole rows; refused where one of them has a key that is there already, or refers
+    /// to what is not there.
+    pub(super) fn store_rows(
+        &mut self,
+        physical: &Arc<Physical>,
+        rows: &[(Slot, Row)],
+    ) -> Step<()> {
+        let mut slots: Vec<Slot> = rows.iter().map(|(slot, _)| *slot).collect();
+        slots.sort_unstable();
+        slots.dedup();
+        self.fence_all(&slots)?;
+        let table = &*physical.table;
+        if has_array(table) && rows.len() < COPY_MIN || table.adopted {
+            self.store_values(table, rows)?;
+        } else if rows.len() >= COPY_MIN {
+            copy::rows_into(self.session, table, &table.name, rows)?;
+        } else {
+            let sql = insert_many_sql(table);
+            let columns: Vec<_> = RowsColumn::all(table.columns.len(), rows).collect();
+            let columns: Vec<_> = columns
+                .iter()
+                .map(|one| one as &(dyn ToSql + Sync))
+                .collect();
+            check_count(table, self.session.execute_raw(&sql, &columns)?, rows)?;
+        }
+        check_references_of(self, physical, rows.iter().map(|(_, row)| row))
+    }
+
+    /// Stores rows as lists of values: arrays have no columns of arrays.
+    fn store_values(&self, table: &Table, rows: &[(Slot, Row)]) -> Step<()> {
         let fit = PARAMS_MAX / (table.columns.len() + 1);
-        let mut rest = rows.as_slice();
+        let mut rest = rows;
         while !rest.is_empty() {
-            let largest = rest.len().min(fit).min(ROWS_MAX);
+            let largest = rest.len().min(fit).min(VALUES_MAX);
             // The greatest power of two.
             let (now, later) = rest.split_at(1 << largest.ilog2());
             let sql = insert_sql(table, &table.name, now.len());
-            let params: Vec<_> = now
+            let params: Vec<Param<'_>> = now
                 .iter()
                 .flat_map(|(slot, row)| insert_params(table, *slot, row))
                 .collect();
-            if self.session.execute(&sql, &params)? < now.len() as u64 {
-                return Ok(None);
-            }
+            check_count(table, self.session.execute(&sql, &params)?, now)?;
             rest = later;
         }
-        check_references_of(self, physical, rows.iter().map(|(_, row)| row))?;
-        Ok(Some(rows))
+        Ok(())
     }
+}
+
+fn has_array(table: &Table) -> bool {
+    let is_array = |ty: &ColumnType| matches!(ty, ColumnType::Array(_));
+    table.columns.iter().any(|column| is_array(&column.ty))
+}
+
+/// Refuses where fewer rows were stored than given; which, and why, is found out row by row.
+fn check_count(table: &Table, stored: u64, rows: &[(Slot, Row)]) -> Step<()> {
+    if stored == rows.len() as u64 {
+        return Ok(());
+    }
+    let message = format!("a row of {} has a key that is there already", table.name);
+    Err(Fault::from(Refusal::new("23505", message)))
 }

@@ -7,10 +7,14 @@
 
 mod bulk;
 mod cascade;
+pub(crate) mod copy;
 pub(crate) mod doubt;
 mod feed;
+pub(crate) mod group;
+pub(crate) mod queue;
 pub(crate) mod receipt;
 mod rows;
+mod together;
 mod transaction;
 
 pub(crate) use rows::{insert_params, key_params};
@@ -62,14 +66,9 @@ pub(crate) struct Attempt<T> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Doubt {
     pub(crate) mark: Mark,
+    /// Its last position.
+    pub(crate) at: Position,
     pub(crate) reason: &'static str,
-}
-
-impl<T> Attempt<T> {
-    fn done(value: T, at: Position) -> Attempt<T> {
-        let doubt = None;
-        Attempt { value, at, doubt }
-    }
 }
 
 /// What is counted.
@@ -78,6 +77,8 @@ pub(crate) struct Counters {
     pub(crate) commits: AtomicU64,
     pub(crate) writes: AtomicU64,
     pub(crate) queued: AtomicU64,
+    /// Of these, those who wait for a turn of their own.
+    pub(crate) in_turn: AtomicU64,
     pub(crate) last_commit_ns: AtomicU64,
 }
 
@@ -134,34 +135,43 @@ impl Shared {
         session.budget().refill();
         let mut transaction = Transaction::begin(session, self)?;
         let value = work(&mut transaction)?;
-        if !transaction.has_changed() {
-            session.end("ROLLBACK")?;
-            return Ok(Attempt::done(value, transaction.shard().at));
-        }
-        let mark = self.next_mark();
-        let at = transaction.seal(&mark)?;
-        let doubt = self
-            .commit(session, at)?
-            .map(|reason| Doubt { mark, reason });
+        let at = transaction.position();
+        let doubt = self.commit(&mut transaction)?;
         Ok(Attempt { value, at, doubt })
     }
 
-    /// Commits. Where nobody says whether it happened, the reason why.
-    fn commit(&self, session: &Session, at: Position) -> Step<Option<&'static str>> {
+    /// Commits, with what is still to be written; gives what is in doubt, where nobody says
+    /// whether it happened. What changed nothing is not committed.
+    fn commit(&self, transaction: &mut Transaction<'_>) -> Step<Option<Doubt>> {
+        let (session, at) = (transaction.session, transaction.position());
+        if !transaction.has_changed() {
+            session.end("ROLLBACK")?;
+            return Ok(None);
+        }
+        let mark = self.next_mark();
+        let last = transaction.seal(&mark);
+        let doubt = |reason| Ok(Some(Doubt { mark, at, reason }));
         session.take_warning();
         self.marks.begin_commit(at);
         let start = Instant::now();
-        if let Err(fault) = session.end("COMMIT") {
-            if fault.proves_rollback() && !session.is_closed() {
+        match session.commit_with(&last) {
+            Ok(Ok(())) => {}
+            Ok(Err(fault)) => {
                 self.marks.abandon_commit();
                 return Err(fault);
             }
-            tracing::warn!(?fault, "the connection was lost in a commit");
-            return Ok(Some("the connection was lost while it was committed"));
+            Err(fault) if fault.proves_rollback() && !session.is_closed() => {
+                self.marks.abandon_commit();
+                return Err(fault);
+            }
+            Err(fault) => {
+                tracing::warn!(?fault, "the connection was lost in a commit");
+                return doubt("the connection was lost while it was committed");
+            }
         }
         if let Some(warning) = session.take_warning() {
             tracing::warn!(warning, "a commit was not confirmed");
-            return Ok(Some("its copy was not confirmed"));
+            return doubt("its copy was not confirmed");
         }
         self.confirm(at);
         let took = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
@@ -175,11 +185,6 @@ impl Shared {
         self.counters.commits.fetch_add(1, Relaxed);
     }
 
-    /// Carries a write out.
-    pub(crate) fn write(&self, session: &Session, write: &mut Write) -> Step<Attempt<Answer>> {
-        self.transact(session, |transaction| carry_out(transaction, write))
-    }
-
     fn next_mark(&self) -> Mark {
         Mark {
             writer: self.id,
@@ -188,28 +193,28 @@ impl Shared {
     }
 }
 
-/// What a write has come to.
-pub(crate) enum Answer {
-    /// It had been done before.
-    Known(WriteAnswer),
-    New(Vec<u8>),
-}
-
-fn carry_out(transaction: &mut Transaction<'_>, write: &mut Write) -> Step<Answer> {
+/// Carries a write out, as one member of a transaction.
+fn carry_out(transaction: &mut Transaction<'_>, write: &mut Write) -> Step<WriteAnswer> {
     if let Some(receipt) = &write.receipt
         && let Some(known) = receipt::look_up(transaction, receipt)?
     {
-        return Ok(Answer::Known(known));
+        return Ok(known);
     }
     transaction.check_schema(write.schema_version)?;
+    let before = transaction.session.changes();
     let outcomes = take_steps(transaction, &write.steps)?;
     let answer = (write.finish)(outcomes)?;
-    transaction.record_events()?;
+    let has_events = transaction.record_events()?;
+    let at = transaction.next_position();
     if let Some(receipt) = &write.receipt {
-        receipt::keep(transaction, receipt, &answer)?;
+        transaction.receipts.keep(receipt, &answer, at);
+    } else if transaction.session.changes() == before && !has_events {
+        // What changes nothing needs no position, and no sync.
+        let at = transaction.position();
+        return Ok(WriteAnswer::Done { at, answer });
     }
-    transaction.advance_if_changed();
-    Ok(Answer::New(answer))
+    transaction.advance();
+    Ok(WriteAnswer::Done { at, answer })
 }
 
 fn take_steps(transaction: &mut Transaction<'_>, given: &[engine::Step]) -> Step<Vec<Outcome>> {

@@ -1,15 +1,19 @@
-//! A transaction: the shard's row, the fences of the slots it writes, its position.
+//! A transaction: the shard's row, the fences of the slots it writes, its positions.
+//!
+//! What it leaves beside the rows themselves (events, receipts, the position) is written when it
+//! is sealed, for all its members at once.
 
-use super::{Mark, Shared};
+use super::receipt::Receipts;
+use super::{Mark, Shared, feed};
 use crate::cell::Param;
 use crate::fault::{Fault, Step};
-use crate::session::Session;
+use crate::session::{Call, Session};
 use crate::shard::{BEGIN_WRITE, LOCK, Locked, ShardRow};
 use pando_model::error::EngineError;
 use pando_model::layout::Layout;
 use pando_model::slot::Slot;
 use pando_model::stamp::Position;
-use pando_model::statement::Recorder;
+use pando_model::statement::{Recorder, RowEvent};
 use pando_model::value::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,11 +21,18 @@ use std::sync::Arc;
 /// The slot is ours, and not on its way to somebody else.
 const OWNER: i32 = 0;
 
+/// The last statement of a transaction: its position, and its mark.
+const SEAL: &str = "WITH mark AS (INSERT INTO _pando_writer (id, number, seen_at) \
+    VALUES ($2, $3, now()) ON CONFLICT (id) DO UPDATE SET number = $3, seen_at = now()) \
+    UPDATE _pando_shard SET position = $1";
+
 /// A fence row, as this transaction has it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fence {
     pub(crate) epoch: i64,
     pub(crate) seq: i64,
+    state: i32,
+    schema_version: u64,
 }
 
 /// The transaction that is open on a connection, which writes alone.
@@ -29,12 +40,15 @@ pub(crate) struct Transaction<'s> {
     pub(crate) session: &'s Session,
     pub(crate) layout: Arc<Layout>,
     pub(super) recorder: Recorder,
+    pub(super) receipts: Receipts,
     shard: ShardRow,
     fences: HashMap<Slot, Fence>,
+    /// Events of members that are done, with their positions.
+    events: Vec<(Position, RowEvent)>,
     /// Rows that the session had changed before it.
     began: u64,
-    /// Whether it takes a position.
-    advances: bool,
+    /// Positions that its members have taken.
+    taken: u64,
 }
 
 impl<'s> Transaction<'s> {
@@ -50,10 +64,12 @@ impl<'s> Transaction<'s> {
             session,
             layout: shared.layout(session, shard.schema_version)?,
             recorder: Recorder::new(shard.followed),
+            receipts: Receipts::default(),
             shard,
             fences: HashMap::new(),
+            events: Vec::new(),
             began: session.changes(),
-            advances: false,
+            taken: 0,
         })
     }
 
@@ -62,27 +78,35 @@ impl<'s> Transaction<'s> {
         &self.shard
     }
 
-    /// The position that the write takes, if it takes one.
-    pub(crate) fn next_position(&self) -> Position {
+    /// The last position that a member has taken, or the shard had before.
+    pub(crate) fn position(&self) -> Position {
         Position {
-            p: self.shard.at.p + 1,
+            p: self.shard.at.p + self.taken,
             ..self.shard.at
         }
     }
 
-    /// Whether a row was changed.
+    /// The position that the next member takes, if it takes one.
+    pub(crate) fn next_position(&self) -> Position {
+        Position {
+            p: self.shard.at.p + self.taken + 1,
+            ..self.shard.at
+        }
+    }
+
+    /// Whether a row was changed, or is to be.
     pub(crate) fn has_changed(&self) -> bool {
-        self.session.changes() > self.began
+        self.session.changes() > self.began || self.taken > 0
     }
 
-    /// What changes nothing needs no position, and no sync.
-    pub(crate) fn advance_if_changed(&mut self) {
-        self.advances = self.has_changed();
-    }
-
-    /// Takes a position, whatever was changed.
+    /// A member takes its position.
     pub(crate) fn advance(&mut self) {
-        self.advances = true;
+        self.taken += 1;
+    }
+
+    /// What a member noted that is undone.
+    pub(super) fn forget(&mut self) {
+        self.recorder.take();
     }
 
     /// Refuses a plan for another schema.
@@ -112,76 +136,88 @@ impl<'s> Transaction<'s> {
 
     /// The fence of a slot that is about to be written; `Moved` where it is not ours.
     pub(crate) fn fence(&mut self, slot: Slot) -> Step<Fence> {
-        if let Some(fence) = self.fences.get(&slot) {
-            return Ok(*fence);
+        if !self.fences.contains_key(&slot) {
+            self.look_at_fences(&[slot])?;
         }
-        self.fence_all(&[slot])?;
-        let fence = self.fences.get(&slot).copied();
-        fence.ok_or_else(|| moved(slot))
+        match self.fences.get(&slot) {
+            Some(fence) if fence.state == OWNER => {
+                self.check_schema(fence.schema_version)?;
+                Ok(*fence)
+            }
+            _ => Err(Fault::Engine(EngineError::Moved {
+                slot: slot.number(),
+            })),
+        }
     }
 
     /// The fences of several slots, in one look.
     pub(super) fn fence_all(&mut self, slots: &[Slot]) -> Step<()> {
-        let numbers = slots
+        self.look_at_fences(slots)?;
+        slots
             .iter()
-            .map(|slot| Value::Int(i64::from(slot.number())));
-        let mut found = Vec::with_capacity(slots.len());
+            .try_for_each(|slot| self.fence(*slot).map(drop))
+    }
+
+    /// Reads fences that are not known yet; whose they are is looked at when they are needed.
+    pub(super) fn look_at_fences(&mut self, slots: &[Slot]) -> Step<()> {
+        let unknown = slots.iter().filter(|slot| !self.fences.contains_key(slot));
+        let numbers: Vec<_> = unknown
+            .map(|slot| Value::Int(i64::from(slot.number())))
+            .collect();
+        if numbers.is_empty() {
+            return Ok(());
+        }
+        let fences = &mut self.fences;
         self.session.select_all(
             "SELECT slot, epoch, state, seq, schema_version FROM _pando_fence \
              WHERE slot = ANY($1::integer[])",
-            &[Param::list(numbers.collect())],
+            &[Param::list(numbers)],
             |row| {
-                let slot = Slot::new(row.try_get::<_, i32>(0)?.unsigned_abs());
                 let fence = Fence {
                     epoch: row.try_get(1)?,
                     seq: row.try_get(3)?,
+                    state: row.try_get(2)?,
+                    schema_version: row.try_get::<_, i64>(4)?.unsigned_abs(),
                 };
-                let state: i32 = row.try_get(2)?;
-                found.push((slot, fence, state, row.try_get::<_, i64>(4)?.unsigned_abs()));
+                if let Some(slot) = Slot::new(row.try_get::<_, i32>(0)?.unsigned_abs()) {
+                    fences.insert(slot, fence);
+                }
                 Ok(())
             },
-        )?;
-        for (slot, fence, state, version) in found {
-            if let (Some(slot), OWNER) = (slot, state) {
-                self.check_schema(version)?;
-                self.fences.insert(slot, fence);
-            }
-        }
-        match slots.iter().find(|slot| !self.fences.contains_key(slot)) {
-            Some(slot) => Err(moved(*slot)),
-            None => Ok(()),
-        }
+        )
     }
 
-    /// Keeps the slot's event counter.
-    pub(super) fn set_seq(&mut self, slot: Slot, seq: i64) {
-        if let Some(fence) = self.fences.get_mut(&slot) {
-            fence.seq = seq;
+    /// What the member noted are events of the position that it takes next; whether there are any.
+    pub(crate) fn record_events(&mut self) -> Step<bool> {
+        let at = self.next_position();
+        let noted = self.recorder.take();
+        let any = !noted.is_empty();
+        for event in noted {
+            // A change of the schema has looked at none of its own yet.
+            self.fence(event.slot)?;
+            self.events.push((at, event));
         }
+        Ok(any)
     }
 
-    /// Writes the mark, and the position, if it takes one; gives the last one.
-    pub(super) fn seal(&self, mark: &Mark) -> Step<Position> {
-        let at = match self.advances {
-            true => self.next_position(),
-            false => self.shard.at,
-        };
-        self.session.execute(
-            "WITH mark AS (INSERT INTO _pando_writer (id, number, seen_at) \
-             VALUES ($2, $3, now()) ON CONFLICT (id) DO UPDATE SET number = $3, seen_at = now()) \
-             UPDATE _pando_shard SET position = $1",
-            &[
-                Param::int(at.p as i64),
+    /// What is still to be written: events, receipts, the mark, and the position.
+    pub(super) fn seal(&mut self, mark: &Mark) -> Vec<Call<'static>> {
+        let mut calls = Vec::new();
+        let fences = &mut self.fences;
+        feed::record(&mut calls, std::mem::take(&mut self.events), |slot| {
+            let fence = fences.get_mut(&slot)?;
+            fence.seq += 1;
+            Some(*fence)
+        });
+        self.receipts.keep_all(&mut calls);
+        calls.push(Call {
+            sql: SEAL.to_owned(),
+            params: vec![
+                Param::int(self.position().p as i64),
                 Param::bytes(&mark.writer),
                 Param::int(mark.number),
             ],
-        )?;
-        Ok(at)
+        });
+        calls
     }
-}
-
-fn moved(slot: Slot) -> Fault {
-    Fault::Engine(EngineError::Moved {
-        slot: slot.number(),
-    })
 }
