@@ -25,7 +25,7 @@ pub(crate) use alter::{alter, index};
 pub(crate) use take::take;
 
 use crate::config::PostgresConfig;
-use crate::fault::Step;
+use crate::fault::{Step, unavailable};
 use crate::pool::Pool;
 use crate::session::Session;
 use crate::sql::quoted;
@@ -67,8 +67,7 @@ pub async fn check_rows(
 /// # Errors
 /// The database cannot be reached, or something stands on one of them.
 pub async fn forget(config: &PostgresConfig) -> Result<Vec<String>> {
-    let pool = Pool::new(Target::of(config, &config.url)?, config, 1);
-    let done = pool.run(|session| {
+    let done = run(config, |session| {
         let done = session.batch("BEGIN").and_then(|()| take::forget(session));
         let ended = session.batch(if done.is_ok() { "COMMIT" } else { "ROLLBACK" });
         done.and_then(|made| ended.map(|()| made))
@@ -84,8 +83,7 @@ async fn look<T: Send + 'static>(
 ) -> Result<T> {
     let mut config = config.clone();
     config.statement_timeout = Duration::ZERO;
-    let pool = Pool::new(Target::of(&config, &config.url)?, &config, 1);
-    let done = pool.run(move |session| {
+    let done = run(&config, move |session| {
         let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
         let done = session.batch(begin).and_then(|()| work(session));
         let ended = session.batch("ROLLBACK");
@@ -93,6 +91,25 @@ async fn look<T: Send + 'static>(
     });
     done.await
         .map_err(|fault| fault.into_engine("look at the database"))
+}
+
+/// Does something on a connection to the first server of the settings' that answers.
+async fn run<T: Send + 'static>(
+    config: &PostgresConfig,
+    work: impl FnOnce(&Session) -> Step<T> + Send + 'static,
+) -> Step<T> {
+    let mut failure = unavailable("the settings name no server", Duration::ZERO).into();
+    for (_, target) in Target::all(config)? {
+        let pool = Pool::new(target, config, 1);
+        match pool.lease().await {
+            Ok(lease) => {
+                drop(lease);
+                return pool.run(work).await;
+            }
+            Err(fault) => failure = fault,
+        }
+    }
+    Err(failure)
 }
 
 /// Names as a list in SQL.
