@@ -11,7 +11,7 @@ VENV := target/venv
 SOURCES := $(shell find crates engines -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
 
 .PHONY: help run build test test-rust test-clients test-docs test-crash fmt lint lint-fmt \
-	lint-clippy lint-deps advisories reference demo bench bench-large bench-linkbench soak docs clean
+	lint-clippy lint-deps advisories reference demo bench bench-large bench-linkbench soak soak-failover docs clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -98,6 +98,11 @@ soak: ## all rounds of the power-cut and kill tests, over tables and over all fi
 	PANDO_POWER_ROUNDS=200 $(CARGO) test --locked -p pando-engine-sqlite
 	PANDO_POWER_ROUNDS=200 $(CARGO) test --locked -p pando-store --test crash -- --nocapture
 	PANDO_KILL_ROUNDS=50 $(CARGO) test --locked -p pando --test kill --test kill_models -- --nocapture
+
+soak-failover: ## PostgreSQL failing in nine ways for 30 s each, and 1e5 reads of what was written
+	.ci/install cluster
+	PANDO_FAILOVER_SECONDS=30 $(CARGO) test --release --locked -p pando --test failover -- --nocapture --test-threads 1
+	PANDO_PAIRS=100000 $(CARGO) test --release --locked -p pando --test lagging -- --nocapture
 
 docs: ## the crates' documentation: target/doc
 	$(CARGO) doc --locked --workspace --no-deps

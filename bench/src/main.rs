@@ -24,8 +24,9 @@ Examples:
   pando-bench scale                a point read at 1e4 and at 1e7 rows
   pando-bench linkbench            a graph of 1e6 nodes and 5e6 edges
   pando-bench postgres             the store over PostgreSQL against tokio-postgres and COPY
+  pando-bench postgres-spread      reads over a primary and two replicas against the primary alone
 Names: idle point-read page models wide-column traverse insert trailbase import import-kv
-       scale linkbench postgres";
+       scale linkbench postgres postgres-spread";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -89,6 +90,7 @@ async fn run(name: &str) -> Result<Vec<report::Report>> {
         "scale" => benches::scale::run().await,
         "linkbench" => linkbench::run().await,
         "postgres" => postgres::run().await,
+        "postgres-spread" => postgres::spread::run().await,
         other => bail!("no bench is called {other:?}\n{USAGE}"),
     }
 }

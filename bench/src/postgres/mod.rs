@@ -4,6 +4,7 @@
 
 mod direct;
 mod rows;
+pub mod spread;
 mod subject;
 
 use crate::benches::turns::{PAIRS, TURN};

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use pando_engine_postgres::{PostgresConfig, PostgresEngine};
 use pando_model::clock::SystemClock;
 use pando_model::plan::Comparison;
+use pando_model::stamp::Position;
 use pando_store::migrate::MigrationFile;
 use pando_store::request::{
     Condition, Field, Operand, PayloadFormat, Query, Returning, Shape, TableRead, TableWrite, Test,
@@ -25,7 +26,11 @@ pub struct Subject {
 
 impl Subject {
     pub async fn open(url: &str) -> Result<Subject> {
-        let mut config = PostgresConfig::new(url);
+        Subject::open_over(PostgresConfig::new(url)).await
+    }
+
+    /// Opens a store on a primary and its replicas.
+    pub async fn open_over(mut config: PostgresConfig) -> Result<Subject> {
         config.readers = CONNECTIONS;
         let engine = PostgresEngine::open(config).await?;
         let store = Store::open(engine, Arc::new(SystemClock), StoreConfig::default()).await?;
@@ -42,6 +47,11 @@ impl Subject {
     }
 
     pub async fn read(&self, id: i64) -> Result<()> {
+        self.read_in(id, &Session::default()).await.map(drop)
+    }
+
+    /// Reads as a session that has seen something; gives what it has seen then.
+    pub async fn read_in(&self, id: i64, session: &Session) -> Result<Position> {
         let by_id = Condition::Test {
             field: Field {
                 name: "id".to_owned(),
@@ -60,9 +70,9 @@ impl Subject {
             count: None,
             shape: Shape::Array,
         };
-        let (answer, _) = self.store.read_table(&request, &Session::default()).await?;
+        let (answer, stamped) = self.store.read_table(&request, session).await?;
         ensure!(answer.rows == 1, "no row {id}");
-        Ok(())
+        Ok(stamped.high)
     }
 
     pub async fn insert(&self) -> Result<()> {

@@ -131,7 +131,8 @@ fn make(session: &Session) -> Step<()> {
     session.batch(&format!(
         "INSERT INTO _pando_shard SELECT 1, {LAYOUT_VERSION}, 1, 0, 0, '[]', FALSE, 0, 0, \
          ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer, \
-         system_identifier FROM pg_control_system(); \
+         system_identifier # oid::bigint FROM pg_control_system(), pg_database \
+         WHERE datname = current_database(); \
          INSERT INTO _pando_fence SELECT slot, {epoch}, 0, 0, 0 \
          FROM (SELECT generate_series(0, {last}) AS slot UNION SELECT {catalog} \
          UNION SELECT {reference}) AS slots",

@@ -13,16 +13,19 @@ pub(crate) const READ: &str =
 /// How many columns these are.
 pub(crate) const COLUMNS: usize = 5;
 /// The same, and behind them the server's own timeline where it is a primary, the number of its
-/// cluster, and whether a commit waits for standbys.
+/// cluster, and whether a commit waits for standbys. A database that is a copy of another one has an oid of its
+/// own, or a cluster.
 pub(crate) const LOOK: &str = "SELECT timeline, position, schema_version, followed, forks, CASE WHEN pg_is_in_recovery() \
      THEN NULL ELSE ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer END, \
-     (SELECT system_identifier FROM pg_control_system()), \
+     (SELECT system_identifier # oid::bigint FROM pg_control_system(), pg_database \
+     WHERE datname = current_database()), \
      current_setting('synchronous_standby_names') FROM _pando_shard";
 /// The same, of a primary, and lets nobody else write until the transaction ends; whose reign is
 /// written down comes behind.
 pub(crate) const LOCK: &str = "SELECT timeline, position, schema_version, followed, forks, \
      ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer, \
-     (SELECT system_identifier FROM pg_control_system()), reign_timeline, reign_system \
+     (SELECT system_identifier # oid::bigint FROM pg_control_system(), pg_database \
+     WHERE datname = current_database()), reign_timeline, reign_system \
      FROM _pando_shard FOR UPDATE";
 /// A snapshot for several statements.
 pub(crate) const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";

@@ -235,3 +235,33 @@ async fn what_a_failover_lost_is_said_to_be_lost_and_the_old_primary_is_refused(
         assert!(!answer.lost && answer.low >= at);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_of_a_database_has_a_history_of_its_own_from_there_on() {
+    let world = world(0, Standby::Asynchronous).await;
+    let kept = world.insert(1).await.expect("a row");
+    world.engine.close().await.expect("close");
+    let copy = "create database copied template postgres";
+    until("a copy of the database", LIMIT, || async {
+        world.servers.primary.sql(copy).await
+    })
+    .await
+    .expect("a copy");
+    let old = open(&world.servers.primary, &[]).await;
+    let lost = insert(&old, &world.table, 2).await.expect("a row");
+    let address = world.servers.primary.address();
+    let url = format!("postgres://postgres@{address}/copied");
+    let copied = PostgresEngine::open(PostgresConfig::new(url)).await;
+    let copied = copied.expect("open");
+    // What the old database has got to since has another meaning here, though the number is the
+    // same.
+    let at = insert(&copied, &world.table, 3).await.expect("a row");
+    assert!(
+        at.p == lost.p && at.timeline > lost.timeline,
+        "{at:?} {lost:?}"
+    );
+    for (seen, is_lost) in [(kept, false), (lost, true), (at, false)] {
+        let answer = read(&copied, &world.table, Copies::Covering, Some(seen)).await;
+        assert_eq!(answer.expect("read").lost, is_lost, "{seen:?}");
+    }
+}

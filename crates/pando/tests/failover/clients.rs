@@ -1,23 +1,18 @@
 //! Clients that write and read what they have written, each with a session of its own, on web
 //! processes at random; and what they were told.
 
-use crate::cluster::Found;
+use crate::report::{Report, Told};
 use crate::support::{Answer, Connection};
 use rand::Rng;
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-const CLIENTS: u64 = 64;
+pub const CLIENTS: u64 = 64;
 /// Rows of a client have ids from its number times this.
 pub const ROWS_MAX: u64 = 1_000_000;
-/// So long it may take from one acknowledged write of anybody's to the next before it counts as
-/// a time without writes.
-const PAUSE: Duration = Duration::from_millis(250);
-
 /// What all clients share.
 struct Shared {
     addresses: Vec<SocketAddr>,
@@ -39,47 +34,25 @@ pub struct Load {
 }
 
 /// One client, and what it knows.
-struct Client {
-    number: u64,
+pub struct Client {
+    pub number: u64,
     shared: Arc<Shared>,
     connections: Vec<Option<Connection>>,
     stamp: Option<String>,
     next: u64,
     /// Rows whose insert was acknowledged, or whose outcome is not known.
-    done: BTreeSet<u64>,
-    unknown: BTreeSet<u64>,
-    counted: u64,
-    counted_unknown: u64,
+    pub done: BTreeSet<u64>,
+    pub unknown: BTreeSet<u64>,
+    pub counted: u64,
+    pub counted_unknown: u64,
     /// The most that it has seen of its counter, and of its rows.
     seen: (u64, u64),
-    told: Told,
-}
-
-/// What clients were told.
-#[derive(Clone, Debug, Default)]
-pub struct Told {
-    writes: u64,
-    reads: u64,
-    /// Requests that failed, by what they were and what was said.
-    failed: BTreeMap<String, u64>,
-    unknown: u64,
-    /// What may never be.
-    wrong: Vec<String>,
-    slowest_read: Duration,
-    slowest_write: Duration,
-    soonest_refusal: Option<Duration>,
-}
-
-/// What came of a load.
-pub struct Report {
-    clients: Vec<Client>,
-    told: Told,
-    without_writes: Duration,
+    pub told: Told,
 }
 
 impl Load {
-    /// Clients that begin at once.
-    pub fn start(addresses: &[SocketAddr], key: &str) -> Load {
+    /// Clients that begin at once; those of each load have numbers of their own.
+    pub fn start(addresses: &[SocketAddr], key: &str, load: u64) -> Load {
         let shared = Arc::new(Shared {
             addresses: addresses.to_vec(),
             key: key.to_owned(),
@@ -90,7 +63,8 @@ impl Load {
             marked: AtomicBool::new(false),
             written: AtomicU64::new(0),
         });
-        let clients = (1..=CLIENTS).map(|number| {
+        let first = load * CLIENTS + 1;
+        let clients = (first..first + CLIENTS).map(|number| {
             let mut client = Client::new(number, shared.clone());
             std::thread::spawn(move || {
                 while !client.shared.stop.load(Relaxed) {
@@ -353,91 +327,4 @@ impl Client {
 fn code_of(answer: &Answer) -> String {
     let body: serde_json::Value = serde_json::from_str(&answer.body).unwrap_or_default();
     body["code"].as_str().unwrap_or_default().to_owned()
-}
-
-impl Told {
-    fn fail(&mut self, what: &str, status: u16, code: &str) {
-        let cause = format!("{what} {status} {code}");
-        *self.failed.entry(cause).or_default() += 1;
-    }
-
-    fn add(&mut self, other: &Told) {
-        self.writes += other.writes;
-        self.reads += other.reads;
-        self.unknown += other.unknown;
-        self.wrong.extend(other.wrong.iter().cloned());
-        self.slowest_read = self.slowest_read.max(other.slowest_read);
-        self.slowest_write = self.slowest_write.max(other.slowest_write);
-        self.soonest_refusal = [self.soonest_refusal, other.soonest_refusal]
-            .into_iter()
-            .flatten()
-            .min();
-        for (cause, count) in &other.failed {
-            *self.failed.entry(cause.clone()).or_default() += count;
-        }
-    }
-}
-
-impl Report {
-    /// Nothing acknowledged is lost or doubled, nothing unknown is doubled, and nobody was told
-    /// what may not be.
-    pub fn judge(&self, found: &Found, what: &str) {
-        let mut wrong = self.told.wrong.clone();
-        for client in &self.clients {
-            let (counted, most) = (client.counted, client.counted + client.counted_unknown);
-            let value = found.counters.get(&client.number).copied().unwrap_or(0);
-            if value < counted || value > most {
-                let number = client.number;
-                wrong.push(format!(
-                    "counter {number} is {value}, of {counted} to {most}"
-                ));
-            }
-            let lost = client.done.iter().find(|id| !found.rows.contains(id));
-            wrong.extend(lost.map(|id| format!("row {id} was acknowledged and is lost")));
-        }
-        for id in &found.rows {
-            let client = &self.clients[(id / ROWS_MAX - 1) as usize];
-            if !client.done.contains(id) && !client.unknown.contains(id) {
-                wrong.push(format!("row {id} was refused and is there"));
-            }
-        }
-        wrong.extend(found.unsound.iter().cloned());
-        let some: Vec<_> = wrong.iter().take(10).collect();
-        assert!(
-            wrong.is_empty(),
-            "{what}: {} wrongs: {some:#?}",
-            wrong.len()
-        );
-        assert!(
-            self.told.writes > 3 * CLIENTS,
-            "{what}: too little to mean anything"
-        );
-    }
-
-    /// No write was refused, and nobody waited longer for one than `longest`.
-    pub fn holds_without_refusals(&self, longest: Duration) {
-        assert_eq!(self.told.failed, BTreeMap::new());
-        assert!(self.without_writes <= longest, "{self}");
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let told = &self.told;
-        let pause = match self.without_writes < PAUSE {
-            true => "none".to_owned(),
-            false => format!("{:.1?}", self.without_writes),
-        };
-        write!(
-            f,
-            "{} writes, {} reads; without writes: {pause}; slowest write {:.1?}, read {:.1?}; \
-             unknown {}; failed {:?}",
-            told.writes,
-            told.reads,
-            told.slowest_write,
-            told.slowest_read,
-            told.unknown,
-            told.failed
-        )
-    }
 }

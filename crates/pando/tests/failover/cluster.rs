@@ -23,9 +23,9 @@ pub struct Site {
 }
 
 enum Kind {
-    Patroni(Patroni),
+    Patroni(Box<Patroni>),
     /// A primary and its synchronous replica, each behind a proxy.
-    Proxied(Replication, Vec<Proxy>),
+    Proxied(Box<Replication>, Vec<Proxy>),
 }
 
 /// What is in the store.
@@ -49,7 +49,7 @@ impl Site {
             .map(|node| format!("\"http://{}\"", node.rest()))
             .collect();
         let settings = format!("url = \"{url}\"\npatroni = [{}]\n", rests.join(", "));
-        Site::over(Kind::Patroni(cluster), &settings).await
+        Site::over(Kind::Patroni(Box::new(cluster)), &settings).await
     }
 
     /// A primary and a synchronous replica behind proxies.
@@ -66,7 +66,7 @@ impl Site {
             url(&proxies[0]),
             url(&proxies[1])
         );
-        Site::over(Kind::Proxied(servers, proxies), &settings).await
+        Site::over(Kind::Proxied(Box::new(servers), proxies), &settings).await
     }
 
     async fn over(kind: Kind, settings: &str) -> Site {
@@ -105,6 +105,23 @@ impl Site {
         let leader = self.leader().await.name();
         let nodes = self.cluster().nodes.iter();
         nodes.filter(|node| node.name() != leader).collect()
+    }
+
+    /// Ends everything on a node's host at once.
+    pub async fn kill(&self, node: &str) {
+        let node = self.cluster().node(node).expect("a node");
+        node.power_off().await.expect("it runs");
+    }
+
+    /// Has whatever was ended begin again, and waits until all nodes are there.
+    pub async fn mend(&self) {
+        for node in &self.cluster().nodes {
+            if node.status().await.is_err() {
+                node.launch().expect("a host");
+            }
+        }
+        let leader = self.cluster().wait_all(LIMIT).await;
+        leader.expect("a cluster that is whole");
     }
 
     /// The node that may take over.

@@ -9,6 +9,9 @@ use std::time::Duration;
 
 const PROCESSES: usize = 3;
 
+/// Sends requests, for one caller: method, path and body give status and body.
+pub type Ask = Box<dyn FnMut(&str, &str, &str) -> (u16, String) + Send>;
+
 /// What a caller asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Consistency {
@@ -64,10 +67,7 @@ impl Site {
     }
 
     /// Somebody who asks any of the processes.
-    pub fn caller(
-        &self,
-        consistency: Consistency,
-    ) -> Box<dyn FnMut(&str, &str, &str) -> (u16, String) + Send> {
+    pub fn caller(&self, consistency: Consistency) -> Ask {
         let addresses: Vec<SocketAddr> = self.processes.iter().map(|one| one.address).collect();
         let mut connections: Vec<_> = addresses.into_iter().map(Connection::to).collect();
         let key = self.key.clone();

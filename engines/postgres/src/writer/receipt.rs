@@ -9,6 +9,7 @@ use pando_model::error::EngineError;
 use pando_model::stamp::Position;
 use pando_model::value::Value;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 /// Receipts that ran out and are removed with each new one: more than one, so that they
 /// become fewer; few, so that nobody waits for it.
@@ -117,10 +118,11 @@ pub(super) fn look_for<'r>(
     let mut columns: [Vec<Value>; 2] = Default::default();
     for receipt in receipts {
         let key = key_of(receipt);
-        if !known.contains_key(&key) {
-            columns[0].push(Value::Bytes(key.0.to_vec()));
-            columns[1].push(Value::Text(key.1.clone()));
-            known.insert(key, None);
+        if let Entry::Vacant(unknown) = known.entry(key) {
+            let (scope, key) = unknown.key();
+            columns[0].push(Value::Bytes(scope.to_vec()));
+            columns[1].push(Value::Text(key.clone()));
+            unknown.insert(None);
         }
     }
     if columns[0].is_empty() {
