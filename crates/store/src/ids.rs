@@ -173,7 +173,7 @@ mod tests {
     }
 
     async fn start(engine: &Arc<MemoryEngine>, true_us: i64, chance: &mut StdRng) -> Process {
-        let skew_us = chance.random_range(-30_000_000..30_000_000);
+        let skew_us = chance.random_range(-20_000..20_000);
         let clock = Arc::new(ManualClock::new(true_us + skew_us));
         let catalog = Catalog::open(Arc::clone(engine) as _, Arc::clone(&clock) as _).await;
         let ids = Ids::new(Arc::new(catalog.unwrap()));
@@ -192,7 +192,12 @@ mod tests {
         }
         let (mut seen, mut twice) = (HashSet::new(), 0);
         for _ in 0..EVENTS {
-            let passed = chance.random_range(0..2_000_000);
+            // Ids lie so close in time that two who make them with the same numbers are found
+            // out; now and then everything is still for longer than a bound lies ahead.
+            let passed = match chance.random_range(0..50) {
+                0 => chance.random_range(0..12_000_000),
+                _ => chance.random_range(0..3_000),
+            };
             true_us += passed;
             for process in &processes {
                 process.clock.advance_us(passed);
@@ -210,10 +215,10 @@ mod tests {
                 });
                 processes[n].ids.catalog.write(vec![all]).await.unwrap();
             }
-            match chance.random_range(0..10) {
+            match chance.random_range(0..20) {
                 0 => processes[n] = start(&engine, true_us, &mut chance).await,
                 1 => {
-                    let step = chance.random_range(-5_000_000..5_000_000);
+                    let step = chance.random_range(-5_000..5_000);
                     processes[n].clock.advance_us(step);
                 }
                 _ => {
@@ -240,11 +245,7 @@ mod tests {
 
     #[tokio::test]
     async fn that_test_finds_out_bounds_that_are_forgotten() {
-        let mut twice = 0;
-        for seed in 0..4 {
-            twice += live_through(seed, true).await.1;
-        }
-        assert!(twice > 0);
+        assert!(live_through(0, true).await.1 > 0);
     }
 
     #[tokio::test]
