@@ -8,6 +8,7 @@
 use crate::config::PostgresConfig;
 use crate::fault::{Step, closed, unavailable};
 use crate::open::{Facts, open, read_shard};
+use crate::points::{Points, Went};
 use crate::pool::Pool;
 use crate::progress::Marks;
 use crate::session::Session;
@@ -42,6 +43,7 @@ pub struct PostgresEngine {
     facts: Facts,
     queue_depth: u64,
     readers: Arc<Pool>,
+    points: Arc<Points>,
     writer: Arc<Pool>,
     /// Writes take their turn here, in the order in which they come.
     turn: Arc<Semaphore>,
@@ -63,6 +65,7 @@ impl PostgresEngine {
             .await?;
         Ok(Arc::new(PostgresEngine {
             queue_depth: config.queue_depth as u64,
+            points: Points::new(readers.clone()),
             readers,
             writer,
             turn: Arc::new(Semaphore::new(1)),
@@ -100,6 +103,14 @@ impl PostgresEngine {
         if !short::is_short(read) {
             return Ok(None);
         }
+        let _alone = match self.points.read(read).await {
+            Ok(Went::Together(rows, shard)) => {
+                self.shared.marks.see(&shard);
+                return Ok(Some((rows, shard)));
+            }
+            Ok(Went::Alone(alone)) => alone,
+            Err(fault) => return Err(fault.into_engine("read")),
+        };
         let lease = self.readers.lease().await?;
         let wire = lease.wire().ok_or_else(closed)?;
         match short::carry_out(wire, read).await {

@@ -8,7 +8,7 @@
 //! in what a member decides or concludes does so too; that member has failed, and is not carried
 //! out again.
 
-use super::queue::{Pending, Queue, copied};
+use super::queue::{Pending, Queue, ROWS_MANY, copied, rows_of};
 use super::{ATTEMPTS_MAX, Shared, Transaction, carry_out, receipt};
 use crate::fault::{Fault, Remedy, Step};
 use crate::session::Session;
@@ -172,7 +172,12 @@ impl Shared {
         more: &mut dyn FnMut(usize) -> Vec<Pending>,
     ) -> std::result::Result<Vec<Answered>, Stop> {
         let mut transaction = Transaction::begin(session, self)?;
-        group.extend(more(GROUP_MAX - group.len().min(GROUP_MAX)));
+        if group
+            .iter()
+            .all(|member| rows_of(&member.write) <= ROWS_MANY)
+        {
+            group.extend(more(GROUP_MAX - group.len().min(GROUP_MAX)));
+        }
         look_ahead(&mut transaction, group)?;
         let alone = group.len() == 1;
         let mut answers = Vec::with_capacity(group.len());
