@@ -38,6 +38,21 @@ impl Databases {
         databases
     }
 
+    /// An engine on a new database, and where that is.
+    #[allow(dead_code, reason = "not every test needs it")]
+    pub async fn open_new(&self) -> (Arc<PostgresEngine>, String) {
+        let url = self.create().await;
+        (open(&url).await, url)
+    }
+
+    /// A copy of the template.
+    async fn create(&self) -> String {
+        let name = format!("case_{}", self.made.fetch_add(1, Relaxed));
+        self.sql(&format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE}"))
+            .await;
+        self.url(&name)
+    }
+
     async fn sql(&self, text: &str) {
         self.postgres.sql(text).await.expect("SQL");
     }
@@ -46,6 +61,17 @@ impl Databases {
         let address = self.postgres.address();
         format!("postgres://postgres@{address}/{database}")
     }
+}
+
+/// Runs statements in a database, past the engine.
+#[allow(dead_code, reason = "not every test needs it")]
+pub async fn run(url: &str, statements: &str) {
+    let connected = tokio_postgres::connect(url, tokio_postgres::NoTls).await;
+    let (client, connection) = connected.expect("connect");
+    let carrier = tokio::spawn(connection);
+    client.batch_execute(statements).await.expect("SQL");
+    drop(client);
+    carrier.await.expect("carry").expect("end");
 }
 
 async fn open(url: &str) -> Arc<PostgresEngine> {
@@ -64,10 +90,7 @@ impl Factory for Databases {
     }
 
     async fn make(&self) -> Box<dyn Instance> {
-        let name = format!("case_{}", self.made.fetch_add(1, Relaxed));
-        self.sql(&format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE}"))
-            .await;
-        let url = self.url(&name);
+        let url = self.create().await;
         Box::new(Fresh {
             engine: open(&url).await,
             url,
