@@ -16,6 +16,7 @@ use pando_store::request::{
 use pando_store::session::Session;
 use pando_store::{Store, StoreConfig};
 use std::sync::Arc;
+use tokio::runtime::Handle;
 
 /// Requests of an import that are under way: one is read while the other is stored.
 const IN_FLIGHT: usize = 2;
@@ -99,7 +100,11 @@ impl Subject {
                 done??;
             }
             let subject = self.clone();
-            under_way.spawn(async move { subject.write("notes", PayloadFormat::Csv, chunk).await });
+            let runtime = Handle::current();
+            // A large body is read for a long time: not where connections are served.
+            under_way.spawn_blocking(move || {
+                runtime.block_on(subject.write("notes", PayloadFormat::Csv, chunk))
+            });
         }
         while let Some(done) = under_way.join_next().await {
             done??;

@@ -56,6 +56,40 @@ INSERT INTO rooms VALUES (1, 'Blue'), (2, 'Red');
 INSERT INTO bookings (id, room, weight) VALUES (1, 1, 'NaN');
 ";
 
+/// Requests that the database's own rules refuse, and how they are told.
+const REFUSED: [(&str, &str, &str, u16, &str); 6] = [
+    (
+        "POST",
+        "/rest/v1/bookings",
+        r#"{"id":3,"room":2}"#,
+        400,
+        "23P01",
+    ),
+    (
+        "POST",
+        "/rest/v1/bookings",
+        r#"{"id":3,"room":9}"#,
+        409,
+        "23503",
+    ),
+    (
+        "POST",
+        "/rest/v1/bookings",
+        r#"{"id":13,"room":9}"#,
+        400,
+        "P0001",
+    ),
+    (
+        "POST",
+        "/rest/v1/bookings",
+        r#"{"id":2,"room":3}"#,
+        409,
+        "23505",
+    ),
+    ("DELETE", "/rest/v1/rooms?id=eq.2", "", 409, "23503"),
+    ("GET", "/rest/v1/bookings?id=eq.1", "", 400, "22003"),
+];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_adopted_database_is_served_over_http() {
     let postgres = Postgres::builder().start().await.expect("start PostgreSQL");
@@ -94,38 +128,7 @@ async fn an_adopted_database_is_served_over_http() {
             .unwrap(),
         "touched"
     );
-    for (method, path, body, status, code) in [
-        (
-            "POST",
-            "/rest/v1/bookings",
-            r#"{"id":3,"room":2}"#,
-            400,
-            "23P01",
-        ),
-        (
-            "POST",
-            "/rest/v1/bookings",
-            r#"{"id":3,"room":9}"#,
-            409,
-            "23503",
-        ),
-        (
-            "POST",
-            "/rest/v1/bookings",
-            r#"{"id":13,"room":9}"#,
-            400,
-            "P0001",
-        ),
-        (
-            "POST",
-            "/rest/v1/bookings",
-            r#"{"id":2,"room":3}"#,
-            409,
-            "23505",
-        ),
-        ("DELETE", "/rest/v1/rooms?id=eq.2", "", 409, "23503"),
-        ("GET", "/rest/v1/bookings?id=eq.1", "", 400, "22003"),
-    ] {
+    for (method, path, body, status, code) in REFUSED {
         let answer = client.ask(method, path, "", body);
         assert_eq!(
             (answer.status, answer.json()["code"].as_str()),

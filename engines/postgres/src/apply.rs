@@ -12,7 +12,7 @@ use crate::layout::{
 };
 use crate::session::Session;
 use crate::sql::{quoted, sent_as};
-use crate::writer::{Transaction, insert_params};
+use crate::writer::{Transaction, copy, insert_params};
 use pando_model::canonical;
 use pando_model::column::ColumnType;
 use pando_model::constraint::complete_row;
@@ -20,7 +20,9 @@ use pando_model::engine::SchemaChange;
 use pando_model::error::{EngineError, Refusal};
 use pando_model::plan::Row;
 use pando_model::reshape::{check_references, keys_of, needs_rules, not_unique, recast};
+
 use pando_model::schema::{ColumnIx, ColumnSource, SLOT_COLUMN, SchemaStep, Table};
+use pando_model::slot::Slot;
 use pando_model::statement;
 use pando_model::value::Value;
 use std::sync::Arc;
@@ -272,16 +274,19 @@ fn rebuild_by_rows(
     let mut after = None;
     loop {
         let rows = session.read_page(from, after.as_ref(), ROWS_AT_ONCE)?;
+        let mut made: Vec<(Slot, Row)> = Vec::with_capacity(rows.len());
         for row in &rows {
             let mut row: Row = recast(row, columns);
-            complete_row(to, &mut row)?;
-            let slot = canonical::slot_of_row(to, &row);
-            let params: Vec<_> = insert_params(to, slot, &row).collect();
-            if session.execute(&insert, &params)? == 0 {
-                let key = &to.primary_key;
-                return Err(not_unique(to, &key.name, &key.columns, &row).into());
+            match complete_row(to, &mut row) {
+                Ok(()) => made.push((canonical::slot_of_row(to, &row), row)),
+                Err(refusal) => {
+                    // A row in front of it may have a fault of its own, which comes first.
+                    store_beside(session, to, &insert, &made)?;
+                    return Err(refusal.into());
+                }
             }
         }
+        store_beside(session, to, &insert, &made)?;
         if (rows.len() as u64) < ROWS_AT_ONCE {
             break;
         }
@@ -289,6 +294,31 @@ fn rebuild_by_rows(
     }
     session.batch(&format!("DROP TABLE {}", quoted(&from.name)))?;
     take_place(session, to)
+}
+
+/// Stores whole rows in the table that is built beside: by COPY, and where that is refused row by
+/// row, which tells the first that has the key of another.
+fn store_beside(session: &Session, to: &Table, insert: &str, rows: &[(Slot, Row)]) -> Step<()> {
+    session.defer("SAVEPOINT beside;", None);
+    match copy::rows_into(session, to, BESIDE, rows) {
+        Ok(()) => {
+            session.defer("RELEASE beside;", Some("SAVEPOINT beside;"));
+            return Ok(());
+        }
+        Err(fault) if !fault.is_about_one_request() => return Err(fault),
+        Err(_) => {
+            let undo = "ROLLBACK TO beside; RELEASE beside;";
+            session.defer(undo, Some("SAVEPOINT beside;"));
+        }
+    }
+    for (slot, row) in rows {
+        let params: Vec<_> = insert_params(to, *slot, row).collect();
+        if session.execute(insert, &params)? == 0 {
+            let key = &to.primary_key;
+            return Err(not_unique(to, &key.name, &key.columns, row).into());
+        }
+    }
+    Ok(())
 }
 
 fn create_beside(session: &Session, table: &Table) -> Step<()> {

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`engine`] | the port, and who does what on which connection |
 //! | `pool`, `wire` | connections: how many, and what is prepared on one |
-//! | `short` | reads of one statement, without a transaction around it |
+//! | `short`, `points` | reads of one statement, without a transaction around it; several by key in one |
 //! | `session`, `read` | what a transaction does on a connection, and reads there |
 //! | `sql` | plans to SQL |
 //! | `writer` | transactions that write: fences, receipts, keys, feed |
@@ -29,6 +29,7 @@ mod feed;
 mod inspect;
 mod layout;
 mod open;
+mod points;
 mod pool;
 mod progress;
 mod read;

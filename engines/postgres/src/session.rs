@@ -2,7 +2,7 @@
 //!
 //! Statements are run from threads that may block, one after the other. What begins, ends or
 //! undoes part of a transaction is sent in front of the next statement, not by itself
-//! ([`Session::defer`]), and what ends it is sent together with the last ones
+//! ([`Session::defer`]), and what needs no answer before the next is sent together
 //! ([`Session::commit_with`]).
 
 use crate::cell::Param;
@@ -156,13 +156,28 @@ impl Session {
     /// Runs the last statements of a transaction and commits it, in one round trip. The error
     /// inside is that of a statement: the COMMIT behind it has rolled everything back.
     pub(crate) fn commit_with(&self, calls: &[Call<'_>]) -> Step<Step<()>> {
-        let done = self.send_all(calls, Some("COMMIT"))?;
-        let (front, counts, committed) = done;
+        let mut prepared = Vec::with_capacity(calls.len());
+        for call in calls {
+            match self.prepare(&call.sql) {
+                Ok(statement) => prepared.push(statement),
+                // Nothing was sent yet.
+                Err(fault) => return Ok(Err(fault)),
+            }
+        }
+        let client = &self.wire.client;
+        let front = self.front(self.take_deferred());
+        let executed = calls.iter().zip(&prepared).map(|(call, statement)| {
+            let params = borrowed(&call.params);
+            let execute = async move { client.execute(statement, &params).await };
+            execute.boxed_local()
+        });
+        let commit = client.batch_execute("COMMIT");
+        let all = future::join3(front, in_order(executed.collect()), commit);
+        let (front, executed, committed) = self.handle.block_on(all);
         committed?;
         self.open.set(false);
-        Ok(front
-            .and_then(|()| counts.map(|_| ()))
-            .map_err(Fault::Postgres))
+        let executed: std::result::Result<Vec<u64>, _> = executed.into_iter().collect();
+        Ok(front.and(executed.map(drop)).map_err(Fault::Postgres))
     }
 
     /// Rolls back, whatever is left to roll back; where that fails the connection is not used
@@ -279,41 +294,6 @@ impl Session {
             self.batch("")?;
         }
         self.handle.block_on(self.wire.prepare(sql))
-    }
-
-    /// Sends what is deferred, statements and what ends the transaction, one behind the other
-    /// without waiting in between.
-    #[allow(clippy::type_complexity, reason = "the three answers, each by itself")]
-    fn send_all(
-        &self,
-        calls: &[Call<'_>],
-        end: Option<&str>,
-    ) -> Step<(
-        std::result::Result<(), tokio_postgres::Error>,
-        std::result::Result<Vec<u64>, tokio_postgres::Error>,
-        Step<()>,
-    )> {
-        let mut prepared = Vec::with_capacity(calls.len());
-        for call in calls {
-            prepared.push(self.prepare(&call.sql)?);
-        }
-        let client = &self.wire.client;
-        let front = self.front(self.take_deferred());
-        let executed = calls.iter().zip(&prepared).map(|(call, statement)| {
-            let params = borrowed(&call.params);
-            let execute = async move { client.execute(statement, &params).await };
-            execute.boxed_local()
-        });
-        let end = async {
-            match end {
-                Some(how) => client.batch_execute(how).await,
-                None => Ok(()),
-            }
-        };
-        let all = future::join3(front, in_order(executed.collect()), end);
-        let (front, counts, ended) = self.handle.block_on(all);
-        let counts = counts.into_iter().collect();
-        Ok((front, counts, ended.map_err(Fault::Postgres)))
     }
 
     fn wait<T>(

@@ -79,6 +79,22 @@ async fn a_cluster_under_patroni_survives_whatever_fails_in_it_without_a_loss() 
         .await;
     campaign.site.mend().await;
     campaign
+        .fail("etcd down", SHORTLY, async |site| {
+            for etcd in &site.cluster().etcd {
+                etcd.kill().await.unwrap();
+            }
+        })
+        .await;
+    for etcd in &campaign.site.cluster().etcd {
+        etcd.start().await.unwrap();
+    }
+    campaign.site.mend().await;
+    primaries_end(&mut campaign).await;
+}
+
+/// Whoever is the primary ends, in every way.
+async fn primaries_end(campaign: &mut Campaign) {
+    campaign
         .fail(
             "primary killed, Patroni alive",
             WRITE_BUFFER,
@@ -100,17 +116,6 @@ async fn a_cluster_under_patroni_survives_whatever_fails_in_it_without_a_loss() 
             site.cluster().switch_over(fit).await.unwrap();
         })
         .await;
-    campaign.site.mend().await;
-    campaign
-        .fail("etcd down", SHORTLY, async |site| {
-            for etcd in &site.cluster().etcd {
-                etcd.kill().await.unwrap();
-            }
-        })
-        .await;
-    for etcd in &campaign.site.cluster().etcd {
-        etcd.start().await.unwrap();
-    }
     campaign.site.mend().await;
     campaign
         .fail(

@@ -12,7 +12,7 @@ mod short;
 
 pub(crate) use scalar::indexed_sql;
 pub(crate) use select::{Statement, count, select, whole_rows};
-pub(crate) use short::{FIRST, FOUND, TOTAL, select_with_shard};
+pub(crate) use short::{FIRST, FOUND, NUMBER, TOTAL, select_together, select_with_shard};
 
 use crate::cell::Param;
 use pando_model::column::ColumnType;
@@ -24,6 +24,8 @@ pub(crate) struct Sql<'a> {
     pub(crate) text: String,
     pub(crate) params: Vec<Param<'a>>,
     tables: usize,
+    /// Where values are columns of `k` and not parameters: the types of the parameters.
+    together: Option<Vec<String>>,
 }
 
 /// A table's name within a statement.
@@ -37,6 +39,15 @@ impl<'a> Sql<'a> {
             text: String::with_capacity(512),
             params: Vec::with_capacity(4),
             tables: 0,
+            together: None,
+        }
+    }
+
+    /// One whose values are columns of `k`, `c1` and so on.
+    fn together() -> Sql<'a> {
+        Sql {
+            together: Some(Vec::new()),
+            ..Sql::new()
         }
     }
 
@@ -72,6 +83,12 @@ impl<'a> Sql<'a> {
     }
 
     fn place(&mut self, number: usize, ty: &str) -> &mut Self {
+        if let Some(types) = &mut self.together {
+            if types.len() < number {
+                types.push(ty.to_owned());
+            }
+            return self.push("k.c").number(number);
+        }
         self.push("$").number(number).push("::").push(ty)
     }
 

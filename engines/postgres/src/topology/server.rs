@@ -2,6 +2,7 @@
 
 use crate::config::PostgresConfig;
 use crate::fault::{Fault, Step};
+use crate::points::{Points, Went};
 use crate::pool::Pool;
 use crate::session::Session;
 use crate::shard::ShardRow;
@@ -53,6 +54,7 @@ pub(crate) struct Server {
     pub(crate) name: String,
     pub(crate) target: Target,
     pub(crate) readers: Arc<Pool>,
+    points: Arc<Points>,
     pub(crate) writer: Arc<Pool>,
     /// Woken where somebody has reason to doubt what is known.
     pub(crate) doubted: Notify,
@@ -70,9 +72,11 @@ struct Latency {
 
 impl Server {
     pub(crate) fn new(name: String, target: Target, config: &PostgresConfig) -> Server {
+        let readers = Pool::new(target.clone(), config, config.readers);
         Server {
             name,
-            readers: Pool::new(target.clone(), config, config.readers),
+            points: Points::new(readers.clone()),
+            readers,
             writer: Pool::new(target.clone(), config, 1),
             target,
             doubted: Notify::new(),
@@ -170,9 +174,14 @@ impl Server {
         self.measure(self.readers.run(work)).await
     }
 
-    /// The same for what is one statement and needs no thread.
+    /// The same for what is one statement and needs no thread; together with others that are like
+    /// it, where there are some.
     pub(crate) async fn read_short(&self, read: &Read) -> Step<(RowSet, ShardRow)> {
         let reading = async {
+            let _alone = match self.points.read(read).await? {
+                Went::Together(rows, shard) => return Ok((rows, shard)),
+                Went::Alone(alone) => alone,
+            };
             let lease = self.readers.lease().await?;
             let wire = lease.wire()?;
             let done = short::carry_out(wire, read).await;

@@ -8,7 +8,7 @@
 //! in what a member decides or concludes does so too; that member has failed, and is not carried
 //! out again.
 
-use super::queue::{Pending, Queue, copied};
+use super::queue::{Pending, Queue, ROWS_MANY, copied, rows_of};
 use super::together::{alike, look_ahead, store_together};
 use super::{ATTEMPTS_MAX, Doubt, Shared, Transaction, carry_out};
 use crate::fault::{Fault, Remedy};
@@ -203,7 +203,12 @@ impl Shared {
         more: &mut dyn FnMut(usize) -> Vec<Pending>,
     ) -> std::result::Result<(Vec<Answered>, Option<Doubt>), Stop> {
         let mut transaction = Transaction::begin(session, self)?;
-        group.extend(more(GROUP_MAX - group.len().min(GROUP_MAX)));
+        if group
+            .iter()
+            .all(|member| rows_of(&member.write) <= ROWS_MANY)
+        {
+            group.extend(more(GROUP_MAX - group.len().min(GROUP_MAX)));
+        }
         look_ahead(&mut transaction, group)?;
         let alone = group.len() == 1;
         let mut answers = Vec::with_capacity(group.len());

@@ -1,11 +1,15 @@
 //! Writes that wait for their turn.
 
-use pando_model::engine::{Result, Write, WriteAnswer};
+use pando_model::engine::{Result, Step, Write, WriteAnswer};
 use pando_model::error::EngineError;
+use pando_model::plan::Change;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::time::Instant;
 use tokio::sync::oneshot;
+
+/// Others do not wait for the COMMIT of a write of more rows than this.
+pub(super) const ROWS_MANY: usize = 1_000;
 
 /// A write, and who waits for its answer.
 pub(crate) struct Pending {
@@ -63,11 +67,16 @@ impl Queue {
         self.0.lock().writes.front().map(|pending| pending.until)
     }
 
-    /// Takes up to so many, the first first.
+    /// Takes up to so many, the first first; behind a write of many rows, which takes its time,
+    /// none.
     pub(crate) fn take(&self, max: usize) -> Vec<Pending> {
         let mut waiting = self.0.lock();
-        let count = waiting.writes.len().min(max);
-        waiting.writes.drain(..count).collect()
+        let large = waiting
+            .writes
+            .iter()
+            .position(|one| rows_of(&one.write) > ROWS_MANY);
+        let until = large.map_or(waiting.writes.len(), |place| place + 1);
+        waiting.writes.drain(..until.min(max)).collect()
     }
 
     /// Whether there is nobody; then nobody sees to it any more, and the next push says so.
@@ -82,6 +91,18 @@ impl Queue {
     pub(crate) fn is_empty(&self) -> bool {
         self.0.lock().writes.is_empty()
     }
+}
+
+/// New rows of a write.
+pub(super) fn rows_of(write: &Write) -> usize {
+    let rows = |step: &Step| match step {
+        Step::Change(change) => match &**change {
+            Change::Insert(insert) => insert.rows.len(),
+            _ => 0,
+        },
+        _ => 0,
+    };
+    write.steps.iter().map(rows).sum()
 }
 
 /// The same word to each of several.

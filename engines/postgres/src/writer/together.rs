@@ -26,9 +26,12 @@ pub(super) fn look_ahead(transaction: &mut Transaction<'_>, group: &[Pending]) -
     let mut slots: Vec<Slot> = receipts().map(|receipt| receipt.slot).collect();
     for insert in group.iter().filter_map(|member| insert_of(&member.write)) {
         let table = &insert.table;
-        // A row that is not whole yet may lie elsewhere; that is found out when it is stored.
-        let known = insert.rows.iter().take(ROWS_TOGETHER_MAX);
-        slots.extend(known.map(|row| canonical::slot_of_row(table, row)));
+        // Many rows are looked at by themselves. A row that is not whole yet may lie elsewhere;
+        // that is found out when it is stored.
+        if insert.rows.len() <= ROWS_TOGETHER_MAX {
+            let rows = insert.rows.iter();
+            slots.extend(rows.map(|row| canonical::slot_of_row(table, row)));
+        }
     }
     slots.sort_unstable();
     slots.dedup();

@@ -46,9 +46,7 @@ impl Databases {
 
     /// An engine, and the name of its database.
     pub async fn make_one(&self) -> (Box<dyn Instance>, String) {
-        let name = format!("case_{}", self.made.fetch_add(1, Relaxed));
-        self.sql(&format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE}"))
-            .await;
+        let name = self.create().await;
         let url = self.url(&name);
         let fresh = Fresh {
             engine: open(&url).await,
@@ -56,6 +54,21 @@ impl Databases {
             _postgres: self.postgres.clone(),
         };
         (Box::new(fresh), name)
+    }
+
+    /// An engine on a new database, and where that is.
+    #[allow(dead_code, reason = "not every test needs it")]
+    pub async fn open_new(&self) -> (Arc<PostgresEngine>, String) {
+        let url = self.url(&self.create().await);
+        (open(&url).await, url)
+    }
+
+    /// The name of a new copy of the template.
+    async fn create(&self) -> String {
+        let name = format!("case_{}", self.made.fetch_add(1, Relaxed));
+        self.sql(&format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE}"))
+            .await;
+        name
     }
 
     async fn sql(&self, text: &str) {
@@ -66,6 +79,17 @@ impl Databases {
         let address = self.postgres.address();
         format!("postgres://postgres@{address}/{database}")
     }
+}
+
+/// Runs statements in a database, past the engine.
+#[allow(dead_code, reason = "not every test needs it")]
+pub async fn run(url: &str, statements: &str) {
+    let connected = tokio_postgres::connect(url, tokio_postgres::NoTls).await;
+    let (client, connection) = connected.expect("connect");
+    let carrier = tokio::spawn(connection);
+    client.batch_execute(statements).await.expect("SQL");
+    drop(client);
+    carrier.await.expect("carry").expect("end");
 }
 
 async fn open(url: &str) -> Arc<PostgresEngine> {
