@@ -11,7 +11,7 @@ VENV := target/venv
 SOURCES := $(shell find crates engines -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
 
 .PHONY: help run build test test-rust test-clients test-docs test-crash fmt lint lint-fmt \
-	lint-clippy lint-deps advisories reference demo bench bench-large bench-linkbench soak docs clean
+	lint-clippy lint-deps advisories reference demo bench bench-large bench-linkbench bench-postgres soak docs clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -93,6 +93,10 @@ bench-large: build ## a point read at 1e4 and at 1e7 rows
 bench-linkbench: build ## LinkBench's mix on a graph of 1e6 nodes and 5e6 edges
 	$(CARGO) build --release --locked -p pando-bench
 	target/release/pando-bench linkbench
+
+bench-postgres: build ## the store over PostgreSQL against tokio-postgres and COPY
+	$(CARGO) build --release --locked -p pando-bench
+	target/release/pando-bench postgres
 
 soak: ## all rounds of the power-cut and kill tests, over tables and over all five models
 	PANDO_POWER_ROUNDS=200 $(CARGO) test --locked -p pando-engine-sqlite

@@ -25,7 +25,7 @@ Examples:
   pando-bench linkbench            a graph of 1e6 nodes and 5e6 edges
   pando-bench postgres             the store over PostgreSQL against tokio-postgres and COPY
 Names: idle point-read page models wide-column traverse insert trailbase import import-kv
-       scale linkbench postgres";
+       scale linkbench postgres, or of it postgres-point-read postgres-insert postgres-import";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -88,7 +88,8 @@ async fn run(name: &str) -> Result<Vec<report::Report>> {
         "wide-column" => benches::wide_column::run().await,
         "scale" => benches::scale::run().await,
         "linkbench" => linkbench::run().await,
-        "postgres" => postgres::run().await,
+        "postgres" => postgres::run(&postgres::ALL).await,
+        name if postgres::ALL.contains(&name) => postgres::run(&[name]).await,
         other => bail!("no bench is called {other:?}\n{USAGE}"),
     }
 }

@@ -9,6 +9,7 @@ use pando_model::error::EngineError;
 use pando_model::stamp::Position;
 use pando_model::value::Value;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 /// Receipts that ran out and are removed with each new one: more than one, so that they
 /// become fewer; few, so that nobody waits for it.
@@ -116,11 +117,10 @@ pub(super) fn look_for<'r>(
     let known = &mut transaction.receipts.known;
     let mut columns: [Vec<Value>; 2] = Default::default();
     for receipt in receipts {
-        let key = key_of(receipt);
-        if !known.contains_key(&key) {
-            columns[0].push(Value::Bytes(key.0.to_vec()));
-            columns[1].push(Value::Text(key.1.clone()));
-            known.insert(key, None);
+        if let Entry::Vacant(unknown) = known.entry(key_of(receipt)) {
+            columns[0].push(Value::Bytes(receipt.scope.to_vec()));
+            columns[1].push(Value::Text(receipt.key.clone()));
+            unknown.insert(None);
         }
     }
     if columns[0].is_empty() {
