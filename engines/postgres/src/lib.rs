@@ -19,6 +19,7 @@
 
 mod apply;
 mod cell;
+mod column;
 mod config;
 pub mod engine;
 mod fault;
