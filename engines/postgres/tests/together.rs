@@ -1,7 +1,11 @@
 //! What is carried out together is answered each for itself: writes of one group, reads of one
 //! statement; and what becomes of them where that fails, or the schema changes under them.
 
-#![allow(clippy::expect_used, reason = "a test: a panic is how it fails")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test: a panic is how it fails"
+)]
 
 mod databases;
 
