@@ -26,7 +26,8 @@ Examples:
   pando-bench postgres             the store over PostgreSQL against tokio-postgres and COPY
   pando-bench postgres-spread      reads over a primary and two replicas against the primary alone
 Names: idle point-read page models wide-column traverse insert trailbase import import-kv
-       scale linkbench postgres postgres-spread";
+       scale linkbench postgres, or of it postgres-point-read postgres-insert postgres-import;
+       postgres-spread";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -89,7 +90,8 @@ async fn run(name: &str) -> Result<Vec<report::Report>> {
         "wide-column" => benches::wide_column::run().await,
         "scale" => benches::scale::run().await,
         "linkbench" => linkbench::run().await,
-        "postgres" => postgres::run().await,
+        "postgres" => postgres::run(&postgres::ALL).await,
+        name if postgres::ALL.contains(&name) => postgres::run(&[name]).await,
         "postgres-spread" => postgres::spread::run().await,
         other => bail!("no bench is called {other:?}\n{USAGE}"),
     }

@@ -25,8 +25,20 @@ const ITEMS: u64 = 100_000;
 /// Rows of one import.
 const IMPORTED: u64 = 200_000;
 
-pub async fn run() -> Result<Vec<Report>> {
-    let postgres = Postgres::builder().start().await?;
+/// The figures, each of which can be taken alone.
+pub const ALL: [&str; 3] = [READ, INSERT, IMPORT];
+const READ: &str = "postgres-point-read";
+const INSERT: &str = "postgres-insert";
+const IMPORT: &str = "postgres-import";
+
+pub async fn run(names: &[&str]) -> Result<Vec<Report>> {
+    // As a server of its own would have it; and no checkpoint falls into one side's turn.
+    let postgres = Postgres::builder()
+        .setting("shared_buffers", "512MB")
+        .setting("max_wal_size", "8GB")
+        .setting("checkpoint_timeout", "1h")
+        .start()
+        .await?;
     postgres.sql("CREATE DATABASE subject").await?;
     postgres.sql("CREATE DATABASE direct").await?;
     let version = postgres.sql("SHOW server_version").await?;
@@ -37,9 +49,14 @@ pub async fn run() -> Result<Vec<Report>> {
     direct.copy_items(ITEMS).await?;
     postgres.sql("CHECKPOINT").await?;
 
-    let mut reports = vec![reads(&subject, &direct).await?];
-    reports.push(writes(&subject, &direct).await?);
-    reports.push(imports(&postgres, &subject, &direct).await?);
+    let mut reports = Vec::new();
+    for name in names {
+        reports.push(match *name {
+            READ => reads(&subject, &direct).await?,
+            INSERT => writes(&subject, &direct).await?,
+            _ => imports(&subject, &direct).await?,
+        });
+    }
     for report in &mut reports {
         report.versions = format!(
             "pando {}, PostgreSQL {}, fsync on both sides; one process, {TASKS} tasks, \
@@ -54,7 +71,7 @@ pub async fn run() -> Result<Vec<Report>> {
 }
 
 async fn reads(subject: &Arc<subject::Subject>, direct: &Arc<direct::Direct>) -> Result<Report> {
-    let mut sides = Sides::new("postgres-point-read", "reads/s", 0.9);
+    let mut sides = Sides::new(READ, "reads/s", 0.9);
     for _ in 0..=PAIRS {
         let (ours, theirs) = (subject.clone(), direct.clone());
         let ours = turn(move |n| {
@@ -72,7 +89,7 @@ async fn reads(subject: &Arc<subject::Subject>, direct: &Arc<direct::Direct>) ->
 }
 
 async fn writes(subject: &Arc<subject::Subject>, direct: &Arc<direct::Direct>) -> Result<Report> {
-    let mut sides = Sides::new("postgres-insert", "rows/s", 0.85);
+    let mut sides = Sides::new(INSERT, "rows/s", 0.85);
     for _ in 0..=PAIRS {
         let (ours, theirs) = (subject.clone(), direct.clone());
         let ours = turn(move |_| {
@@ -89,18 +106,11 @@ async fn writes(subject: &Arc<subject::Subject>, direct: &Arc<direct::Direct>) -
     Ok(sides.report("a row in a transaction of its own, synced"))
 }
 
-async fn imports(
-    postgres: &Postgres,
-    subject: &Arc<subject::Subject>,
-    direct: &Arc<direct::Direct>,
-) -> Result<Report> {
-    let mut sides = Sides::new("postgres-import", "rows/s", 0.5);
+async fn imports(subject: &Arc<subject::Subject>, direct: &Arc<direct::Direct>) -> Result<Report> {
+    let mut sides = Sides::new(IMPORT, "rows/s", 0.5);
     for _ in 0..=PAIRS {
         let chunks = Arc::new(rows::notes_csv(IMPORTED));
-        // What one side has left to be written back is not the other's to wait for.
-        postgres.sql("CHECKPOINT").await?;
         let ours = Taken::of(IMPORTED, subject.import_notes(chunks.clone())).await?;
-        postgres.sql("CHECKPOINT").await?;
         let theirs = Taken::of(IMPORTED, direct.copy_notes(chunks)).await?;
         sides.take(ours, theirs);
     }

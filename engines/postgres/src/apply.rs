@@ -299,6 +299,9 @@ fn rebuild_by_rows(
 /// Stores whole rows in the table that is built beside: by COPY, and where that is refused row by
 /// row, which tells the first that has the key of another.
 fn store_beside(session: &Session, to: &Table, insert: &str, rows: &[(Slot, Row)]) -> Step<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
     session.defer("SAVEPOINT beside;", None);
     match copy::rows_into(session, to, BESIDE, rows) {
         Ok(()) => {

@@ -17,12 +17,10 @@ pub(crate) use decode::{Raw, column_of, value_of};
 
 use bytes::{BufMut, BytesMut};
 use pando_model::numeric::Numeric;
-use pando_model::plan::Row;
-use pando_model::slot::Slot;
 use pando_model::value::Value;
 use std::borrow::Cow;
 use std::error::Error;
-use tokio_postgres::types::{IsNull, Kind, ToSql, Type, to_sql_checked};
+use tokio_postgres::types::{IsNull, Kind, ToSql, Type};
 
 /// Days from 1970 to 2000.
 const DAYS_TO_2000: i32 = 10_957;
@@ -37,7 +35,8 @@ const NAN: u16 = 0xc000;
 const INFINITY: u16 = 0xd000;
 const NEGATIVE_INFINITY: u16 = 0xf000;
 
-type Fallible<T> = Result<T, Box<dyn Error + Sync + Send>>;
+/// What a value cannot be sent for.
+pub(crate) type Fallible<T> = Result<T, Box<dyn Error + Sync + Send>>;
 
 /// A statement's parameter; the statement says as which type it is sent.
 #[derive(Clone, Debug, PartialEq)]
@@ -84,45 +83,6 @@ impl ToSql for Param<'_> {
     }
 }
 
-/// A column of several rows, as one array.
-#[derive(Debug)]
-pub(crate) struct RowsColumn<'r> {
-    rows: &'r [(Slot, Row)],
-    /// The slots' own where it is `None`.
-    column: Option<usize>,
-}
-
-impl<'r> RowsColumn<'r> {
-    /// The slots, and then the columns of rows that have so many.
-    pub(crate) fn all(
-        columns: usize,
-        rows: &'r [(Slot, Row)],
-    ) -> impl Iterator<Item = RowsColumn<'r>> {
-        let columns = std::iter::once(None).chain((0..columns).map(Some));
-        columns.map(move |column| RowsColumn { rows, column })
-    }
-}
-
-impl ToSql for RowsColumn<'_> {
-    fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Fallible<IsNull> {
-        match self.column {
-            None => {
-                let slot = |(slot, _): &(Slot, Row)| Value::Int(i64::from(slot.number()));
-                let slots: Vec<Value> = self.rows.iter().map(slot).collect();
-                encode_array(slots.iter(), ty, out)?;
-            }
-            Some(ix) => encode_array(self.rows.iter().map(|(_, row)| &row[ix]), ty, out)?,
-        }
-        Ok(IsNull::No)
-    }
-
-    fn accepts(_: &Type) -> bool {
-        true
-    }
-
-    to_sql_checked!();
-}
-
 fn encode(value: &Value, ty: &Type, out: &mut BytesMut) -> Fallible<IsNull> {
     match value {
         Value::Null => return Ok(IsNull::Yes),
@@ -157,7 +117,8 @@ fn encode_int(number: i64, ty: &Type, out: &mut BytesMut) -> Fallible<()> {
     Ok(())
 }
 
-fn encode_array<'v>(
+/// A list's items as an array of its type.
+pub(crate) fn encode_array<'v>(
     items: impl ExactSizeIterator<Item = &'v Value> + Clone,
     ty: &Type,
     out: &mut BytesMut,

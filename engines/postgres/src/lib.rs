@@ -22,6 +22,7 @@
 pub mod adopt;
 mod apply;
 mod cell;
+mod column;
 mod config;
 pub mod engine;
 mod fault;

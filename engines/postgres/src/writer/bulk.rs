@@ -5,7 +5,8 @@
 use super::Transaction;
 use super::copy;
 use super::rows::insert_params;
-use crate::cell::{Param, RowsColumn};
+use crate::cell::Param;
+use crate::column::RowsColumn;
 use crate::fault::{Fault, Step};
 use crate::layout::{insert_many_sql, insert_sql};
 use pando_model::canonical;

@@ -117,11 +117,9 @@ pub(super) fn look_for<'r>(
     let known = &mut transaction.receipts.known;
     let mut columns: [Vec<Value>; 2] = Default::default();
     for receipt in receipts {
-        let key = key_of(receipt);
-        if let Entry::Vacant(unknown) = known.entry(key) {
-            let (scope, key) = unknown.key();
-            columns[0].push(Value::Bytes(scope.to_vec()));
-            columns[1].push(Value::Text(key.clone()));
+        if let Entry::Vacant(unknown) = known.entry(key_of(receipt)) {
+            columns[0].push(Value::Bytes(receipt.scope.to_vec()));
+            columns[1].push(Value::Text(receipt.key.clone()));
             unknown.insert(None);
         }
     }
