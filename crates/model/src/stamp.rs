@@ -70,17 +70,30 @@ impl History {
             // A timeline that this copy has not heard of: it may yet follow it.
             return Reach::Ahead;
         }
-        let cut = self
-            .forks
-            .iter()
-            .filter(|fork| fork.timeline > wanted.timeline && fork.timeline <= low.timeline)
-            .map(|fork| fork.at)
-            .min();
-        match cut {
+        match self.cut(wanted, low) {
             Some(at) if wanted.p > at => Reach::Lost,
             _ if wanted.p > low.p => Reach::Ahead,
             _ => Reach::Contained,
         }
+    }
+
+    /// What is left of `wanted` in this history once it has reached `low`: all of it, or what lies
+    /// before the fork that lost the rest.
+    pub fn kept(&self, wanted: Position, low: Position) -> Position {
+        let cut = self.cut(wanted, low).unwrap_or(wanted.p);
+        Position {
+            p: wanted.p.min(cut),
+            ..wanted
+        }
+    }
+
+    /// The last position of `wanted`'s timeline that a history up to `low` goes on from.
+    fn cut(&self, wanted: Position, low: Position) -> Option<u64> {
+        self.forks
+            .iter()
+            .filter(|fork| fork.timeline > wanted.timeline && fork.timeline <= low.timeline)
+            .map(|fork| fork.at)
+            .min()
     }
 }
 
@@ -113,5 +126,21 @@ mod tests {
         assert_eq!(history.reach(at(3, 100), low), Reach::Ahead);
         assert_eq!(history.reach(at(4, 1), low), Reach::Ahead);
         assert_eq!(history.reach(at(1, 80), at(2, 90)), Reach::Lost);
+    }
+
+    #[test]
+    fn what_lies_before_a_fork_is_kept_of_a_position_behind_it() {
+        let fork = |timeline, at| Fork { timeline, at };
+        let history = History::new(vec![fork(2, 70), fork(3, 95)]);
+        for (wanted, low, kept) in [
+            (at(1, 65), at(3, 99), at(1, 65)),
+            (at(1, 80), at(3, 99), at(1, 70)),
+            (at(2, 97), at(3, 99), at(2, 95)),
+            // The copy has not heard of the fork that loses it.
+            (at(2, 97), at(2, 90), at(2, 97)),
+            (at(4, 1), at(3, 99), at(4, 1)),
+        ] {
+            assert_eq!(history.kept(wanted, low), kept, "{wanted:?} {low:?}");
+        }
     }
 }

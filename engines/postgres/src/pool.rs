@@ -20,6 +20,8 @@ pub(crate) struct Pool {
     idle: Mutex<Vec<Session>>,
     free: Arc<Semaphore>,
     wait: Duration,
+    /// How long it may take to connect, with all that is said before the first statement.
+    connect_time: Duration,
     /// What carries the messages of each connection.
     carriers: Mutex<Vec<AbortHandle>>,
     /// How often all connections were severed.
@@ -42,6 +44,7 @@ impl Pool {
             idle: Mutex::default(),
             free: Arc::new(Semaphore::new(size)),
             wait: config.reader_wait,
+            connect_time: config.connect_timeout,
             carriers: Mutex::default(),
             severed: watch::Sender::new(0),
         })
@@ -82,7 +85,11 @@ impl Pool {
     }
 
     async fn connect(&self) -> Step<Session> {
-        let session = Session::connect(&self.target).await?;
+        // The driver's own limit ends with the handshake of TCP; behind it a server that is paused,
+        // or cut off just then, would be waited for until the machine gives up, which is hours.
+        let connecting = Session::connect(&self.target);
+        let session = tokio::time::timeout(self.connect_time, connecting).await;
+        let session = session.map_err(|_| Fault::Lost("the server does not answer".to_owned()))??;
         let mut carriers = self.carriers.lock();
         carriers.retain(|carrier| !carrier.is_finished());
         carriers.push(session.wire().carrier());

@@ -67,10 +67,9 @@ impl Topology {
             Copies::Owner => needs_primary = true,
             Copies::Latest | Copies::Any => {}
             Copies::Covering => {
-                // What is lost can be waited for no more.
-                floor = freshness
-                    .seen
-                    .filter(|seen| known.history.reach(*seen, known.at) != Reach::Lost);
+                // What is lost can be waited for no more; what came before it can.
+                let kept = |seen| known.history.kept(seen, known.at);
+                floor = freshness.seen.map(kept);
             }
             Copies::Within(age) => {
                 let mut samples = known.samples.iter();

@@ -226,7 +226,7 @@ impl Topology {
         let Sight {
             system, standbys, ..
         } = *sight;
-        if self.reigning.swap(true, Relaxed) {
+        if self.is_outranked(&server, system, timeline) || self.reigning.swap(true, Relaxed) {
             return;
         }
         let topology = self.clone();
@@ -240,6 +240,14 @@ impl Topology {
             }
             topology.reigning.store(false, Relaxed);
         });
+    }
+
+    /// Whether another one is the primary, and no failover has made this one its successor: it is the
+    /// same under another name, or one that was left behind, or of another cluster.
+    fn is_outranked(&self, server: &Arc<Server>, system: i64, timeline: u32) -> bool {
+        let another = self.has_primary() && !self.is_primary(server);
+        let reign = self.known.lock().reign;
+        another && reign.is_some_and(|(its, last)| its != system || timeline <= last)
     }
 
     async fn crown(&self, server: &Arc<Server>, system: i64, timeline: u32) -> Step<()> {
