@@ -103,10 +103,16 @@ impl Fault {
                     class == "08"
                         || class == "57" && *code != SqlState::QUERY_CANCELED
                         || *code == SqlState::READ_ONLY_SQL_TRANSACTION
+                        || *code == SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
                 }
                 None => is_of_the_connection(error),
             },
         }
+    }
+
+    /// Whether the server has no connection left: it may have one soon.
+    pub(crate) fn is_for_want_of_room(&self) -> bool {
+        self.code() == Some(&SqlState::TOO_MANY_CONNECTIONS)
     }
 
     /// Whether a statement met tables that are not what it was written or prepared for.

@@ -126,23 +126,28 @@ impl Points {
         }
     }
 
-    /// Carries out what waits until nothing does.
+    /// Carries out what waits until nothing does, each time on a connection of its turn.
     async fn serve(&self) {
-        let lease = self.pool.lease().await;
-        let wire = lease.as_ref().ok().and_then(|lease| lease.wire().ok());
-        while let Some(together) = self.take() {
+        let mut leaving = Leaving {
+            points: self,
+            is_done: false,
+        };
+        while let Some(together) = self.take(&mut leaving) {
             // Without a connection each finds out by itself what is the matter.
-            if let Some(wire) = wire {
+            if let Ok(lease) = self.pool.lease().await
+                && let Ok(wire) = lease.wire()
+            {
                 carry_out(wire, together).await;
             }
         }
     }
 
     /// The next reads of one text.
-    fn take(&self) -> Option<Vec<Point>> {
+    fn take(&self, leaving: &mut Leaving<'_>) -> Option<Vec<Point>> {
         let mut waiting = self.waiting.lock();
         let Some(first) = waiting.reads.pop_front() else {
             waiting.servers -= 1;
+            leaving.is_done = true;
             return None;
         };
         let text = first.text.clone();
@@ -158,6 +163,20 @@ impl Points {
             }
         }
         Some(together)
+    }
+}
+
+/// One who serves; also where it ends by a panic it is counted off.
+struct Leaving<'p> {
+    points: &'p Points,
+    is_done: bool,
+}
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        if !self.is_done {
+            self.points.waiting.lock().servers -= 1;
+        }
     }
 }
 

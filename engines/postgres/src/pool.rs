@@ -89,7 +89,8 @@ impl Pool {
         // or cut off just then, would be waited for until the machine gives up, which is hours.
         let connecting = Session::connect(&self.target);
         let session = tokio::time::timeout(self.connect_time, connecting).await;
-        let session = session.map_err(|_| Fault::Lost("the server does not answer".to_owned()))??;
+        let session =
+            session.map_err(|_| Fault::Lost("the server does not answer".to_owned()))??;
         let mut carriers = self.carriers.lock();
         carriers.retain(|carrier| !carrier.is_finished());
         carriers.push(session.wire().carrier());

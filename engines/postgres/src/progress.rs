@@ -22,18 +22,6 @@ impl Marks {
         }))
     }
 
-    /// Before COMMIT: from now on somebody may see it.
-    pub(crate) fn begin_commit(&self, at: Position) {
-        let mut marks = self.0.lock();
-        marks.high = marks.high.max(at);
-    }
-
-    /// After a COMMIT that is known not to have happened.
-    pub(crate) fn abandon_commit(&self) {
-        let mut marks = self.0.lock();
-        marks.high = marks.low;
-    }
-
     /// A transaction at this position is visible.
     pub(crate) fn reach(&self, at: Position) {
         let mut marks = self.0.lock();

@@ -59,9 +59,10 @@ impl ShardRow {
         })
     }
 
-    /// From here on a new timeline goes on.
-    fn fork(&mut self) {
-        let timeline = self.at.timeline + 1;
+    /// From here on a new timeline goes on. It is not below the server's own, so that two servers
+    /// which were promoted one after the other without having met do not begin the same.
+    fn fork(&mut self, servers: u32) {
+        let timeline = (self.at.timeline + 1).max(servers);
         let mut forks = self.history.forks().to_vec();
         forks.push(Fork {
             timeline,
@@ -93,7 +94,7 @@ impl Locked {
         );
         let new_reign = (reigns != written).then_some(reigns);
         if new_reign.is_some() {
-            shard.fork();
+            shard.fork(reigns.0.unsigned_abs());
         }
         Ok(Locked { shard, new_reign })
     }

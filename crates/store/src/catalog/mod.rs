@@ -25,6 +25,7 @@ use pando_model::plan::{
 use pando_model::schema::{ColumnIx, Schema, SchemaStep, Table};
 use pando_model::stamp::Position;
 use pando_model::value::Value;
+use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -43,6 +44,8 @@ pub struct Catalog {
     clock: Arc<dyn Clock>,
     /// The schema version that was in force last time.
     version: AtomicU64,
+    /// How far what was read had got.
+    seen: Mutex<Option<Position>>,
 }
 
 impl Catalog {
@@ -53,6 +56,7 @@ impl Catalog {
             engine,
             clock,
             version: AtomicU64::new(version),
+            seen: Mutex::default(),
         };
         if version == 0 {
             catalog.bootstrap().await?;
@@ -116,13 +120,18 @@ impl Catalog {
                 schema_version: self.version.load(Ordering::Relaxed),
                 tree: Arc::clone(&tree),
                 count: false,
+                // What was known once is not gone back from, whoever answers.
                 freshness: Freshness {
-                    seen: None,
+                    seen: *self.seen.lock(),
                     copies: Copies::Latest,
                 },
             };
             match self.engine.read(read).await {
-                Ok(answer) => return Ok((answer.rows.rows, answer.low)),
+                Ok(answer) => {
+                    let mut seen = self.seen.lock();
+                    *seen = (*seen).max(Some(answer.low));
+                    return Ok((answer.rows.rows, answer.low));
+                }
                 Err(EngineError::SchemaChanged { current }) => {
                     self.version.store(current, Ordering::Relaxed);
                 }

@@ -12,6 +12,7 @@ use pando_model::plan::RowSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
 
 /// What a read has found.
 pub(super) struct Found<T> {
@@ -68,42 +69,40 @@ impl PostgresEngine {
     where
         F: Future<Output = Step<(T, ShardRow)>>,
     {
-        let mut demand = self.topology.demand(freshness);
+        let topology = &self.topology;
+        let mut demand = topology.demand(freshness);
         loop {
-            let server = self.topology.choose(&mut demand).await?;
+            let server = topology.choose(&mut demand).await?;
+            let begun = Instant::now();
             match ask(server.clone()).await {
-                Ok((value, shard)) => match self.topology.judge(&mut demand, &server, &shard) {
-                    Verdict::TooOld => self.topology.pass_over(&mut demand, &server),
-                    verdict => {
-                        let lost = self.make_safe(verdict, &shard).await;
+                Ok((value, shard)) => {
+                    let verdict = topology.judge(&mut demand, &server, &shard, begun);
+                    let lost = match verdict {
+                        Verdict::Good { lost } => Some(lost),
+                        // What the primary does not show is not on its standby yet, and a
+                        // failover would take it back.
+                        Verdict::Unsafe { lost } => {
+                            let is_good = topology.confirm(shard.at).await
+                                || topology.is_last_resort(&mut demand);
+                            is_good.then_some(lost)
+                        }
+                        Verdict::TooOld => None,
+                    };
+                    if let Some(lost) = lost {
                         self.shared.marks.see(&shard);
                         return Ok(Found { value, shard, lost });
                     }
-                },
-                Err(fault) if self.topology.may_be_old(&server, &fault) => {
-                    self.topology.pass_over(&mut demand, &server);
+                    topology.pass_over(&mut demand, &server);
                 }
-                Err(fault) if fault.is_lost() => {
-                    self.topology.doubt(&server, &fault);
+                Err(fault) if topology.is_of_the_server(&server, &fault) => {
                     if demand.is_over() {
                         return Err(fault);
                     }
+                    topology.suspect(&server, &fault);
+                    topology.pass_over(&mut demand, &server);
                 }
                 Err(fault) => return Err(fault),
             }
-        }
-    }
-
-    /// Waits until the primary shows what a copy has shown: what it does not show is not on its
-    /// standby yet, and a failover would take it back. Without a primary nobody can say.
-    async fn make_safe(&self, verdict: Verdict, shard: &ShardRow) -> bool {
-        match verdict {
-            Verdict::Good { lost } => lost,
-            Verdict::Unsafe { lost } => {
-                self.topology.confirm(shard.at).await;
-                lost
-            }
-            Verdict::TooOld => false,
         }
     }
 

@@ -17,6 +17,9 @@ use tokio::sync::Semaphore;
 /// How long a write waits that a server turned away which is still taken for the primary.
 const AGAIN_AFTER: Duration = Duration::from_millis(50);
 
+/// So long a group may take, though somebody in it has waited for all of the buffer's time.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Who sees to it that writes are carried out.
 pub(super) struct Serving {
     pub(super) shared: Arc<Shared>,
@@ -49,15 +52,24 @@ pub(super) async fn serve(serving: Serving) {
                 continue;
             }
         };
+        let limit = until.max(Instant::now() + PATIENCE);
         let (served, waiting) = (shared.clone(), queue.clone());
-        let done = server
-            .writer
-            .run(move |session| Ok(served.write_waiting(session, &waiting)));
-        match done.await {
+        let writer = &server.writer;
+        let done = writer.run(move |session| Ok(served.write_waiting(session, &waiting)));
+        tokio::pin!(done);
+        let done = tokio::select! {
+            done = &mut done => done,
+            () = tokio::time::sleep_until(limit.into()) => {
+                // It hangs, and others wait: what became of it is asked on a new connection.
+                writer.sever();
+                done.await
+            }
+        };
+        match done {
             Ok(None) => {}
             Ok(Some(left)) => settle(&serving, &server, left).await,
-            Err(fault) if fault.is_lost() => {
-                topology.doubt(&server, &fault);
+            Err(fault) if fault.is_lost() || fault.is_for_want_of_room() => {
+                topology.suspect(&server, &fault);
                 tokio::time::sleep(AGAIN_AFTER).await;
             }
             // A panic outside of any member: those who have not had their turn have it yet.
@@ -77,7 +89,7 @@ async fn settle(serving: &Serving, server: &Arc<Server>, left: Left) {
         ..
     } = serving;
     if let Some(fault) = &left.fault {
-        topology.doubt(server, fault);
+        topology.suspect(server, fault);
     }
     queue.put_back(left.waiting);
     if let Some(doubt) = left.doubt {
@@ -156,8 +168,11 @@ async fn on_primary<T: Send + 'static>(
         let server = topology.primary(deadline).await?;
         let now = work.clone();
         match server.writer.run(move |session| now(session)).await {
-            Err(fault) if fault.is_lost() && Instant::now() < deadline => {
-                topology.doubt(&server, &fault);
+            Err(fault)
+                if (fault.is_lost() || fault.is_for_want_of_room())
+                    && Instant::now() < deadline =>
+            {
+                topology.suspect(&server, &fault);
                 tokio::time::sleep(AGAIN_AFTER).await;
             }
             done => return done,

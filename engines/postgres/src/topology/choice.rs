@@ -1,7 +1,7 @@
 //! Which server answers a read, and whether its answer will do.
 
 use super::{Role, Server, Topology};
-use crate::fault::{Fault, Remedy, Step};
+use crate::fault::{Fault, Step};
 use crate::open::read_shard;
 use crate::shard::ShardRow;
 use pando_model::engine::{Copies, Freshness};
@@ -32,6 +32,10 @@ pub(crate) struct Demand {
     tried: Vec<Arc<Server>>,
     /// Only the primary will do.
     needs_primary: bool,
+    /// Until then somebody may know of a primary that has got as far as the caller.
+    patient_until: Option<Instant>,
+    /// Answers that nobody could confirm.
+    unconfirmed: usize,
 }
 
 /// What becomes of an answer.
@@ -65,8 +69,8 @@ impl Topology {
         let (mut floor, mut needs_primary) = (None, false);
         match freshness.copies {
             Copies::Owner => needs_primary = true,
-            Copies::Latest | Copies::Any => {}
-            Copies::Covering => {
+            Copies::Any => {}
+            Copies::Covering | Copies::Latest => {
                 // What is lost can be waited for no more; what came before it can.
                 let kept = |seen| known.history.kept(seen, known.at);
                 floor = freshness.seen.map(kept);
@@ -85,13 +89,21 @@ impl Topology {
             deadline: Instant::now() + self.config.reader_wait,
             tried: Vec::new(),
             needs_primary,
+            patient_until: None,
+            unconfirmed: 0,
         }
     }
 
     /// Somebody to ask.
     pub(crate) async fn choose(&self, demand: &mut Demand) -> Step<Arc<Server>> {
         if demand.needs_primary {
-            return self.primary(demand.deadline).await;
+            let primary = self.primary(demand.deadline).await?;
+            let was_asked = demand.tried.iter().any(|one| Arc::ptr_eq(one, &primary));
+            if was_asked {
+                demand.tried.clear();
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+            return Ok(primary);
         }
         loop {
             if let Some(server) = self.candidate(demand) {
@@ -145,10 +157,14 @@ impl Topology {
             }
         }
         if good.is_empty() {
-            return others
-                .into_iter()
-                .max_by_key(|server| server.standing().at)
-                .cloned();
+            // What the primary has shown is safe; of the rest, who has got furthest.
+            let shown = self.known.lock().at;
+            let rank = |server: &&Arc<Server>| {
+                let at = server.standing().at;
+                let covers = demand.floor.is_none_or(|floor| self.covers(at, floor));
+                (covers && at <= shown, at)
+            };
+            return others.into_iter().max_by_key(rank).cloned();
         }
         let two = good.choose_multiple(&mut rand::rng(), 2);
         two.min_by_key(|server| server.load())
@@ -166,14 +182,26 @@ impl Topology {
         demand: &mut Demand,
         server: &Arc<Server>,
         shard: &ShardRow,
+        begun: Instant,
     ) -> Verdict {
         server.reach(shard.at);
         if self.is_primary(server) {
-            self.see(shard, Instant::now());
-            let lost = demand
-                .seen
-                .is_some_and(|seen| shard.history.reach(seen, shard.at) != Reach::Contained);
-            return Verdict::Good { lost };
+            self.see(shard, begun);
+            let reach = demand.seen.map(|seen| shard.history.reach(seen, shard.at));
+            return match reach {
+                None | Some(Reach::Contained) => Verdict::Good { lost: false },
+                Some(Reach::Lost) => Verdict::Good { lost: true },
+                // Another process may know of a later primary than this one does.
+                Some(Reach::Ahead) => {
+                    let now = Instant::now();
+                    let until = *demand.patient_until.get_or_insert(now + CONFIRM_TIME);
+                    if now >= until {
+                        return Verdict::Good { lost: true };
+                    }
+                    self.look_at_all();
+                    Verdict::TooOld
+                }
+            };
         }
         let known = self.known.lock();
         let reaches = |wanted| match shard.history.reach(wanted, shard.at) {
@@ -195,31 +223,38 @@ impl Topology {
         }
     }
 
-    /// Whether an error may be that of a copy which has not got far enough: it knows an older
-    /// schema, or had to give up for what it replays.
-    pub(crate) fn may_be_old(&self, server: &Arc<Server>, fault: &Fault) -> bool {
-        !self.is_primary(server)
-            && (matches!(fault, Fault::Engine(EngineError::SchemaChanged { .. }))
-                || fault.remedy() == Remedy::Again)
+    /// Whether somebody else may do what failed with this: the server or the connection is lost,
+    /// or it is a copy that knows an older schema, had to give up for what it replays, or has too
+    /// much to do.
+    pub(crate) fn is_of_the_server(&self, server: &Arc<Server>, fault: &Fault) -> bool {
+        let knows_less = matches!(fault, Fault::Engine(EngineError::SchemaChanged { .. }));
+        fault.is_lost() || !self.is_primary(server) && (knows_less || !fault.is_about_the_request())
     }
 
-    /// Waits until the primary has shown as much as `at`; no longer than there is a primary.
-    pub(crate) async fn confirm(self: &Arc<Topology>, at: Position) {
+    /// Waits until the primary shows as much as `at`; whether it has.
+    pub(crate) async fn confirm(self: &Arc<Topology>, at: Position) -> bool {
         let deadline = Instant::now() + CONFIRM_TIME;
-        while self.known.lock().at < at && Instant::now() < deadline {
+        while self.known.lock().at < at {
             let Some(primary) = self.primary.borrow().clone() else {
-                return;
+                return false;
             };
             let begun = Instant::now();
-            match primary.read(read_shard).await {
-                Ok(shard) if shard.at < at => tokio::time::sleep(CONFIRM_AGAIN).await,
-                Ok(shard) => self.see(&shard, begun),
-                Err(fault) => {
-                    self.doubt(&primary, &fault);
-                    return;
-                }
+            let asked = tokio::time::timeout_at(deadline.into(), primary.read(read_shard));
+            match asked.await {
+                Ok(Ok(shard)) if shard.at < at => tokio::time::sleep(CONFIRM_AGAIN).await,
+                Ok(Ok(shard)) => self.see(&shard, begun),
+                Ok(Err(_)) | Err(_) => return false,
             }
         }
+        true
+    }
+
+    /// What a copy has shown could not be confirmed. Whether it is answered all the same: nobody
+    /// else is left to ask.
+    pub(crate) fn is_last_resort(&self, demand: &mut Demand) -> bool {
+        demand.unconfirmed += 1;
+        let up = self.servers().iter().filter(|one| one.is_up()).count();
+        demand.unconfirmed >= up || demand.is_over()
     }
 
     /// A server's answer was too old, or there was none.

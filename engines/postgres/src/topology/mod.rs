@@ -137,15 +137,16 @@ impl Topology {
         self.depose(server);
     }
 
-    /// Something on it failed: it is looked at at once, and until then nobody is sent there.
-    pub(crate) fn doubt(&self, server: &Arc<Server>, fault: &Fault) {
+    /// Something on it failed: it is looked at at once.
+    pub(crate) fn suspect(&self, server: &Arc<Server>, fault: &Fault) {
         tracing::debug!(
             server = server.name,
             ?fault,
-            "a database server is in doubt"
+            "something failed on a database server"
         );
-        self.missing(server, fault);
-        server.doubted.notify_one();
+        if fault.is_lost() {
+            server.doubted.notify_one();
+        }
     }
 
     fn depose(&self, server: &Arc<Server>) {

@@ -160,8 +160,12 @@ impl Server {
     pub(crate) fn load(&self) -> u64 {
         let waiting = self.in_flight.load(Relaxed) as u64 + 1;
         let Latency { mean_us, taken } = *self.latency.lock();
-        let halved = taken.elapsed().as_millis() / LATENCY_HALF_LIFE.as_millis();
-        let mean_us = mean_us >> halved.min(63);
+        let since = taken.elapsed();
+        let mean_us = match waiting {
+            1 => mean_us >> (since.as_millis() / LATENCY_HALF_LIFE.as_millis()).min(63),
+            // Those who wait have waited for so long already, or less.
+            _ => mean_us.max(u64::try_from(since.as_micros()).unwrap_or(u64::MAX)),
+        };
         mean_us.max(1).saturating_mul(waiting)
     }
 

@@ -17,7 +17,11 @@ use pando_model::engine::{Result, Write, WriteAnswer};
 use pando_model::error::EngineError;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
 
+/// Groups follow one another for so long before it is asked again who the primary is, and how
+/// long the first of them may wait.
+const SLICE: Duration = Duration::from_secs(1);
 /// Writes of one transaction at most.
 pub(crate) const GROUP_MAX: usize = 256;
 
@@ -68,6 +72,7 @@ impl Shared {
             self.counters.queued.fetch_sub(taken.len() as u64, Relaxed);
             taken
         };
+        let begun = Instant::now();
         loop {
             let group = take(GROUP_MAX);
             if group.is_empty() {
@@ -78,7 +83,8 @@ impl Shared {
                 self.counters.queued.fetch_add(back as u64, Relaxed);
                 return Some(left);
             }
-            if self.counters.in_turn.load(Relaxed) > 0 || !session.is_sound() {
+            let is_long = begun.elapsed() >= SLICE;
+            if is_long || self.counters.in_turn.load(Relaxed) > 0 || !session.is_sound() {
                 return None;
             }
         }

@@ -150,20 +150,16 @@ impl Shared {
         }
         let mark = self.next_mark();
         let last = transaction.seal(&mark);
+        // Nothing is cancelled once COMMIT was sent: what waits for its standby is visible then,
+        // and not copied.
+        session.defer("SET LOCAL statement_timeout = 0;", None);
         let doubt = |reason| Ok(Some(Doubt { mark, at, reason }));
         session.take_warning();
-        self.marks.begin_commit(at);
         let start = Instant::now();
         match session.commit_with(&last) {
             Ok(Ok(())) => {}
-            Ok(Err(fault)) => {
-                self.marks.abandon_commit();
-                return Err(fault);
-            }
-            Err(fault) if fault.proves_rollback() && !session.is_closed() => {
-                self.marks.abandon_commit();
-                return Err(fault);
-            }
+            Ok(Err(fault)) => return Err(fault),
+            Err(fault) if fault.proves_rollback() && !session.is_closed() => return Err(fault),
             Err(fault) => {
                 tracing::warn!(?fault, "the connection was lost in a commit");
                 return doubt("the connection was lost while it was committed");
