@@ -24,7 +24,9 @@ pub async fn inspect(config: &PostgresConfig) -> Result<Vec<Shortfall>> {
     let mut found = Vec::new();
     let mut failure = None;
     let mut is_seen = false;
-    for (name, target) in Target::all(config)? {
+    let mut targets = Target::all(config)?;
+    targets.extend(members(config).await);
+    for (name, target) in targets {
         let is_local = target.config.get_hosts().iter().all(is_loopback);
         if target.tls.is_none() && !is_local {
             found.push(in_the_clear(&name));
@@ -52,6 +54,23 @@ pub async fn inspect(config: &PostgresConfig) -> Result<Vec<Shortfall>> {
         found.extend(look_at_patroni(config).await);
     }
     Ok(found)
+}
+
+/// The servers that Patroni names: the primary may be none of those that the settings do.
+async fn members(config: &PostgresConfig) -> Vec<(String, Target)> {
+    let patroni = Patroni::new();
+    for seed in &config.patroni {
+        let Some(members) = patroni.members(seed.trim_end_matches('/')).await else {
+            continue;
+        };
+        let named = members.into_iter().filter_map(|member| {
+            let (host, port) = member.address;
+            let target = Target::at(config, &host, port).ok()?;
+            Some((format!("{host}:{port}"), target))
+        });
+        return named.collect();
+    }
+    Vec::new()
 }
 
 /// What the settings ask of the database.

@@ -7,26 +7,40 @@ use pando_model::error::EngineError;
 use pando_model::stamp::{Fork, History, Position};
 use tokio_postgres::Row;
 
-/// Reads the row; its columns are those of [`ShardRow::of`].
-pub(crate) const READ: &str =
-    "SELECT timeline, position, schema_version, followed, forks FROM _pando_shard";
+/// A statement that reads the row's columns, those of [`ShardRow::of`], and more behind them.
+macro_rules! of_the_shard {
+    ($($more:literal),*) => {
+        concat!("SELECT timeline, position, schema_version, followed, forks" $(, $more)*)
+    };
+}
+
+/// Reads the row.
+pub(crate) const READ: &str = of_the_shard!(" FROM _pando_shard");
 /// How many columns these are.
 pub(crate) const COLUMNS: usize = 5;
 /// The same, and behind them the server's own timeline where it is a primary, the number of its
-/// cluster, and whether a commit waits for standbys. A database that is a copy of another one has an oid of its
-/// own, or a cluster.
-pub(crate) const LOOK: &str = "SELECT timeline, position, schema_version, followed, forks, CASE WHEN pg_is_in_recovery() \
-     THEN NULL ELSE ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer END, \
-     (SELECT system_identifier # oid::bigint FROM pg_control_system(), pg_database \
-     WHERE datname = current_database()), \
-     current_setting('synchronous_standby_names') FROM _pando_shard";
-/// The same, of a primary, and lets nobody else write until the transaction ends; whose reign is
-/// written down comes behind.
-pub(crate) const LOCK: &str = "SELECT timeline, position, schema_version, followed, forks, \
-     ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer, \
-     (SELECT system_identifier # oid::bigint FROM pg_control_system(), pg_database \
-     WHERE datname = current_database()), reign_timeline, reign_system \
-     FROM _pando_shard FOR UPDATE";
+/// cluster, and which standbys a commit waits for. A database that is a copy of another one has an
+/// oid of its own, or a cluster.
+pub(crate) const LOOK: &str = of_the_shard!(
+    ", CASE WHEN pg_is_in_recovery() THEN NULL ELSE ",
+    "('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer END, ",
+    "(SELECT system_identifier # oid::bigint FROM pg_control_system(), pg_database ",
+    "WHERE datname = current_database()), ",
+    "current_setting('synchronous_standby_names') FROM _pando_shard"
+);
+/// The same, of a primary; whose reign is written down comes behind.
+pub(crate) const REIGN: &str = of_the_shard!(
+    ", ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer, ",
+    "(SELECT system_identifier # oid::bigint FROM pg_control_system(), pg_database ",
+    "WHERE datname = current_database()), reign_timeline, reign_system FROM _pando_shard"
+);
+/// The same, and lets nobody else write until the transaction ends.
+pub(crate) const LOCK: &str = of_the_shard!(
+    ", ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer, ",
+    "(SELECT system_identifier # oid::bigint FROM pg_control_system(), pg_database ",
+    "WHERE datname = current_database()), reign_timeline, reign_system FROM _pando_shard ",
+    "FOR UPDATE"
+);
 /// A snapshot for several statements.
 pub(crate) const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 /// Each statement sees what was committed before it: once the shard is locked, all there is.

@@ -46,19 +46,18 @@ pub(super) fn forget(session: &Session) -> Step<Vec<String>> {
          AND relnamespace = current_schema()::regnamespace",
         &[],
     )?;
-    if is_store {
-        session.select_all(
-            "SELECT name, definition FROM _pando_layout ORDER BY name",
-            &[],
-            |row| {
-                let (name, text): (String, String) = (row.try_get(0)?, row.try_get(1)?);
-                if !name.starts_with("_pando_") && !definition_of(&name, &text)?.adopted {
-                    made.push(name);
-                }
-                Ok(())
-            },
-        )?;
+    // Whatever else begins with these letters is somebody else's.
+    if !is_store {
+        return Ok(made);
     }
+    let definitions = "SELECT name, definition FROM _pando_layout ORDER BY name";
+    session.select_all(definitions, &[], |row| {
+        let (name, text): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+        if !name.starts_with("_pando_") && !definition_of(&name, &text)?.adopted {
+            made.push(name);
+        }
+        Ok(())
+    })?;
     let mut drops = Vec::new();
     session.select_all(
         "SELECT format('DROP TABLE %I', c.relname) FROM pg_class AS c \

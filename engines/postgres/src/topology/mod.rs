@@ -236,7 +236,7 @@ impl Topology {
             match done {
                 Ok(()) => topology.standbys.store(standbys, Relaxed),
                 Err(fault) => {
-                    tracing::info!(server = server.name, ?fault, "not taken for the primary");
+                    tracing::debug!(server = server.name, ?fault, "not taken for the primary");
                 }
             }
             topology.reigning.store(false, Relaxed);

@@ -7,7 +7,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Weak;
 use std::time::Duration;
 
@@ -55,7 +55,8 @@ impl Patroni {
         settings.filter(|_| status == 200)
     }
 
-    async fn members(&self, rest: &str) -> Option<Vec<Member>> {
+    /// All members, as one of them says.
+    pub(crate) async fn members(&self, rest: &str) -> Option<Vec<Member>> {
         let (status, body) = self.get(&format!("{rest}/cluster")).await?;
         (status == 200).then(|| members_of(&body))
     }
@@ -75,10 +76,10 @@ impl Patroni {
 /// Asks for the members for as long as somebody uses the engine; once it is known, the first
 /// member that answers is asked, wherever it was found.
 pub(crate) async fn watch(topology: Weak<Topology>, patroni: Patroni, seeds: Vec<String>) {
-    let mut known: BTreeMap<String, ()> = seeds.into_iter().map(|seed| (seed, ())).collect();
+    let mut known: BTreeSet<String> = seeds.into_iter().collect();
     loop {
         let mut found = None;
-        for rest in known.keys() {
+        for rest in &known {
             found = patroni.members(rest).await;
             if found.is_some() {
                 break;
@@ -88,7 +89,7 @@ pub(crate) async fn watch(topology: Weak<Topology>, patroni: Patroni, seeds: Vec
             return;
         };
         if let Some(members) = found {
-            known.extend(members.iter().map(|member| (member.rest.clone(), ())));
+            known.extend(members.iter().map(|member| member.rest.clone()));
             topology.meet(&members);
         }
         drop(topology);
