@@ -47,13 +47,14 @@ pub(crate) struct Topology {
 }
 
 /// What is known of the shard's history.
-#[derive(Debug)]
 struct Known {
     /// The primary has shown this: no failover that loses nothing takes it back.
     at: Position,
     history: History,
-    /// The cluster and PostgreSQL's timeline of the last primary.
-    reign: Option<(i64, u32)>,
+    /// The cluster and the database that the shard is in, once it was opened.
+    system: Option<i64>,
+    /// The last primary, and PostgreSQL's timeline that it was on.
+    reign: Option<(Arc<Server>, u32)>,
     /// How far the primary had got at least when, oldest first.
     samples: VecDeque<(Instant, Position)>,
 }
@@ -75,6 +76,7 @@ impl Topology {
             known: Mutex::new(Known {
                 at: Position { timeline: 0, p: 0 },
                 history: History::default(),
+                system: None,
                 reign: None,
                 samples: VecDeque::new(),
             }),
@@ -163,13 +165,19 @@ impl Topology {
     /// Takes in what a look at a server has shown that began then.
     fn saw(self: &Arc<Topology>, server: &Arc<Server>, begun: Instant, sight: Sight) {
         let Sight { role, shard, .. } = &sight;
+        match self.is_ours(server, sight.system) {
+            // Nobody knows yet what is looked for.
+            None => return,
+            Some(false) => return self.shun(server),
+            Some(true) => {}
+        }
         let changed = server.learn(*role, shard.at);
         if changed {
             tracing::info!(server = server.name, ?role, at = ?shard.at, "a database server answers");
         }
         match *role {
             Role::Primary(timeline) if changed || !self.is_primary(server) => {
-                self.propose(server.clone(), timeline, &sight);
+                self.propose(server.clone(), timeline, &sight, changed);
             }
             Role::Primary(_) => {
                 self.standbys.store(sight.standbys, Relaxed);
@@ -181,6 +189,34 @@ impl Topology {
                 self.refresh(server, shard.at);
             }
             Role::Unknown => {}
+        }
+    }
+
+    /// The shard was opened there: from now on its servers are gone by, and no others.
+    pub(crate) fn belong_to(&self, system: i64) {
+        self.known.lock().system = Some(system);
+        self.look_at_all();
+    }
+
+    /// Whether a server holds the shard, or a copy of it. Where the last primary was there may be
+    /// another cluster by now: an address was moved to what goes on.
+    fn is_ours(&self, server: &Arc<Server>, system: i64) -> Option<bool> {
+        let known = self.known.lock();
+        let is_where_it_was =
+            (known.reign.as_ref()).is_some_and(|(last, _)| last.name == server.name);
+        known.system.map(|ours| ours == system || is_where_it_was)
+    }
+
+    /// Has nothing to do with a server that holds something else.
+    fn shun(&self, server: &Arc<Server>) {
+        server.forget();
+        self.depose(server);
+        if server.is_new_as_stranger() {
+            tracing::error!(
+                server = server.name,
+                "it is of another cluster or another database than the primary, and not used: \
+                 name copies of the primary in store.postgres.replicas"
+            );
         }
     }
 
@@ -222,7 +258,13 @@ impl Topology {
     }
 
     /// A server says that it is a primary: it becomes ours, unless a later one is known.
-    fn propose(self: &Arc<Topology>, server: Arc<Server>, timeline: u32, sight: &Sight) {
+    fn propose(
+        self: &Arc<Topology>,
+        server: Arc<Server>,
+        timeline: u32,
+        sight: &Sight,
+        is_news: bool,
+    ) {
         let Sight {
             system, standbys, ..
         } = *sight;
@@ -234,23 +276,32 @@ impl Topology {
             let done = topology.crown(&server, system, timeline).await;
             match done {
                 Ok(()) => topology.standbys.store(standbys, Relaxed),
-                Err(fault) => {
+                Err(fault) if is_news => {
                     tracing::info!(server = server.name, ?fault, "not taken for the primary");
                 }
+                Err(_) => {}
             }
             topology.reigning.store(false, Relaxed);
         });
     }
 
     async fn crown(&self, server: &Arc<Server>, system: i64, timeline: u32) -> Step<()> {
-        let reign = self.known.lock().reign;
-        if let Some((known_system, known_timeline)) = reign
-            && known_system == system
-            && timeline < known_timeline
+        let (ours, reign) = {
+            let known = self.known.lock();
+            (known.system, known.reign.clone())
+        };
+        if let Some((last, known_timeline)) = reign
+            && ours == Some(system)
         {
-            return Err(Fault::Lost(format!(
-                "it is on timeline {timeline}, and {known_timeline} is known"
-            )));
+            if timeline < known_timeline {
+                return Err(Fault::Lost(format!(
+                    "it is on timeline {timeline}, and {known_timeline} is known"
+                )));
+            }
+            // One server by two names: each would be taken for the other's successor.
+            if timeline == known_timeline && !Arc::ptr_eq(&last, server) && self.has_primary() {
+                return Err(Fault::Lost(format!("{} is the primary", last.name)));
+            }
         }
         if let Some(patroni) = &self.patroni {
             let rest = self.rests.lock().get(&server.name).cloned();
@@ -266,7 +317,8 @@ impl Topology {
         }
         let shard = server.writer.run(crate::reign::begin).await?;
         let mut known = self.known.lock();
-        known.reign = Some((system, timeline));
+        known.system = Some(system);
+        known.reign = Some((server.clone(), timeline));
         known.history = shard.history.clone();
         known.at = shard.at;
         known.samples.clear();
