@@ -75,7 +75,7 @@ pub(crate) fn check_server(session: &Session) -> Step<()> {
     let mut refused = None;
     session.select_all(
         "SELECT current_setting('server_version_num')::bigint, current_setting('server_encoding'), \
-         pg_is_in_recovery(), datcollate, datctype \
+         pg_is_in_recovery(), CASE datlocprovider WHEN 'i' THEN 'ICU' ELSE datcollate END, datctype \
          FROM pg_database WHERE datname = current_database()",
         &[],
         |row| {
@@ -97,7 +97,7 @@ pub(crate) fn check_server(session: &Session) -> Step<()> {
                 // finds words by its character types.
                 refused = Some(format!(
                     "the database sorts by {collate} with character types of {ctype}; make it with \
-                     CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'"
+                     CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER libc LOCALE 'C.UTF-8'"
                 ));
             }
             Ok(())
