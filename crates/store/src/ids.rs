@@ -24,7 +24,8 @@ use pando_model::error::EngineError;
 use pando_model::id::{EPOCH_MS, NODES};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tokio::sync::MutexGuard;
 
 /// How many node numbers one process leases: 256 ids a millisecond.
 const GROUP: u8 = 8;
@@ -45,8 +46,32 @@ const TRIES_MAX: usize = 64;
 pub struct Ids {
     catalog: Arc<Catalog>,
     lease: ArcSwapOption<Lease>,
-    /// How far the bound is raised the next time; held while that is done.
-    ahead_ms: tokio::sync::Mutex<u64>,
+    /// Held while the bound is raised.
+    raising: tokio::sync::Mutex<Raising>,
+}
+
+/// How bounds are raised.
+struct Raising {
+    /// How far, the next time.
+    ahead_ms: u64,
+    /// When it was tried in vain, and why.
+    failed: Option<(Instant, String)>,
+}
+
+impl Raising {
+    /// It could not be done now; those who wait for their turn are told so too, as each would
+    /// wait as long again. Whatever became of the bound, nothing of their requests was done.
+    fn fail(&mut self, error: StoreError) -> StoreError {
+        match error {
+            StoreError::Engine(
+                EngineError::Unavailable { reason, .. } | EngineError::OutcomeUnknown { reason },
+            ) => {
+                self.failed = Some((Instant::now(), reason.clone()));
+                not_now(reason)
+            }
+            other => other,
+        }
+    }
 }
 
 impl Ids {
@@ -55,7 +80,20 @@ impl Ids {
         Ids {
             catalog,
             lease: ArcSwapOption::empty(),
-            ahead_ms: tokio::sync::Mutex::new(AHEAD_MIN_MS),
+            raising: tokio::sync::Mutex::new(Raising {
+                ahead_ms: AHEAD_MIN_MS,
+                failed: None,
+            }),
+        }
+    }
+
+    /// Waits for its turn to raise a bound; no longer than whoever has it tries in vain.
+    async fn turn(&self) -> Result<MutexGuard<'_, Raising>> {
+        let came = Instant::now();
+        let raising = self.raising.lock().await;
+        match &raising.failed {
+            Some((when, reason)) if *when > came => Err(not_now(reason.clone())),
+            _ => Ok(raising),
         }
     }
 
@@ -88,23 +126,24 @@ impl Ids {
     /// Writes down that ids below `needed_ms` and some time beyond may be handed out; `false`
     /// if the group is another process's.
     async fn raise(&self, lease: &Lease, needed_ms: u64) -> Result<bool> {
-        let mut ahead_ms = self.ahead_ms.lock().await;
+        let mut raising = self.turn().await?;
         let known_ms = lease.below_ms.load(Ordering::Acquire);
         if needed_ms <= known_ms {
             return Ok(true);
         }
-        let below_ms = needed_ms + *ahead_ms;
-        if !lease::move_bound(&self.catalog, lease.first, known_ms, below_ms).await? {
+        let below_ms = needed_ms + raising.ahead_ms;
+        let moved = lease::move_bound(&self.catalog, lease.first, known_ms, below_ms).await;
+        if !moved.map_err(|error| raising.fail(error))? {
             return Ok(false);
         }
         lease.below_ms.store(below_ms, Ordering::Release);
-        *ahead_ms = (*ahead_ms * 2).min(AHEAD_MAX_MS);
+        raising.ahead_ms = (raising.ahead_ms * 2).min(AHEAD_MAX_MS);
         Ok(true)
     }
 
     /// Leases a group in the place of the one that was lost, unless somebody just has.
     async fn lease_anew(&self, lost: Option<Arc<Lease>>) -> Result<Arc<Lease>> {
-        let mut ahead_ms = self.ahead_ms.lock().await;
+        let mut raising = self.turn().await?;
         match self.lease.load_full() {
             Some(known) if !lost.as_ref().is_some_and(|lost| Arc::ptr_eq(lost, &known)) => {
                 return Ok(known);
@@ -115,19 +154,21 @@ impl Ids {
         let made_ms = lost.map_or(0, |lost| lost.below_ms.load(Ordering::Acquire));
         for _ in 0..TRIES_MAX {
             let now_ms = self.now_ms();
-            let (first, bound_ms) = lease::lowest(&self.catalog).await?;
+            let lowest = lease::lowest(&self.catalog).await;
+            let (first, bound_ms) = lowest.map_err(|error| raising.fail(error))?;
             if bound_ms > now_ms && self.catalog.is_shared() {
                 return Err(none_free(Duration::from_millis(bound_ms - now_ms)));
             }
             let from_ms = bound_ms.max(made_ms);
             let below_ms = from_ms.max(now_ms) + 1 + AHEAD_MIN_MS;
-            if lease::move_bound(&self.catalog, first, bound_ms, below_ms).await? {
+            let moved = lease::move_bound(&self.catalog, first, bound_ms, below_ms).await;
+            if moved.map_err(|error| raising.fail(error))? {
                 let clock = Arc::clone(self.catalog.clock());
                 let lease = Lease::new(clock, first, from_ms, below_ms)
                     .ok_or_else(|| StoreError::Catalog("there is no such node number".into()))?;
                 let lease = Arc::new(lease);
                 self.lease.store(Some(Arc::clone(&lease)));
-                *ahead_ms = AHEAD_MIN_MS * 2;
+                raising.ahead_ms = AHEAD_MIN_MS * 2;
                 return Ok(lease);
             }
         }
@@ -137,6 +178,13 @@ impl Ids {
     fn now_ms(&self) -> u64 {
         u64::try_from(self.catalog.now_us() / 1_000 - EPOCH_MS).unwrap_or(0)
     }
+}
+
+fn not_now(reason: String) -> StoreError {
+    StoreError::Engine(EngineError::Unavailable {
+        reason,
+        retry_after: Duration::from_secs(1),
+    })
 }
 
 fn none_free(retry_after: Duration) -> StoreError {
@@ -246,6 +294,30 @@ mod tests {
     #[tokio::test]
     async fn that_test_finds_out_bounds_that_are_forgotten() {
         assert!(live_through(0, true).await.1 > 0);
+    }
+
+    #[tokio::test]
+    async fn those_who_wait_behind_one_that_tries_in_vain_are_told_with_it() {
+        let engine = Arc::new(MemoryEngine::new());
+        let mut chance = StdRng::seed_from_u64(2);
+        let ids = start(&engine, START_US, &mut chance).await.ids;
+        let mut raising = ids.raising.lock().await;
+        let mut waits = std::pin::pin!(ids.reserve(1));
+        let begun = tokio::time::timeout(Duration::ZERO, &mut waits).await;
+        assert!(begun.is_err(), "it waits for its turn");
+        // Nobody knows whether the bound was raised; nothing of a request was done in any case.
+        let reason = "the connection was lost".to_owned();
+        raising.fail(EngineError::OutcomeUnknown { reason }.into());
+        drop(raising);
+        match waits.await {
+            Err(StoreError::Engine(error)) => assert!(error.is_retry_safe(), "{error}"),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(
+            ids.reserve(1).await.unwrap().len(),
+            1,
+            "the next one tries again"
+        );
     }
 
     #[tokio::test]

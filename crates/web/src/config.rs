@@ -41,6 +41,8 @@ pub struct Limits {
     pub max_uri: usize,
     /// How long one request may take, its body included.
     pub request_timeout: Duration,
+    /// How long a write may wait for a database to write to, in addition.
+    pub write_wait: Duration,
     /// How long a caller may take to send its headers; also how long a TLS handshake may take.
     pub header_timeout: Duration,
     /// How long an idle connection is kept.
@@ -74,6 +76,7 @@ impl Default for Limits {
             // A list of a thousand ids in a filter still fits.
             max_uri: 32 << 10,
             request_timeout: Duration::from_secs(30),
+            write_wait: Duration::ZERO,
             header_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),
             max_requests: 4_096,

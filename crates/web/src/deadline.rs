@@ -1,6 +1,6 @@
 //! The end of a request's time, and what reaching it means.
 
-use crate::error::ApiError;
+use crate::error::{ApiError, unavailable};
 use http::StatusCode;
 use std::future::Future;
 use std::time::Duration;
@@ -10,12 +10,22 @@ use tokio::time::{Instant, timeout_at};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline {
     at: Instant,
+    /// The same for writes, which may have to wait for the database.
+    of_writes: Instant,
 }
 
 impl Deadline {
-    pub(crate) fn after(started: std::time::Instant, time: Duration) -> Deadline {
+    /// So long after the start; a write has `write_wait` in addition, in which the store answers
+    /// by itself what it could not begin.
+    pub(crate) fn after(
+        started: std::time::Instant,
+        time: Duration,
+        write_wait: Duration,
+    ) -> Deadline {
+        let at = Instant::from_std(started) + time;
         Deadline {
-            at: Instant::from_std(started) + time,
+            at,
+            of_writes: at + write_wait,
         }
     }
 
@@ -24,7 +34,7 @@ impl Deadline {
         self,
         work: impl Future<Output = Result<T, ApiError>>,
     ) -> Result<T, ApiError> {
-        self.within(work, || {
+        within(self.at, work, || {
             ApiError::new(
                 StatusCode::REQUEST_TIMEOUT,
                 "request_timeout",
@@ -35,12 +45,24 @@ impl Deadline {
         .await
     }
 
+    /// A request could not be begun in time, for want of a version or an id: nothing was done.
+    pub(crate) async fn for_plan<T>(
+        self,
+        work: impl Future<Output = Result<T, ApiError>>,
+    ) -> Result<T, ApiError> {
+        within(self.of_writes, work, || {
+            let why = "the database could not be written to in time; nothing was done";
+            unavailable("unavailable", why).retry_after(Duration::from_secs(1))
+        })
+        .await
+    }
+
     /// A read took too long: it is abandoned.
     pub(crate) async fn for_read<T>(
         self,
         work: impl Future<Output = Result<T, ApiError>>,
     ) -> Result<T, ApiError> {
-        self.within(work, || {
+        within(self.at, work, || {
             ApiError::new(
                 StatusCode::GATEWAY_TIMEOUT,
                 "57014",
@@ -56,21 +78,21 @@ impl Deadline {
         self,
         work: impl Future<Output = Result<T, ApiError>>,
     ) -> Result<T, ApiError> {
-        self.within(work, || {
+        within(self.of_writes, work, || {
             ApiError::outcome_unknown("it was not finished within the time of a request")
         })
         .await
     }
+}
 
-    async fn within<T>(
-        self,
-        work: impl Future<Output = Result<T, ApiError>>,
-        late: impl FnOnce() -> ApiError,
-    ) -> Result<T, ApiError> {
-        match timeout_at(self.at, work).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(late()),
-        }
+async fn within<T>(
+    at: Instant,
+    work: impl Future<Output = Result<T, ApiError>>,
+    late: impl FnOnce() -> ApiError,
+) -> Result<T, ApiError> {
+    match timeout_at(at, work).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(late()),
     }
 }
 
@@ -81,7 +103,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_a_late_request_means_depends_on_what_it_was_doing() {
-        let deadline = Deadline::after(std::time::Instant::now(), Duration::ZERO);
+        let deadline = Deadline::after(std::time::Instant::now(), Duration::ZERO, Duration::ZERO);
         let body = deadline.for_body(pending::<Result<(), ApiError>>()).await;
         let read = deadline.for_read(pending::<Result<(), ApiError>>()).await;
         let write = deadline.for_write(pending::<Result<(), ApiError>>()).await;
@@ -101,8 +123,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_write_has_the_time_in_addition_in_which_the_store_waits_for_the_database() {
+        let now = std::time::Instant::now();
+        for (wait, code) in [(0, "outcome_unknown"), (3_600, "unavailable")] {
+            let deadline = Deadline::after(now, Duration::ZERO, Duration::from_secs(wait));
+            let turned_away = async {
+                tokio::task::yield_now().await;
+                Err::<(), _>(unavailable("unavailable", "there is no primary"))
+            };
+            let error = deadline.for_write(turned_away).await.expect_err("refused");
+            assert_eq!(error.code(), code);
+        }
+        let deadline = Deadline::after(now, Duration::ZERO, Duration::ZERO);
+        let planned = deadline.for_plan(pending::<Result<(), ApiError>>()).await;
+        let error = planned.expect_err("late");
+        assert_eq!(error.code(), "unavailable");
+        assert!(error.into_reply().headers().contains_key("retry-after"));
+    }
+
+    #[tokio::test]
     async fn what_is_ready_is_never_late() {
-        let deadline = Deadline::after(std::time::Instant::now(), Duration::ZERO);
+        let deadline = Deadline::after(std::time::Instant::now(), Duration::ZERO, Duration::ZERO);
         assert!(deadline.for_read(async { Ok(()) }).await.is_ok());
     }
 }

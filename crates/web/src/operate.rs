@@ -86,7 +86,7 @@ where
         parts,
         body: body.clone(),
     };
-    let operation = plan(web, place, asked).await?;
+    let operation = deadline.for_plan(plan(web, place, asked)).await?;
     if operation.writes() {
         return write(web, operation, parts, &body, caller, deadline).await;
     }

@@ -62,7 +62,7 @@ where
         at.store(NONE, Ordering::Relaxed);
         // Nothing is done yet: to plan is to read.
         let planned = plan(web, &request, minimal, caller, &at);
-        let whole = deadline.for_read(planned).await?;
+        let whole = deadline.for_plan(planned).await?;
         // A key's receipt is a write too.
         let done = if whole.writes() || parts.headers.contains_key("idempotency-key") {
             let whole = whole.as_write();

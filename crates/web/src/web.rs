@@ -151,7 +151,8 @@ impl Web {
             gate::admit(&self.store, is_open, &policy.origins, request, route)?
         };
         intake::refuse_encoded(method, headers)?;
-        let deadline = Deadline::after(started, self.limits.request_timeout);
+        let deadline =
+            Deadline::after(started, self.limits.request_timeout, self.limits.write_wait);
         if let Route::Table(name) = route {
             return rest::table(self, name, parts, body, &caller, deadline).await;
         }

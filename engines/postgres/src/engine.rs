@@ -59,7 +59,7 @@ impl PostgresEngine {
         let topology = Topology::start(config.clone())?;
         let opened = open_primary(&topology, &config).await;
         let facts = opened.map_err(|fault| fault.into_engine(CONTEXT))?;
-        topology.look_at_all();
+        topology.belong_to(facts.system);
         let deadline = Instant::now() + config.write_buffer;
         let primary = topology.primary(deadline).await;
         primary.map_err(|fault| fault.into_engine(CONTEXT))?;

@@ -21,6 +21,8 @@ pub(crate) struct Facts {
     pub(crate) version: String,
     /// Whether a commit is on stable storage when it is answered.
     pub(crate) synced: bool,
+    /// The number of its cluster and its own.
+    pub(crate) system: i64,
     pub(crate) shard: ShardRow,
 }
 
@@ -36,13 +38,14 @@ pub(crate) fn open(session: &Session) -> Step<Facts> {
             return Err(fault);
         }
     }
-    let (mut version, mut synced) = (String::new(), false);
+    let (mut version, mut synced, mut system) = (String::new(), false, 0);
     session.select_all(
         "SELECT current_setting('server_version'), current_setting('fsync')::boolean \
-         AND current_setting('synchronous_commit') <> 'off'",
+         AND current_setting('synchronous_commit') <> 'off', system_identifier # oid::bigint \
+         FROM pg_control_system(), pg_database WHERE datname = current_database()",
         &[],
         |row| {
-            (version, synced) = (row.try_get(0)?, row.try_get(1)?);
+            (version, synced, system) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
             Ok(())
         },
     )?;
@@ -52,6 +55,7 @@ pub(crate) fn open(session: &Session) -> Step<Facts> {
     Ok(Facts {
         version,
         synced,
+        system,
         shard: read_shard(session)?,
     })
 }
@@ -71,7 +75,7 @@ pub(crate) fn check_server(session: &Session) -> Step<()> {
     let mut refused = None;
     session.select_all(
         "SELECT current_setting('server_version_num')::bigint, current_setting('server_encoding'), \
-         pg_is_in_recovery(), datcollate, datctype \
+         pg_is_in_recovery(), CASE datlocprovider WHEN 'i' THEN 'ICU' ELSE datcollate END, datctype \
          FROM pg_database WHERE datname = current_database()",
         &[],
         |row| {
@@ -93,7 +97,7 @@ pub(crate) fn check_server(session: &Session) -> Step<()> {
                 // finds words by its character types.
                 refused = Some(format!(
                     "the database sorts by {collate} with character types of {ctype}; make it with \
-                     CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'"
+                     CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER libc LOCALE 'C.UTF-8'"
                 ));
             }
             Ok(())

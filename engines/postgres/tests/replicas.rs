@@ -265,3 +265,41 @@ async fn a_copy_of_a_database_has_a_history_of_its_own_from_there_on() {
         assert_eq!(answer.expect("read").lost, is_lost, "{seen:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_holds_something_else_gets_nothing_and_answers_nothing() {
+    let world = world(0, Standby::Asynchronous).await;
+    let stranger = Postgres::builder().network(Network::Lan).start().await;
+    let stranger = stranger.expect("start PostgreSQL");
+    // A store of its own, which has got further.
+    let other = open(&stranger, &[]).await;
+    let change = SchemaChange {
+        from_version: 0,
+        to_version: 1,
+        steps: vec![SchemaStep::CreateTable(world.table.clone())],
+        record: Vec::new(),
+    };
+    other.apply(change).await.expect("a table");
+    for id in 1..=50 {
+        insert(&other, &world.table, -id).await.expect("a row");
+    }
+    other.close().await.expect("close");
+    let both = open(&world.servers.primary, &[stranger]).await;
+    // Long enough for each server to be looked at several times.
+    let begun = Instant::now();
+    let mut id = 0;
+    while begun.elapsed() < Duration::from_secs(2) {
+        id += 1;
+        insert(&both, &world.table, id).await.expect("a row");
+        for copies in [Copies::Any, Copies::Covering, Copies::Owner] {
+            let answer = read(&both, &world.table, copies, None).await.expect("read");
+            assert_eq!(
+                i64::try_from(answer.rows.rows.len()).ok(),
+                Some(id),
+                "{copies:?}"
+            );
+        }
+    }
+    let own = world.read(Copies::Owner, None).await.expect("read");
+    assert_eq!(i64::try_from(own.rows.rows.len()).ok(), Some(id));
+}

@@ -1,6 +1,6 @@
 //! The role `web`: HTTP in front of the store.
 
-use crate::config::Config;
+use crate::config::{Config, EngineKind};
 use crate::failure::fail;
 use anyhow::Context;
 use pando_store::Store;
@@ -9,6 +9,7 @@ use std::future::Future;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 
 /// What the role is given.
@@ -79,6 +80,10 @@ pub fn web_config(config: &Config) -> WebConfig {
             max_header_bytes: bytes(limits.max_header_bytes),
             max_uri: bytes(limits.max_uri),
             request_timeout: limits.request_timeout.get(),
+            write_wait: match config.store.engine {
+                EngineKind::Postgres => config.store.postgres.write_buffer.get(),
+                EngineKind::Memory | EngineKind::Sqlite => Duration::ZERO,
+            },
             header_timeout: limits.header_timeout.get(),
             idle_timeout: limits.idle_timeout.get(),
             max_requests: limits.max_requests as usize,

@@ -86,7 +86,8 @@ fn read_server(session: &Session, found: &mut FoundDatabase) -> Step<bool> {
     let mut can_create = None;
     session.select_all(
         "SELECT current_setting('server_version_num')::bigint, current_setting('server_encoding'), \
-         pg_is_in_recovery(), datcollate, datctype, current_database(), current_user, \
+         pg_is_in_recovery(), CASE datlocprovider WHEN 'i' THEN 'ICU' ELSE datcollate END, datctype, \
+         current_database(), current_user, \
          (SELECT has_schema_privilege(n.oid, 'CREATE') FROM pg_namespace AS n \
          WHERE n.nspname = $1::text) FROM pg_database WHERE datname = current_database()",
         &schema,
@@ -145,7 +146,7 @@ fn of_locale(database: &str, encoding: &str, collate: &str, ctype: &str) -> Opti
          Pando answers lists in the order of bytes, and so has the database to"
     ));
     Some(finding.mend(format!(
-        "createdb --template template0 --encoding UTF8 --locale C.UTF-8 {database}_c && \
+        "createdb --template template0 --encoding UTF8 --locale-provider libc --locale C.UTF-8 {database}_c && \
          pg_dump {database} | psql -v ON_ERROR_STOP=1 {database}_c"
     )))
 }

@@ -47,13 +47,14 @@ pub(crate) struct Topology {
 }
 
 /// What is known of the shard's history.
-#[derive(Debug)]
 struct Known {
     /// The primary has shown this: no failover that loses nothing takes it back.
     at: Position,
     history: History,
-    /// The cluster and PostgreSQL's timeline of the last primary.
-    reign: Option<(i64, u32)>,
+    /// The cluster and the database that the shard is in, once it was opened.
+    system: Option<i64>,
+    /// The last primary, and PostgreSQL's timeline that it was on.
+    reign: Option<(Arc<Server>, u32)>,
     /// How far the primary had got at least when, oldest first.
     samples: VecDeque<(Instant, Position)>,
 }
@@ -75,6 +76,7 @@ impl Topology {
             known: Mutex::new(Known {
                 at: Position { timeline: 0, p: 0 },
                 history: History::default(),
+                system: None,
                 reign: None,
                 samples: VecDeque::new(),
             }),
@@ -164,13 +166,19 @@ impl Topology {
     /// Takes in what a look at a server has shown that began then.
     fn saw(self: &Arc<Topology>, server: &Arc<Server>, begun: Instant, sight: Sight) {
         let Sight { role, shard, .. } = &sight;
+        match self.is_ours(server, sight.system) {
+            // Nobody knows yet what is looked for.
+            None => return,
+            Some(false) => return self.shun(server),
+            Some(true) => {}
+        }
         let changed = server.learn(*role, shard.at);
         if changed {
             tracing::info!(server = server.name, ?role, at = ?shard.at, "a database server answers");
         }
         match *role {
             Role::Primary(timeline) if changed || !self.is_primary(server) => {
-                self.propose(server.clone(), timeline, &sight);
+                self.propose(server.clone(), timeline, &sight, changed);
             }
             Role::Primary(_) => {
                 self.standbys.store(sight.standbys, Relaxed);
@@ -182,6 +190,34 @@ impl Topology {
                 self.refresh(server, shard.at);
             }
             Role::Unknown => {}
+        }
+    }
+
+    /// The shard was opened there: from now on its servers are gone by, and no others.
+    pub(crate) fn belong_to(&self, system: i64) {
+        self.known.lock().system = Some(system);
+        self.look_at_all();
+    }
+
+    /// Whether a server holds the shard, or a copy of it. Where the last primary was there may be
+    /// another cluster by now: an address was moved to what goes on.
+    fn is_ours(&self, server: &Arc<Server>, system: i64) -> Option<bool> {
+        let known = self.known.lock();
+        let is_where_it_was =
+            (known.reign.as_ref()).is_some_and(|(last, _)| last.name == server.name);
+        known.system.map(|ours| ours == system || is_where_it_was)
+    }
+
+    /// Has nothing to do with a server that holds something else.
+    fn shun(&self, server: &Arc<Server>) {
+        server.forget();
+        self.depose(server);
+        if server.is_new_as_stranger() {
+            tracing::error!(
+                server = server.name,
+                "it is of another cluster or another database than the primary, and not used: \
+                 name copies of the primary in store.postgres.replicas"
+            );
         }
     }
 
@@ -223,11 +259,17 @@ impl Topology {
     }
 
     /// A server says that it is a primary: it becomes ours, unless a later one is known.
-    fn propose(self: &Arc<Topology>, server: Arc<Server>, timeline: u32, sight: &Sight) {
+    fn propose(
+        self: &Arc<Topology>,
+        server: Arc<Server>,
+        timeline: u32,
+        sight: &Sight,
+        is_news: bool,
+    ) {
         let Sight {
             system, standbys, ..
         } = *sight;
-        if self.is_outranked(&server, system, timeline) || self.reigning.swap(true, Relaxed) {
+        if self.is_outranked(&server, timeline) || self.reigning.swap(true, Relaxed) {
             return;
         }
         let topology = self.clone();
@@ -235,26 +277,30 @@ impl Topology {
             let done = topology.crown(&server, system, timeline).await;
             match done {
                 Ok(()) => topology.standbys.store(standbys, Relaxed),
-                Err(fault) => {
-                    tracing::debug!(server = server.name, ?fault, "not taken for the primary");
+                Err(fault) if is_news => {
+                    tracing::info!(server = server.name, ?fault, "not taken for the primary");
                 }
+                Err(_) => {}
             }
             topology.reigning.store(false, Relaxed);
         });
     }
 
-    /// Whether another one is the primary, and no failover has made this one its successor: it is the
-    /// same under another name, or one that was left behind, or of another cluster.
-    fn is_outranked(&self, server: &Arc<Server>, system: i64, timeline: u32) -> bool {
+    /// Whether another one is the primary, and no failover has made this one its successor: it is
+    /// the same under another name, or one that was left behind.
+    fn is_outranked(&self, server: &Arc<Server>, timeline: u32) -> bool {
         let another = self.has_primary() && !self.is_primary(server);
-        let reign = self.known.lock().reign;
-        another && reign.is_some_and(|(its, last)| its != system || timeline <= last)
+        let known = self.known.lock();
+        another && (known.reign.as_ref()).is_some_and(|(_, last)| timeline <= *last)
     }
 
     async fn crown(&self, server: &Arc<Server>, system: i64, timeline: u32) -> Step<()> {
-        let reign = self.known.lock().reign;
-        if let Some((known_system, known_timeline)) = reign
-            && known_system == system
+        let (ours, reign) = {
+            let known = self.known.lock();
+            (known.system, known.reign.clone())
+        };
+        if let Some((_, known_timeline)) = reign
+            && ours == Some(system)
             && timeline < known_timeline
         {
             return Err(Fault::Lost(format!(
@@ -275,7 +321,8 @@ impl Topology {
         }
         let shard = server.writer.run(crate::reign::begin).await?;
         let mut known = self.known.lock();
-        known.reign = Some((system, timeline));
+        known.system = Some(system);
+        known.reign = Some((server.clone(), timeline));
         known.history = shard.history.clone();
         known.at = shard.at;
         known.samples.clear();

@@ -14,7 +14,7 @@ use pando_model::stamp::Position;
 use parking_lot::Mutex;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
@@ -59,6 +59,8 @@ pub(crate) struct Server {
     /// Woken where somebody has reason to doubt what is known.
     pub(crate) doubted: Notify,
     standing: Mutex<Standing>,
+    /// It was found to hold another database, and that was told.
+    is_stranger: AtomicBool,
     in_flight: AtomicUsize,
     latency: Mutex<Latency>,
 }
@@ -86,6 +88,7 @@ impl Server {
                 fresh_at: None,
                 missed: None,
             }),
+            is_stranger: AtomicBool::new(false),
             in_flight: AtomicUsize::new(0),
             latency: Mutex::new(Latency {
                 mean_us: 0,
@@ -104,12 +107,18 @@ impl Server {
 
     /// Keeps what a look at it has shown; whether its role is another one than before.
     pub(crate) fn learn(&self, role: Role, at: Position) -> bool {
+        self.is_stranger.store(false, Relaxed);
         let mut standing = self.standing.lock();
         let changed = standing.role != role;
         standing.role = role;
         // A server that is built anew may have got less far than it had.
         standing.at = at;
         changed
+    }
+
+    /// It holds another database. Whether that is news.
+    pub(crate) fn is_new_as_stranger(&self) -> bool {
+        !self.is_stranger.swap(true, Relaxed)
     }
 
     /// It has got as far as this, as an answer of its own shows.
