@@ -6,7 +6,6 @@ use crate::session::Session;
 use crate::shard::ShardRow;
 use crate::writer::Transaction;
 use pando_model::engine::{FeedCursor, FeedEvent, FeedKind, FeedPage};
-use pando_model::error::EngineError;
 use pando_model::slot::Slot;
 use pando_model::stamp::{Position, Reach};
 use tokio_postgres::Row;
@@ -19,11 +18,7 @@ pub(crate) fn read_page(
     max: usize,
 ) -> Step<FeedPage> {
     let floor = read_floor(session)?;
-    let reach = shard.history.reach(after.at, shard.at);
-    if reach == Reach::Ahead {
-        return Err(EngineError::Behind.into());
-    }
-    let lost = reach == Reach::Lost;
+    let lost = shard.history.reach(after.at, shard.at) != Reach::Contained;
     let behind = (after.at.p, after.ordinal) < (floor.at.p, floor.ordinal);
     let gap = !shard.followed || lost || behind;
     let from = match (gap, shard.followed) {
