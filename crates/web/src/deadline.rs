@@ -124,9 +124,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_write_has_the_time_in_addition_in_which_the_store_waits_for_the_database() {
-        let now = std::time::Instant::now();
+        // Its time has passed, and not only just: timers go by whole milliseconds.
+        let begun = std::time::Instant::now() - Duration::from_secs(1);
         for (wait, code) in [(0, "outcome_unknown"), (3_600, "unavailable")] {
-            let deadline = Deadline::after(now, Duration::ZERO, Duration::from_secs(wait));
+            let deadline = Deadline::after(begun, Duration::ZERO, Duration::from_secs(wait));
             let turned_away = async {
                 tokio::task::yield_now().await;
                 Err::<(), _>(unavailable("unavailable", "there is no primary"))
@@ -134,7 +135,7 @@ mod tests {
             let error = deadline.for_write(turned_away).await.expect_err("refused");
             assert_eq!(error.code(), code);
         }
-        let deadline = Deadline::after(now, Duration::ZERO, Duration::ZERO);
+        let deadline = Deadline::after(begun, Duration::ZERO, Duration::ZERO);
         let planned = deadline.for_plan(pending::<Result<(), ApiError>>()).await;
         let error = planned.expect_err("late");
         assert_eq!(error.code(), "unavailable");
