@@ -181,7 +181,8 @@ fn engine_error(error: tokio_postgres::Error, context: &str) -> EngineError {
     const SHORTLY: Duration = Duration::from_secs(1);
     let Some(db) = error.as_db_error() else {
         if is_of_the_connection(&error) {
-            tracing::warn!(%error, context, "the connection to PostgreSQL failed");
+            let error = whole(&error);
+            tracing::warn!(error, context, "the connection to PostgreSQL failed");
             return unavailable("the database cannot be reached", SHORTLY);
         }
         return EngineError::internal(context, error);
@@ -197,7 +198,11 @@ fn engine_error(error: tokio_postgres::Error, context: &str) -> EngineError {
         }
         "57" => unavailable("it took too long and was given up", SHORTLY),
         "53" => {
-            tracing::error!(%error, context, "PostgreSQL is short of something");
+            tracing::error!(
+                error = whole(&error),
+                context,
+                "PostgreSQL is short of something"
+            );
             unavailable(db.message(), Duration::from_secs(5))
         }
         "40" | "55" => unavailable("the database is busy", SHORTLY),
@@ -212,6 +217,14 @@ fn engine_error(error: tokio_postgres::Error, context: &str) -> EngineError {
             Some(refusal) => EngineError::Refused(refusal),
             None => EngineError::internal(context, error),
         },
+    }
+}
+
+/// An error with its cause, which it does not tell by itself.
+fn whole(error: &tokio_postgres::Error) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
     }
 }
 

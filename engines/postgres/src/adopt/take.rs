@@ -3,7 +3,7 @@
 use super::column;
 use crate::cell::Param;
 use crate::fault::Step;
-use crate::layout::definition_of;
+use crate::layout::{INTERNAL_TABLES, definition_of};
 use crate::session::Session;
 use crate::sql::quoted;
 use pando_model::error::Refusal;
@@ -46,28 +46,39 @@ pub(super) fn forget(session: &Session) -> Step<Vec<String>> {
          AND relnamespace = current_schema()::regnamespace",
         &[],
     )?;
-    // Whatever else begins with these letters is somebody else's.
     if !is_store {
         return Ok(made);
     }
-    let definitions = "SELECT name, definition FROM _pando_layout ORDER BY name";
-    session.select_all(definitions, &[], |row| {
-        let (name, text): (String, String) = (row.try_get(0)?, row.try_get(1)?);
-        if !name.starts_with("_pando_") && !definition_of(&name, &text)?.adopted {
-            made.push(name);
-        }
-        Ok(())
-    })?;
+    let mut own: Vec<String> = ["CREATE TABLE ", "CREATE FUNCTION "]
+        .into_iter()
+        .flat_map(made_by)
+        .collect();
+    session.select_all(
+        "SELECT name, definition FROM _pando_layout ORDER BY name",
+        &[],
+        |row| {
+            let (name, text): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+            if name.starts_with("_pando_") {
+                own.push(name);
+            } else if !definition_of(&name, &text)?.adopted {
+                made.push(name);
+            }
+            Ok(())
+        },
+    )?;
+    // Others may have made something that is called so.
     let mut drops = Vec::new();
     session.select_all(
-        "SELECT format('DROP TABLE %I', c.relname) FROM pg_class AS c \
+        "SELECT c.relname::text, format('DROP TABLE %I', c.relname) FROM pg_class AS c \
          WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r' \
          AND starts_with(c.relname, '_pando_') UNION ALL \
-         SELECT format('DROP FUNCTION %s', p.oid::regprocedure) FROM pg_proc AS p \
+         SELECT p.proname::text, format('DROP FUNCTION %s', p.oid::regprocedure) FROM pg_proc AS p \
          WHERE p.pronamespace = current_schema()::regnamespace AND starts_with(p.proname, '_pando_')",
         &[],
         |row| {
-            drops.push(row.try_get::<_, String>(0)?);
+            if own.contains(&row.try_get(0)?) {
+                drops.push(row.try_get::<_, String>(1)?);
+            }
             Ok(())
         },
     )?;
@@ -75,6 +86,13 @@ pub(super) fn forget(session: &Session) -> Step<Vec<String>> {
         session.batch(&drops.join("; "))?;
     }
     Ok(made)
+}
+
+/// The names of what a statement makes in every store.
+fn made_by(statement: &str) -> impl Iterator<Item = String> {
+    let made = INTERNAL_TABLES.split(statement).skip(1);
+    made.filter_map(|rest| rest.split([' ', '(']).next())
+        .map(str::to_owned)
 }
 
 fn changed(table: &Table, what: &str) -> Refusal {
