@@ -3,6 +3,7 @@
 
 use crate::report::{Report, Told};
 use crate::support::{Answer, Connection};
+use pando_cluster::until;
 use rand::Rng;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -25,6 +26,7 @@ struct Shared {
     longest_us: AtomicU64,
     marked: AtomicBool,
     written: AtomicU64,
+    read: AtomicU64,
 }
 
 /// Clients at work.
@@ -62,6 +64,7 @@ impl Load {
             longest_us: AtomicU64::new(0),
             marked: AtomicBool::new(false),
             written: AtomicU64::new(0),
+            read: AtomicU64::new(0),
         });
         let first = load * CLIENTS + 1;
         let clients = (first..first + CLIENTS).map(|number| {
@@ -79,9 +82,21 @@ impl Load {
         }
     }
 
-    /// Lets them go on for so long.
+    /// Lets them go on for so long, and until something was read since.
     pub async fn proceed(&self, time: Duration) {
-        tokio::time::sleep(time).await;
+        let end = Instant::now() + time;
+        let limit = time + Duration::from_secs(60);
+        let read = self.shared.read.load(Relaxed);
+        let look = || async {
+            let has_read = self.shared.read.load(Relaxed) > read;
+            match has_read && Instant::now() >= end {
+                true => Ok(()),
+                false => Err("they have not gone on for so long"),
+            }
+        };
+        until("clients going on", limit, look)
+            .await
+            .expect("reads go on");
     }
 
     /// From here on the time without writes counts.
@@ -92,12 +107,15 @@ impl Load {
 
     /// Waits until so many more writes were acknowledged that things go on.
     pub async fn written_again(&self, limit: Duration) {
-        let begun = Instant::now();
         let enough = self.shared.written.load(Relaxed) + CLIENTS;
-        while self.shared.written.load(Relaxed) < enough {
-            assert!(begun.elapsed() < limit, "nobody can write any more");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let look = || async {
+            match self.shared.written.load(Relaxed) < enough {
+                true => Err("too few writes are done"),
+                false => Ok(()),
+            }
+        };
+        let again = until("writes after a failure", limit, look).await;
+        again.expect("somebody can write");
     }
 
     /// Has them end, and gives what they know.
@@ -279,6 +297,7 @@ impl Client {
         match answer {
             Ok(answer) if answer.status < 300 => {
                 self.told.reads += 1;
+                self.shared.read.fetch_add(1, Relaxed);
                 if answer.header("pando-stamp-lost").is_some() {
                     self.told.wrong.push(format!("{what}: the stamp is lost"));
                 }

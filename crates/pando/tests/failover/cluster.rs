@@ -174,7 +174,7 @@ impl Site {
             let (key, value) = (key.parse().expect("a number"), value.parse());
             found.counters.insert(key, value.expect("a number"));
         }
-        // Positions are dense: each commit has taken the one behind the last.
+        // Each slot has an owner, for the schema in force.
         let fences = "SELECT count(*) FROM _pando_fence WHERE epoch < 1 OR schema_version <> \
                       (SELECT schema_version FROM _pando_shard)";
         if sql(fences).await.trim() != "0" {

@@ -1,7 +1,7 @@
 //! What clients were told, and whether it may be.
 
 use crate::clients::{CLIENTS, Client, ROWS_MAX};
-use crate::cluster::Found;
+use crate::cluster::{Found, WRITE_BUFFER};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -83,6 +83,11 @@ impl Report {
             }
         }
         wrong.extend(found.unsound.iter().cloned());
+        // Who is told to come back was kept waiting for all of the buffer's time, but for a second
+        // that clocks and queues may take.
+        let early = self.told.soonest_refusal;
+        let early = early.filter(|after| *after + Duration::from_secs(1) < WRITE_BUFFER);
+        wrong.extend(early.map(|after| format!("a write was refused after {after:?}")));
         let some: Vec<_> = wrong.iter().take(10).collect();
         assert!(
             wrong.is_empty(),
