@@ -25,7 +25,8 @@ pub(crate) const BESIDE: &str = "_pando_new";
 /// `_pando_exact` gives a double as the decimal that it is, where PostgreSQL's own cast keeps 15
 /// digits; sums of them are exact. `_pando_mean` divides to more digits than decide how a double
 /// is rounded. `_pando_double` and `_pando_real` round to 0 what lies no further from it than half
-/// of the smallest number, where PostgreSQL's casts refuse it.
+/// of the smallest number, where PostgreSQL's casts refuse it, and refuse what lies beyond the
+/// largest as its arithmetic does.
 ///
 /// The shard's row is written with every commit, and a writer's: their pages have room for
 /// versions of them.
@@ -80,12 +81,18 @@ pub(crate) const INTERNAL_TABLES: &str = r#"
     $$;
     CREATE FUNCTION _pando_double(v numeric) RETURNS double precision
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-        SELECT CASE WHEN abs(v) > 1e-320 OR abs(v) > 5::numeric ^ 1075 * '1e-1075'::numeric
+        SELECT CASE
+            WHEN abs(v) >= 2::numeric ^ 1024 - 2::numeric ^ 970
+            THEN sign(v)::double precision * 1e308 * 1e308
+            WHEN abs(v) > 1e-320 OR abs(v) > 5::numeric ^ 1075 * '1e-1075'::numeric
             THEN v::double precision ELSE 0 END
     $$;
     CREATE FUNCTION _pando_real(v numeric) RETURNS real
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-        SELECT CASE WHEN abs(v) > 5::numeric ^ 150 * '1e-150'::numeric THEN v::real ELSE 0 END
+        SELECT CASE
+            WHEN abs(v) >= 2::numeric ^ 128 - 2::numeric ^ 103
+            THEN (sign(v)::double precision * 1e308 * 1e308)::real
+            WHEN abs(v) > 5::numeric ^ 150 * '1e-150'::numeric THEN v::real ELSE 0 END
     $$;
 "#;
 

@@ -56,13 +56,15 @@ fn the_checker_finds_what_is_sent_in_parts() {
     println!("found: {:?}", report.anomaly_types);
 }
 
-/// On PostgreSQL, over three web processes and two replicas of which one is behind: what asks the
+/// On PostgreSQL, over three web processes and two replicas that are behind: what asks the
 /// owner is strictly serializable; what goes by its session is serializable in an order that
 /// agrees with each session's own, and not in that of real time.
 #[tokio::test(flavor = "multi_thread")]
 async fn over_replicas_a_session_is_as_isolated_as_is_stated_and_no_more() {
     let site = Site::start(TABLE, 2).await;
-    site.delay(1, Duration::from_millis(150)).await;
+    for replica in 0..2 {
+        site.delay(replica, Duration::from_millis(300)).await;
+    }
     let seed = seed();
     let site = std::sync::Arc::new(site);
     let take = |consistency, base| {

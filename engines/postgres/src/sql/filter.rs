@@ -1,5 +1,6 @@
 //! Conditions.
 
+use super::scalar::COLLATION;
 use super::scalar::is_condition;
 use super::{Alias, Sql, literal, sent_as};
 use crate::cell::Param;
@@ -169,7 +170,11 @@ impl<'a> Sql<'a> {
         table: &'a Table,
         alias: Alias,
     ) -> &mut Self {
-        self.scalar(left, table, alias)
+        // Case is ASCII's, and letters are: the column of an adopted table may know more of them.
+        self.push("(")
+            .scalar(left, table, alias)
+            .push(")")
+            .push(COLLATION)
             .push(match pattern.kind() {
                 PatternKind::Like => " LIKE ",
                 PatternKind::ILike => " ILIKE ",
