@@ -23,6 +23,9 @@ const WRITERS: u64 = 5;
 const TRANSACTIONS: usize = 120;
 /// Registers that are in use at a time: few, so that transactions meet.
 const HOT: u64 = 4;
+/// Transactions of a session of those that only read: whoever begins one is bound to nothing yet,
+/// and is answered by whatever copy there is.
+const SESSION_OF_READER: usize = 10;
 /// Operations of a transaction at most.
 const OPS_MAX: usize = 4;
 
@@ -97,23 +100,27 @@ impl Op {
 /// Has callers at the same time carry out transactions; the history of it.
 ///
 /// Its registers begin at `base`, which is even: none may have been written before.
-pub fn history(caller: impl Fn() -> Ask, sent: Sent, seed: u64, base: u64) -> String {
+pub fn history(caller: impl Fn() -> Ask + Sync, sent: Sent, seed: u64, base: u64) -> String {
     let lines = Mutex::new(Vec::new());
     let (next_value, begun) = (AtomicU64::new(1), AtomicU64::new(0));
     std::thread::scope(|scope| {
         for process in 0..PROCESSES {
             let (lines, next_value, begun) = (&lines, &next_value, &begun);
-            let mut ask = caller();
+            let caller = &caller;
             scope.spawn(move || {
                 let mut random = StdRng::seed_from_u64(seed ^ process << 32);
-                let note = |kind: &str, value: Value| {
-                    let line = json!({ "type": kind, "process": process, "value": value });
+                let note = |session: u64, kind: &str, value: Value| {
+                    let line = json!({ "type": kind, "process": session, "value": value });
                     lines
                         .lock()
                         .expect("nobody panicked")
                         .push(line.to_string());
                 };
-                for _ in 0..TRANSACTIONS {
+                let (mut ask, mut session) = (caller(), process);
+                for transaction in 0..TRANSACTIONS {
+                    if process >= WRITERS && transaction % SESSION_OF_READER == 0 {
+                        (ask, session) = (caller(), session + PROCESSES);
+                    }
                     // The registers in use move on, so that none has too long a history.
                     let first = base + begun.fetch_add(1, Ordering::Relaxed) / 40;
                     let ops: Vec<Op> = (0..random.random_range(2..=OPS_MAX))
@@ -126,12 +133,12 @@ pub fn history(caller: impl Fn() -> Ask, sent: Sent, seed: u64, base: u64) -> St
                             }
                         })
                         .collect();
-                    note("invoke", ops.iter().map(|op| op.asked()).collect());
+                    note(session, "invoke", ops.iter().map(|op| op.asked()).collect());
                     let seen = match sent {
                         Sent::Whole => carry_out(&mut ask, &ops),
                         Sent::InParts => carry_out_in_parts(&mut ask, &ops),
                     };
-                    note("ok", seen);
+                    note(session, "ok", seen);
                 }
             });
         }
