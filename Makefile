@@ -94,10 +94,10 @@ bench-linkbench: build ## LinkBench's mix on a graph of 1e6 nodes and 5e6 edges
 	$(CARGO) build --release --locked -p pando-bench
 	target/release/pando-bench linkbench
 
-bench-postgres: build ## the store over PostgreSQL against tokio-postgres and COPY, and reads over replicas
+bench-postgres: build ## the store over PostgreSQL against tokio-postgres, COPY and PgBouncer, and reads over replicas
 	.ci/install cluster
 	$(CARGO) build --release --locked -p pando-bench
-	target/release/pando-bench postgres postgres-spread
+	target/release/pando-bench postgres postgres-http postgres-spread
 
 soak: ## all rounds of the power-cut and kill tests, over tables and over all five models
 	PANDO_POWER_ROUNDS=200 $(CARGO) test --locked -p pando-engine-sqlite

@@ -132,6 +132,16 @@ pub async fn get_once(address: SocketAddr, path: &str) -> Result<u16> {
     Connection::open(address).await?.exchange(&request).await
 }
 
+/// The body of what one GET is answered.
+pub async fn body_once(address: SocketAddr, path: &str) -> Result<BytesMut> {
+    let mut request = Vec::new();
+    get(path, &mut request);
+    let mut connection = Connection::open(address).await?;
+    let answer = connection.ask(&request).await?;
+    connection.buffer.advance(answer.head);
+    Ok(connection.buffer.split_to(answer.length))
+}
+
 /// Appends a GET request.
 pub fn get(path: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(b"GET ");
@@ -196,6 +206,13 @@ async fn collect(
     })
 }
 
+/// What the buffer begins with.
+struct Answer {
+    status: u16,
+    head: usize,
+    length: usize,
+}
+
 struct Connection {
     stream: TcpStream,
     buffer: BytesMut,
@@ -213,6 +230,13 @@ impl Connection {
 
     /// Sends a request and reads its answer whole; its status.
     async fn exchange(&mut self, request: &[u8]) -> Result<u16> {
+        let answer = self.ask(request).await?;
+        self.buffer.advance(answer.head + answer.length);
+        Ok(answer.status)
+    }
+
+    /// Sends a request and reads its answer whole, which stays in the buffer.
+    async fn ask(&mut self, request: &[u8]) -> Result<Answer> {
         self.stream.write_all(request).await?;
         let head = loop {
             if let Some(end) = memchr::memmem::find(&self.buffer, b"\r\n\r\n") {
@@ -242,8 +266,11 @@ impl Connection {
         while self.buffer.len() < head + length {
             self.fill().await?;
         }
-        self.buffer.advance(head + length);
-        Ok(status)
+        Ok(Answer {
+            status,
+            head,
+            length,
+        })
     }
 
     async fn fill(&mut self) -> Result<()> {

@@ -1,9 +1,9 @@
 //! What speed is measured against, and how.
 //!
 //! Every figure is a ratio taken in one run: subject and peer take turns
-//! (A B A B …), each in a process of its own (but for LinkBench and PostgreSQL's, both sides of which
-//! are in this one), with the load generator in this one; all share the machine's cores. A benchmark is not a test: nothing fails
-//! on a slow day.
+//! (A B A B …), each in a process of its own (but for LinkBench and PostgreSQL's without HTTP,
+//! both sides of which are in this one), with the load generator in this one; all share the
+//! machine's cores. A benchmark is not a test: nothing fails on a slow day.
 
 mod benches;
 mod linkbench;
@@ -24,10 +24,11 @@ Examples:
   pando-bench scale                a point read at 1e4 and at 1e7 rows
   pando-bench linkbench            a graph of 1e6 nodes and 5e6 edges
   pando-bench postgres             the store over PostgreSQL against tokio-postgres and COPY
+  pando-bench postgres-http        pando serve over PostgreSQL against axum through PgBouncer
   pando-bench postgres-spread      reads over a primary and two replicas against the primary alone
 Names: idle point-read page models wide-column traverse insert trailbase import import-kv
        scale linkbench postgres, or of it postgres-point-read postgres-insert postgres-import;
-       postgres-spread";
+       postgres-http postgres-spread";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -92,6 +93,7 @@ async fn run(name: &str) -> Result<Vec<report::Report>> {
         "linkbench" => linkbench::run().await,
         "postgres" => postgres::run(&postgres::ALL).await,
         name if postgres::ALL.contains(&name) => postgres::run(&[name]).await,
+        "postgres-http" => postgres::http::run().await,
         "postgres-spread" => postgres::spread::run().await,
         other => bail!("no bench is called {other:?}\n{USAGE}"),
     }

@@ -46,16 +46,19 @@ impl Server {
     /// Pando over `data_dir`, with rows already in it or not.
     pub async fn pando(data_dir: &Path, disk: Disk) -> Result<Server> {
         let address = free_address()?;
-        let mut command = Command::new(pando_binary()?);
-        command
-            .arg("serve")
-            .args(["--listen", &address.to_string()])
-            .arg("--data-dir")
-            .arg(data_dir)
-            .env("PANDO__LOG__LEVEL", "warn")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null());
+        let mut command = serve(data_dir, address)?;
         disk.apply(&mut command)?;
+        Server::start(command, address, "/readyz").await
+    }
+
+    /// Pando over a database of PostgreSQL's, with so many connections to read.
+    pub async fn pando_over_postgres(data_dir: &Path, url: &str, pool: usize) -> Result<Server> {
+        let address = free_address()?;
+        let mut command = serve(data_dir, address)?;
+        command
+            .env("PANDO__STORE__ENGINE", "postgres")
+            .env("PANDO__STORE__POSTGRES__URL", url)
+            .env("PANDO__STORE__POSTGRES__POOL", pool.to_string());
         Server::start(command, address, "/readyz").await
     }
 
@@ -124,6 +127,19 @@ impl Drop for Server {
     }
 }
 
+fn serve(data_dir: &Path, address: SocketAddr) -> Result<Command> {
+    let mut command = Command::new(pando_binary()?);
+    command
+        .arg("serve")
+        .args(["--listen", &address.to_string()])
+        .arg("--data-dir")
+        .arg(data_dir)
+        .env("PANDO__LOG__LEVEL", "warn")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
+    Ok(command)
+}
+
 /// CPU time that a process has used so far, user and system; `self` is this one.
 pub fn cpu_of(process: &str) -> Result<Duration> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
@@ -170,7 +186,8 @@ pub fn pando_binary() -> Result<PathBuf> {
     Ok(beside)
 }
 
-fn free_address() -> Result<SocketAddr> {
+/// A port of loopback that nobody listens at.
+pub fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 

@@ -1,6 +1,8 @@
-//! The peers: what one would write by hand with axum and rusqlite, nothing more.
+//! The peers: what one would write by hand with axum and rusqlite, or over PostgreSQL, nothing
+//! more.
 
 mod models;
+mod postgres;
 
 use anyhow::{Context, Result, bail};
 use axum::extract::{Path, State};
@@ -13,24 +15,28 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// `peer ADDRESS read DB`, `peer ADDRESS post`, `peer raw-group N MILLISECONDS`.
+/// `peer ADDRESS read DB`, `peer ADDRESS post`, `peer ADDRESS postgres URL CONNECTIONS`,
+/// `peer raw-group N MILLISECONDS`.
 pub fn serve(arguments: &[String]) -> Result<()> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let (address, router) = match words.as_slice() {
-        ["raw-group", group, span] => {
-            let span = Duration::from_millis(span.parse()?);
-            println!("{}", crate::raw::run_group_commit(group.parse()?, span)?);
-            return Ok(());
-        }
-        [address, "read", database] => (address, reads((*database).into())),
-        [address, "post"] => (address, posts()),
-        other => bail!("no such peer: {other:?}"),
-    };
-    let router = router.route("/readyz", get(|| async { "ready" }));
+    if let ["raw-group", group, span] = words.as_slice() {
+        let span = Duration::from_millis(span.parse()?);
+        println!("{}", crate::raw::run_group_commit(group.parse()?, span)?);
+        return Ok(());
+    }
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?
         .block_on(async {
+            let (address, router) = match words.as_slice() {
+                [address, "read", database] => (address, reads((*database).into())),
+                [address, "post"] => (address, posts()),
+                [address, "postgres", url, connections] => {
+                    (address, postgres::routes(url, connections.parse()?).await?)
+                }
+                other => bail!("no such peer: {other:?}"),
+            };
+            let router = router.route("/readyz", get(|| async { "ready" }));
             let listener = tokio::net::TcpListener::bind(address).await?;
             axum::serve(listener, router).await.context("serve")
         })

@@ -28,7 +28,7 @@ struct Connection {
 
 /// A UUID's bytes; the crate of such types is not needed for one.
 #[derive(Debug)]
-struct Id(uuid::Uuid);
+pub struct Id(pub uuid::Uuid);
 
 impl ToSql for Id {
     fn to_sql(

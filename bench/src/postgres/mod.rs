@@ -2,7 +2,9 @@
 //! connections and tasks, and against COPY. PostgreSQL is one for both sides, with fsync on; each
 //! side has a database of its own.
 
-mod direct;
+mod bouncer;
+pub mod direct;
+pub mod http;
 mod rows;
 pub mod spread;
 mod subject;
@@ -32,15 +34,7 @@ const INSERT: &str = "postgres-insert";
 const IMPORT: &str = "postgres-import";
 
 pub async fn run(names: &[&str]) -> Result<Vec<Report>> {
-    // As a server of its own would have it; and no checkpoint falls into one side's turn.
-    let postgres = Postgres::builder()
-        .setting("shared_buffers", "512MB")
-        .setting("max_wal_size", "8GB")
-        .setting("checkpoint_timeout", "1h")
-        .start()
-        .await?;
-    postgres.sql("CREATE DATABASE subject").await?;
-    postgres.sql("CREATE DATABASE direct").await?;
+    let postgres = start().await?;
     let version = postgres.sql("SHOW server_version").await?;
     let url = |database: &str| format!("postgres://postgres@{}/{database}", postgres.address());
     let subject = Arc::new(subject::Subject::open(&url("subject")).await?);
@@ -68,6 +62,20 @@ pub async fn run(names: &[&str]) -> Result<Vec<Report>> {
     }
     subject.close().await?;
     Ok(reports)
+}
+
+/// A server with a database for each side.
+async fn start() -> Result<Postgres> {
+    // As a server of its own would have it; and no checkpoint falls into one side's turn.
+    let postgres = Postgres::builder()
+        .setting("shared_buffers", "512MB")
+        .setting("max_wal_size", "8GB")
+        .setting("checkpoint_timeout", "1h")
+        .start()
+        .await?;
+    postgres.sql("CREATE DATABASE subject").await?;
+    postgres.sql("CREATE DATABASE direct").await?;
+    Ok(postgres)
 }
 
 async fn reads(subject: &Arc<subject::Subject>, direct: &Arc<direct::Direct>) -> Result<Report> {
@@ -122,7 +130,7 @@ async fn imports(subject: &Arc<subject::Subject>, direct: &Arc<direct::Direct>) 
 struct Taken {
     /// Of what was done, a second.
     rate: f64,
-    /// CPU of this process for each.
+    /// CPU of the side's processes for each; this one, where both sides are in it.
     cpu_us: f64,
 }
 
@@ -195,9 +203,22 @@ impl Sides {
         self.turns.push((ours, theirs));
     }
 
+    /// All but the first, which warms up.
+    fn counted(&self) -> &[(Taken, Taken)] {
+        self.turns.get(1..).unwrap_or_default()
+    }
+
+    /// CPU for each, pair by pair: at most `goal` of the limit's.
+    fn cpu_report(&self, name: String, goal: f64) -> Report {
+        let turns = self.counted().iter();
+        let cpu: Vec<_> = turns.map(|(a, b)| (a.cpu_us, b.cpu_us)).collect();
+        let mut report = Report::of_pairs(name, "CPU µs/req", goal, &cpu);
+        report.lower_is_better = true;
+        report
+    }
+
     fn report(&self, how: &str) -> Report {
-        // The first turn warms up.
-        let turns = self.turns.get(1..).unwrap_or_default();
+        let turns = self.counted();
         let rates: Vec<_> = turns.iter().map(|(a, b)| (a.rate, b.rate)).collect();
         let mut report = Report::of_pairs(self.name, self.unit, self.goal, &rates);
         let cpu = |values: Vec<f64>| Spread::of(&values).median;
