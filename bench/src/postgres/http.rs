@@ -31,7 +31,10 @@ pub async fn run() -> Result<Vec<Report>> {
     let by_hand = direct::Direct::open(&url("direct")).await?;
     by_hand.copy_items(ITEMS).await?;
     drop(by_hand);
-    postgres.sql("VACUUM ANALYZE; CHECKPOINT").await?;
+    for database in ["subject", "direct"] {
+        postgres.sql_in(database, "VACUUM ANALYZE").await?;
+    }
+    postgres.sql("CHECKPOINT").await?;
 
     let folder = tempfile::tempdir()?;
     let bouncer = Bouncer::start(postgres.address(), "direct", CONNECTIONS).await?;

@@ -82,12 +82,12 @@ async fn reads(subject: &Arc<subject::Subject>, direct: &Arc<direct::Direct>) ->
     let mut sides = Sides::new(READ, "reads/s", 0.9);
     for _ in 0..=PAIRS {
         let (ours, theirs) = (subject.clone(), direct.clone());
-        let ours = turn(move |n| {
+        let ours = turn(TASKS, move |n| {
             let ours = ours.clone();
             async move { ours.read(rows::scatter(n, ITEMS)).await }
         });
         let ours = ours.await?;
-        let theirs = turn(move |n| {
+        let theirs = turn(TASKS, move |n| {
             let theirs = theirs.clone();
             async move { theirs.read(rows::scatter(n, ITEMS)).await }
         });
@@ -100,12 +100,12 @@ async fn writes(subject: &Arc<subject::Subject>, direct: &Arc<direct::Direct>) -
     let mut sides = Sides::new(INSERT, "rows/s", 0.85);
     for _ in 0..=PAIRS {
         let (ours, theirs) = (subject.clone(), direct.clone());
-        let ours = turn(move |_| {
+        let ours = turn(TASKS, move |_| {
             let ours = ours.clone();
             async move { ours.insert().await }
         });
         let ours = ours.await?;
-        let theirs = turn(move |_| {
+        let theirs = turn(TASKS, move |_| {
             let theirs = theirs.clone();
             async move { theirs.insert().await }
         });
@@ -150,13 +150,14 @@ impl Taken {
     }
 }
 
-/// Does something as often as the tasks can until the turn is over.
+/// Does something as often as so many tasks can until the turn is over.
 async fn turn<F: Future<Output = Result<()>> + Send + 'static>(
+    tasks: usize,
     work: impl Fn(u64) -> F + Clone + Send + 'static,
 ) -> Result<Taken> {
     let (begun, cpu) = (Instant::now(), cpu_of("self")?);
     let next = Arc::new(AtomicU64::new(0));
-    let tasks: Vec<_> = (0..TASKS)
+    let tasks: Vec<_> = (0..tasks)
         .map(|_| {
             let (work, next) = (work.clone(), next.clone());
             tokio::spawn(async move {
