@@ -7,8 +7,8 @@ use crate::adopt;
 use crate::cell::Param;
 use crate::fault::Step;
 use crate::layout::{
-    BESIDE, NAME_BYTES_MAX, column_sql, create_table_sql, definition_of, held_name, indexes,
-    insert_sql, load, names,
+    BESIDE, NAME_BYTES_MAX, column_sql, create_beside_sql, definition_of, held_name, indexes,
+    insert_sql, load, names, take_place_sql,
 };
 use crate::session::Session;
 use crate::sql::{quoted, sent_as};
@@ -182,7 +182,7 @@ fn forget(session: &Session, name: &str) -> Step<()> {
     Ok(())
 }
 
-/// Renames and adds columns where that is all there is to do.
+/// Renames and adds columns, and renames the primary key, where that is all there is to do.
 fn alter_in_place(
     session: &Session,
     from: &Table,
@@ -224,6 +224,12 @@ fn alter_in_place(
             "ALTER TABLE {name} ADD COLUMN {}",
             column_sql(column, false)
         ))?;
+    }
+    let (old, new) = (&from.primary_key.name, &to.primary_key.name);
+    if old != new {
+        // The constraint's name goes with its index's.
+        let (old, new) = (held_name(old), held_name(new));
+        session.batch(&format!("ALTER INDEX {old} RENAME TO {new}"))?;
     }
     Ok(true)
 }
@@ -326,16 +332,12 @@ fn store_beside(session: &Session, to: &Table, insert: &str, rows: &[(Slot, Row)
 
 fn create_beside(session: &Session, table: &Table) -> Step<()> {
     session.forget_statements();
-    session.batch(&create_table_sql(table, BESIDE))
+    session.batch(&create_beside_sql(table))
 }
 
 /// What was built beside gets its name.
 fn take_place(session: &Session, to: &Table) -> Step<()> {
-    session.batch(&format!(
-        "ALTER TABLE {} RENAME TO {}",
-        quoted(BESIDE),
-        quoted(&to.name)
-    ))
+    session.batch(&take_place_sql(to))
 }
 
 /// Refuses a unique index that the rows break, in PostgreSQL's words: found out before

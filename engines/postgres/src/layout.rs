@@ -19,6 +19,8 @@ pub(crate) const LAYOUT_VERSION: i32 = 1;
 pub(crate) const NAME_BYTES_MAX: usize = 63;
 /// A table that is being built anew, until it takes the old one's place.
 pub(crate) const BESIDE: &str = "_pando_new";
+/// Its primary key, until then.
+const KEY_BESIDE: &str = "_pando_new_key";
 
 /// The internal tables of a new database; fences and the shard's row are put in beside.
 ///
@@ -160,19 +162,35 @@ pub(crate) fn stored_columns(table: &Table) -> impl Iterator<Item = ColumnIx> {
         .map(|(ix, _)| ix)
 }
 
-/// `CREATE TABLE`, under `name`. PostgreSQL names the key's index after it, as no other is named.
-pub(crate) fn create_table_sql(table: &Table, name: &str) -> String {
+/// `CREATE TABLE`, under [`BESIDE`]. The primary key has the slot in front where nobody looks for a
+/// row without it; else the slot has an index of its own, which is small: many rows lie in one.
+pub(crate) fn create_beside_sql(table: &Table) -> String {
     let columns = table
         .columns
         .iter()
         .enumerate()
         .map(|(ix, column)| column_sql(column, !column.nullable || table.is_key(ix)));
     let columns: Vec<String> = columns.collect();
+    let slot = match table.key_indexed {
+        true => String::new(),
+        false => format!("{SLOT_COLUMN}, "),
+    };
     format!(
-        "CREATE TABLE {} ({SLOT_COLUMN} integer NOT NULL, {}, PRIMARY KEY ({SLOT_COLUMN}, {}))",
-        quoted(name),
+        "CREATE TABLE {beside} ({SLOT_COLUMN} integer NOT NULL, {}, \
+         CONSTRAINT {KEY_BESIDE} PRIMARY KEY ({slot}{}))",
         columns.join(", "),
         names(table, &table.primary_key.columns),
+        beside = quoted(BESIDE),
+    )
+}
+
+/// What was built beside gets its name, and its primary key too.
+pub(crate) fn take_place_sql(table: &Table) -> String {
+    let (beside, name) = (quoted(BESIDE), quoted(&table.name));
+    let key = held_name(&table.primary_key.name);
+    format!(
+        "ALTER TABLE {beside} RENAME CONSTRAINT {KEY_BESIDE} TO {key}; \
+         ALTER TABLE {beside} RENAME TO {name}"
     )
 }
 
@@ -198,7 +216,9 @@ pub(crate) fn indexes(table: &Table) -> Vec<(String, String)> {
     let mut leading: Vec<&[ColumnIx]> = Vec::new();
     let key = &table.primary_key;
     if table.key_indexed && !table.adopted {
-        all.push((key.name.clone(), unique_sql(table, &key.name, &key.columns)));
+        let name = format!("_pando_slot {}", table.name);
+        let (held, on) = (held_name(&name), quoted(&table.name));
+        all.push((name, format!("CREATE INDEX {held} ON {on} ({SLOT_COLUMN})")));
         leading.push(&key.columns);
     }
     for unique in &table.uniques {

@@ -36,7 +36,7 @@ pub(crate) fn rows_into(
         names(table, &all)
     );
     let types: Vec<Type> = table.columns.iter().map(|one| type_of(&one.ty)).collect();
-    // In the order of the primary key's index, whose pages are then met one after the other.
+    // In the order of the slots: pages of indexes that begin with them are met one after the other.
     let mut order: Vec<&(Slot, Row)> = rows.iter().collect();
     order.sort_by_key(|(slot, _)| *slot);
     let mut rest = order.into_iter().peekable();

@@ -1,0 +1,79 @@
+//! How tables lie, as psql shows them: each under its own key.
+
+#![allow(clippy::expect_used, reason = "a test: a panic is how it fails")]
+
+mod databases;
+
+use databases::Databases;
+use pando_conformance::fixture::schema::table;
+use pando_model::column::ColumnType::{Integer, Text};
+use pando_model::engine::{Engine, SchemaChange};
+use pando_model::schema::{ColumnSource, SchemaStep, Table};
+use std::sync::Arc;
+
+/// What stands for the keys and indexes of all tables but Pando's own.
+const KEYS: &str = "
+    SELECT string_agg(pg_get_indexdef(indexrelid) || CASE WHEN indisprimary THEN ' key' ELSE '' END,
+        E'\\n' ORDER BY indexrelid::regclass::text COLLATE \"C\")
+    FROM pg_index JOIN pg_class ON pg_class.oid = indrelid
+    WHERE relnamespace = 'public'::regnamespace AND relname NOT LIKE '\\_pando%'";
+
+/// Another key's name, in place; a column more that has a value, which builds the table anew; the
+/// table's name.
+fn shapes() -> Vec<(Arc<Table>, Vec<ColumnSource>)> {
+    let shape = |name: &str, key: &str, other: bool| {
+        let made = table(name).column("id", Integer).column("v", Text);
+        let made = match other {
+            true => made.column("w", Integer),
+            false => made,
+        };
+        let mut made = Table::clone(&made.key(&["id"]).build());
+        made.primary_key.name = key.to_owned();
+        Arc::new(made)
+    };
+    let old = [ColumnSource::Column(0), ColumnSource::Column(1)];
+    let mut more = old.to_vec();
+    more.push(ColumnSource::Value(pando_model::value::Value::Int(7)));
+    let all = (0..3).map(ColumnSource::Column).collect();
+    vec![
+        (shape("t", "t_pkey", false), Vec::new()),
+        (shape("t", "one", false), old.to_vec()),
+        (shape("t", "one", true), more),
+        (shape("u", "one", true), all),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_lie_under_their_own_keys_whatever_becomes_of_them() {
+    let databases = Databases::start().await;
+    let (engine, url) = databases.open_new().await;
+    let (_, database) = url.rsplit_once('/').expect("a database");
+    let mut before: Option<Arc<Table>> = None;
+    for (version, (to, columns)) in shapes().into_iter().enumerate() {
+        let (name, key) = (to.name.clone(), to.primary_key.name.clone());
+        let step = match before {
+            None => SchemaStep::CreateTable(to.clone()),
+            Some(from) => SchemaStep::AlterTable {
+                from,
+                to: to.clone(),
+                columns,
+            },
+        };
+        let change = SchemaChange {
+            from_version: version as u64,
+            to_version: version as u64 + 1,
+            steps: vec![step],
+            record: Vec::new(),
+        };
+        engine.apply(change).await.expect("change the schema");
+        let found = databases.postgres().sql_in(database, KEYS).await;
+        assert_eq!(
+            found.expect("SQL").trim(),
+            format!(
+                "CREATE INDEX \"_pando_slot {name}\" ON public.{name} USING btree (_pando_slot)\n\
+                 CREATE UNIQUE INDEX {key} ON public.{name} USING btree (id) key"
+            )
+        );
+        before = Some(to);
+    }
+}
