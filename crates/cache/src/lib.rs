@@ -37,6 +37,5 @@ pub use flight::{Abandoned, Flights, Ticket};
 pub use policy::{Eviction, UnknownEviction};
 pub use random::{Random, SeededRandom, ThreadRandom};
 pub use replica::{Refused, Replica};
-pub use resident::{Resident, Weighed};
-pub use shadow::{Estimate, Shadow};
+pub use shadow::Estimate;
 pub use tag::Tag;

@@ -276,3 +276,93 @@ impl Hasher for KeyHasher {
         self.0 ^= number as u64;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicUsize;
+
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    struct Bytes(usize);
+
+    impl Weighed for Bytes {
+        fn weight_bytes(&self) -> usize {
+            self.0
+        }
+    }
+
+    fn shape(eviction: Eviction, capacity_bytes: usize) -> Shape {
+        Shape {
+            eviction,
+            capacity_bytes,
+            parts: 1,
+            entry_bytes: 10,
+        }
+    }
+
+    /// A cache, and how many entries it has told to have left it.
+    fn counted(shape: Shape) -> (Resident<u64, Bytes>, Arc<AtomicUsize>) {
+        let left = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&left);
+        let resident = Resident::new(shape, 1, move |_| {
+            counter.fetch_add(1, Ordering::SeqCst);
+        });
+        (resident, left)
+    }
+
+    #[test]
+    fn no_policy_holds_more_bytes_than_its_capacity_and_each_tells_what_left() {
+        for eviction in Eviction::ALL {
+            let (resident, left) = counted(shape(eviction, 10_000));
+            for key in 0..5_000_u64 {
+                assert!(resident.insert(key % 2_500, Bytes(10 + (key % 7) as usize)));
+                resident.get(&(key / 2));
+                assert!(resident.used_bytes() <= 10_000, "{eviction}");
+            }
+            let there = resident.entries();
+            assert!((600..=1_000).contains(&there), "{eviction}: {there}");
+            assert_eq!(left.load(Ordering::SeqCst), 5_000 - there, "{eviction}");
+        }
+    }
+
+    #[test]
+    fn a_cleared_cache_holds_as_much_as_a_new_one_and_tells_of_nothing() {
+        for eviction in Eviction::ALL {
+            let (resident, left) = counted(shape(eviction, 1_000));
+            let fill = || (0..100_u64).all(|key| resident.insert(key, Bytes(10)));
+            assert!(fill());
+            assert_eq!(resident.entries(), 100, "{eviction}");
+            resident.clear();
+            assert_eq!((resident.entries(), resident.used_bytes()), (0, 0));
+            assert_eq!(left.load(Ordering::SeqCst), 0, "{eviction}");
+            assert!(fill());
+            assert_eq!(resident.entries(), 100, "{eviction}");
+        }
+    }
+
+    #[test]
+    fn policy_and_capacity_change_while_it_is_used_and_what_fits_is_carried_over() {
+        for from in Eviction::ALL {
+            for to in Eviction::ALL {
+                let (resident, left) = counted(shape(from, 1_000));
+                for key in 0..100_u64 {
+                    resident.insert(key, Bytes(10));
+                }
+                resident.reshape(shape(to, 2_000));
+                assert_eq!(resident.entries(), 100, "{from} to {to}");
+                assert_eq!(resident.get(&42), Some(Bytes(10)));
+                resident.reshape(shape(to, 500));
+                assert_eq!(resident.entries(), 50, "{from} to {to}");
+                assert_eq!(left.load(Ordering::SeqCst), 50, "{from} to {to}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_would_push_out_much_of_the_cache_is_not_let_in() {
+        let (resident, _) = counted(shape(Eviction::Lru, 800));
+        assert!(resident.insert(1, Bytes(100)));
+        assert!(!resident.insert(2, Bytes(101)));
+        assert_eq!(resident.get(&2), None);
+    }
+}
