@@ -43,6 +43,7 @@ fn entry(key: u32) -> Loaded {
         low: BEGIN,
         high: BEGIN,
         tags: Vec::new(),
+        until_us: None,
         lost: false,
     }
 }

@@ -50,6 +50,8 @@ pub struct Loaded {
     pub high: Position,
     /// What the answer depends on.
     pub tags: Vec<Tag>,
+    /// When something of it runs out by itself, which no feed says; in microseconds since 1970.
+    pub until_us: Option<i64>,
     /// What the caller has seen is in no history that goes on.
     pub lost: bool,
 }
@@ -211,7 +213,8 @@ impl Cache {
         let load_us = i64::try_from(took.as_micros()).unwrap_or(i64::MAX);
         let is_absent = loaded.value == Value::Absent;
         let (config, now_us) = (self.config.load(), self.clock.now_us());
-        let times = Times::new(&config, is_absent, now_us, load_us, &*self.random);
+        let times = Times::new(&config, is_absent, now_us, load_us, &*self.random)
+            .map(|times| times.until(loaded.until_us));
         let fill = Fill {
             key: key.into(),
             value: loaded.value,

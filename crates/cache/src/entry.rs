@@ -157,6 +157,17 @@ impl Times {
             error_until_us,
         })
     }
+
+    /// The same, but dead at a time: what has run out by itself is not even an old answer.
+    pub(crate) fn until(self, end_us: Option<i64>) -> Times {
+        let end_us = end_us.unwrap_or(i64::MAX);
+        Times {
+            fresh_until_us: self.fresh_until_us.min(end_us),
+            stale_until_us: self.stale_until_us.min(end_us),
+            error_until_us: self.error_until_us.min(end_us),
+            ..self
+        }
+    }
 }
 
 impl Weighed for std::sync::Arc<Entry> {
@@ -225,6 +236,16 @@ mod tests {
             assert_eq!(found.age(seconds * 1_000_000), of_found, "{seconds} s");
             assert_eq!(absent.age(seconds * 1_000_000), of_absent, "{seconds} s");
         }
+    }
+
+    #[test]
+    fn what_runs_out_by_itself_is_dead_then_and_not_stale() {
+        let mut entry = entry(&config(), Value::Found(Bytes::new()), 0).unwrap();
+        entry.times = entry.times.until(Some(3_000_000));
+        assert_eq!(entry.age(2_999_999), Age::Fresh);
+        assert_eq!(entry.age(3_000_000), Age::Dead);
+        entry.times = entry.times.until(Some(60_000_000));
+        assert_eq!(entry.age(3_000_000), Age::Dead, "the earlier end counts");
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! | a change in the feed | what touched it is removed, but for what was read after it; its floors rise |
 //! | a fill | refused where its read is older than a floor of what it touched |
 //! | a caller who is ahead of what was consumed | goes past, but for entries that were read after what he has seen |
-//! | a gap, a timeline that lost what was consumed, a new timeline | everything goes; older fills are refused |
+//! | a gap, a new timeline | everything goes; older fills are refused |
 //!
 //! Hits take no lock of this. The order is what makes them right: `consumed` is read *before* the
 //! entry, and stored after everything up to it was removed; so whatever is found was not
@@ -136,13 +136,12 @@ impl Replica {
     }
 
     /// Takes in a page of the feed, which was asked for at `asked_at_us` (microseconds since
-    /// 1970), with the history as it was then. Pages are taken in one after the other.
+    /// 1970), with the history as it was then. Pages are taken in one after the other; one that
+    /// comes again does no harm.
     pub fn consume(&self, page: &FeedPage, history: &History, asked_at_us: i64) {
         let mut state = self.state.lock();
         let before = self.consumed.load();
-        let goes_on = !page.gap
-            && before.at.timeline == page.consumed.timeline
-            && history.reach(before.at, page.consumed) == Reach::Contained;
+        let goes_on = !page.gap && before.at.timeline == page.consumed.timeline;
         if goes_on {
             for event in &page.events {
                 for tag in Tag::changed(event) {
@@ -158,8 +157,13 @@ impl Replica {
         } else {
             history.clone()
         };
+        let at = match goes_on {
+            // A page that comes again takes nothing back.
+            true => before.at.max(page.consumed),
+            false => page.consumed,
+        };
         self.consumed.store(Arc::new(Consumed {
-            at: page.consumed,
+            at,
             history,
             asked_at_us,
         }));

@@ -27,6 +27,7 @@ fn loaded(text: &'static str, p: u64) -> LoadResult {
         low: at(p),
         high: at(p),
         tags: vec![Tag::row("t", b"k")],
+        until_us: None,
         lost: false,
     })
 }
@@ -77,7 +78,6 @@ impl Store {
 
 struct Setting {
     cache: Arc<Cache>,
-    replica: Arc<Replica>,
     clock: Arc<ManualClock>,
     runtime: tokio::runtime::Runtime,
 }
@@ -87,14 +87,13 @@ fn setting(config: Config) -> Setting {
     let replica = Replica::new(at(10), History::default(), clock.now_us());
     let random = Arc::new(SeededRandom::new(3));
     let cache = Cache::new(
-        Arc::clone(&replica),
+        replica,
         config,
         Arc::clone(&clock) as Arc<dyn Clock>,
         random,
     );
     Setting {
         cache: cache.unwrap(),
-        replica,
         clock,
         // One thread: what a test has spawned runs when the test waits.
         runtime: tokio::runtime::Builder::new_current_thread()

@@ -237,6 +237,20 @@ fn a_gap_drops_everything_and_refuses_what_was_read_before_its_end() {
 }
 
 #[test]
+fn a_page_that_comes_again_removes_nothing_and_takes_nothing_back() {
+    let mut world = World::new(BOTH);
+    world.write(1);
+    let again = world.page(10, 11);
+    world.consume(11);
+    world.write(2);
+    world.consume(12);
+    world.fill(1, world.read(1)).unwrap();
+    world.replica.consume(&again, &History::default(), 0);
+    assert_eq!(world.replica.consumed(), at(12));
+    assert_eq!(value_of(&world.get(1, Some(at(12)))).unwrap().0, 11);
+}
+
+#[test]
 fn a_new_timeline_drops_everything_and_what_it_lost_is_not_answered_from_memory() {
     let mut world = World::new(BOTH);
     let stamp = world.write(1);
@@ -282,6 +296,7 @@ fn the_index_holds_what_is_there_whatever_was_evicted_replaced_or_cleared() {
                 low: at(n),
                 high: at(n),
                 tags: vec![Tag::table("t"), Tag::row("t", &key)],
+                until_us: None,
                 lost: false,
             };
             let _ = cache.fill(&key, loaded, Duration::ZERO);

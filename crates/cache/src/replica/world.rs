@@ -80,6 +80,7 @@ impl World {
             low: self.now(),
             high: self.now(),
             tags: vec![Tag::row("t", &[key])],
+            until_us: None,
             lost: false,
         }
     }
