@@ -51,7 +51,7 @@ fn compare(eviction: Eviction) -> Result<Report> {
         pairs.push(pair);
     }
     let mut report = Report::of_pairs(format!("cache-hit-{eviction}"), "CPU µs/hit", 0.0, &pairs);
-    report.goal = (report.limit + OVER) / report.limit;
+    report.goal = ((report.limit + OVER) / report.limit * 100.0).round() / 100.0;
     report.lower_is_better = true;
     let over = report.subject - report.limit;
     report

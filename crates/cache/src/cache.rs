@@ -63,7 +63,8 @@ pub struct Answer {
     pub value: Value,
     /// All up to it is in the answer.
     pub low: Position,
-    /// Nothing beyond it is in the answer: the caller is handed it.
+    /// Nothing beyond it is in the answer: the caller is handed it. From memory it may lie before
+    /// `low`: nothing of the answer was changed since.
     pub high: Position,
     /// What the caller has seen is in no history that goes on.
     pub lost: bool,

@@ -1,6 +1,6 @@
 //! How a collection is cached.
 
-use crate::policy::Eviction;
+use crate::policy::{Eviction, LFU_PART_ENTRIES};
 use crate::resident::Shape;
 use std::time::Duration;
 
@@ -84,7 +84,10 @@ impl Config {
             let value = self.entry_bytes.to_string();
             return fault("entry_bytes", value, "between 1 and the capacity");
         }
-        if self.parts.is_some_and(|parts| !(1..=256).contains(&parts)) {
+        if self
+            .parts
+            .is_some_and(|parts| !(1..=PARTS_BOUND).contains(&parts))
+        {
             let value = format!("{:?}", self.parts);
             return fault("parts", value, "between 1 and 256");
         }
@@ -105,10 +108,16 @@ impl Config {
 
     pub(crate) fn shape(&self) -> Shape {
         let by_capacity = (self.capacity_bytes / PART_BYTES).clamp(1, PARTS_MAX);
+        let least = match self.eviction {
+            Eviction::Lfu => self.capacity_bytes / self.entry_bytes / LFU_PART_ENTRIES + 1,
+            _ => 1,
+        };
         Shape {
             eviction: self.eviction,
             capacity_bytes: self.capacity_bytes,
-            parts: self.parts.unwrap_or(by_capacity),
+            parts: self
+                .parts
+                .unwrap_or(by_capacity.max(least.min(PARTS_BOUND))),
             entry_bytes: self.entry_bytes,
         }
     }
@@ -118,12 +127,33 @@ impl Config {
 const CAPACITY_BYTES_MIN: usize = 16 << 10;
 /// A part smaller than that would be full while others have room.
 const PART_BYTES: usize = 4 << 20;
+/// More would be too small, or too many.
+const PARTS_BOUND: usize = 256;
 /// Enough that threads of a machine seldom wait for one another.
 const PARTS_MAX: usize = 16;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_large_cache_is_cut_into_parts_and_one_of_lfu_so_that_its_sketches_suffice() {
+        for (eviction, capacity_bytes, parts) in [
+            (Eviction::S3Fifo, 1 << 20, 1),
+            (Eviction::S3Fifo, 64 << 20, 16),
+            (Eviction::S3Fifo, 64 << 30, 16),
+            (Eviction::Lfu, 64 << 20, 16),
+            (Eviction::Lfu, 1 << 30, 140),
+            (Eviction::Lfu, 64 << 30, 256),
+        ] {
+            let config = Config {
+                eviction,
+                capacity_bytes,
+                ..Config::default()
+            };
+            assert_eq!(config.shape().parts, parts, "{eviction} {capacity_bytes}");
+        }
+    }
 
     #[test]
     fn what_cannot_be_is_refused_with_the_setting_and_what_it_may_be() {

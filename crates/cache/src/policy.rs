@@ -70,7 +70,8 @@ impl Eviction {
             Eviction::Lfu => LfuConfig {
                 window_capacity_ratio: 0.1,
                 protected_capacity_ratio: 0.8,
-                cmsketch_eps: std::f64::consts::E / (LFU_SAMPLE * entries.max(1)) as f64,
+                cmsketch_eps: std::f64::consts::E
+                    / (LFU_SAMPLE * entries).clamp(LFU_SAMPLE, LFU_SAMPLE_MAX) as f64,
                 cmsketch_confidence: 0.9,
             }
             .into(),
@@ -90,6 +91,11 @@ impl Eviction {
 /// foyer has as many columns of counters as that, six bytes each: 48 bytes for each entry. The
 /// paper's 10 was worse on recorded traces, because foyer's counts are not capped.
 const LFU_SAMPLE: usize = 8;
+/// foyer's counts, and their sum, have 16 bits: were more counted between two halvings, the
+/// counts of the most popular keys would begin at zero again (0.22.6).
+const LFU_SAMPLE_MAX: usize = 60_000;
+/// More entries than that in one part have a sketch that is too small for them.
+pub(crate) const LFU_PART_ENTRIES: usize = LFU_SAMPLE_MAX / LFU_SAMPLE;
 
 impl fmt::Display for Eviction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

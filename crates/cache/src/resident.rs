@@ -358,6 +358,20 @@ mod tests {
         }
     }
 
+    /// The counts of foyer's sketch have 16 bits.
+    #[test]
+    fn a_key_that_is_asked_for_all_the_time_is_not_forgotten_by_lfu() {
+        let (resident, _) = counted(shape(Eviction::Lfu, 200_000));
+        assert!(resident.insert(0, Bytes(10)));
+        for _ in 0..150_000 {
+            assert!(resident.get(&0).is_some());
+        }
+        for key in 1..100_000 {
+            resident.insert(key, Bytes(10));
+        }
+        assert!(resident.get(&0).is_some());
+    }
+
     #[test]
     fn what_would_push_out_much_of_the_cache_is_not_let_in() {
         let (resident, _) = counted(shape(Eviction::Lru, 800));
