@@ -5,7 +5,7 @@
 //! | `lru` | – | one list |
 //! | `lfu` | W-TinyLFU, Einziger, Friedman, Manes 2017 | window 10 %, protected 80 %, counts halved every 8 × entries |
 //! | `fifo` | – | one queue |
-//! | `s3fifo` | Yang, Zhang, Qiu, Yue, Rashmi 2023 | small queue 10 %, ghosts 90 %, promoted when asked for twice |
+//! | `s3fifo` | Yang, Zhang, Qiu, Yue, Rashmi 2023 | small queue 10 %, ghosts 90 %, promoted when asked for twice more |
 //! | `sieve` | Zhang, Yang, Yue, Vigfusson, Rashmi 2024 | one queue, one hand |
 
 use foyer_memory::{EvictionConfig, FifoConfig, LfuConfig, LruConfig, S3FifoConfig, SieveConfig};

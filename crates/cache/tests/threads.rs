@@ -1,6 +1,8 @@
 //! Hits take no lock of the follower's; threads that read, fill, write and follow at the same
 //! time find nothing that is older than they are all the same.
 
+#![allow(clippy::panic, clippy::unwrap_used)] // helpers of tests, not tests themselves
+
 use bytes::Bytes;
 use pando_cache::{Cache, Config, Eviction, Found, Loaded, Replica, SeededRandom, Tag, Value};
 use pando_model::clock::SystemClock;
