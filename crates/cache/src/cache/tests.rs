@@ -65,8 +65,7 @@ impl Store {
             asked.lock().push(freshness);
             Box::pin(async move {
                 gate.acquire().await.unwrap().forget();
-                let said = says.lock().clone();
-                said
+                says.lock().clone()
             })
         })
     }
