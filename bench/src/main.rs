@@ -1,11 +1,12 @@
 //! What speed is measured against, and how.
 //!
 //! Every figure is a ratio taken in one run: subject and peer take turns
-//! (A B A B …), each in a process of its own (but for LinkBench and PostgreSQL's without HTTP,
+//! (A B A B …), each in a process of its own (but for the cache, LinkBench and PostgreSQL's without HTTP,
 //! both sides of which are in this one), with the load generator in this one; all share the
 //! machine's cores. A benchmark is not a test: nothing fails on a slow day.
 
 mod benches;
+mod cache;
 mod linkbench;
 mod load;
 mod machine;
@@ -26,8 +27,9 @@ Examples:
   pando-bench postgres             the store over PostgreSQL against tokio-postgres and COPY
   pando-bench postgres-http        pando serve over PostgreSQL against axum through PgBouncer
   pando-bench postgres-spread      reads over a primary and two replicas against the primary alone
+  pando-bench cache-traces         hit ratios on recorded traces, against the optimum
 Names: idle point-read page models wide-column traverse insert trailbase import import-kv
-       scale linkbench postgres, or of it postgres-point-read postgres-insert postgres-import;
+       cache-hit cache-traces scale linkbench postgres, or of it postgres-point-read postgres-insert postgres-import;
        postgres-http postgres-spread";
 
 fn main() -> Result<()> {
@@ -52,6 +54,8 @@ fn main() -> Result<()> {
             "trailbase",
             "import",
             "import-kv",
+            "cache-hit",
+            "cache-traces",
         ]
     } else {
         arguments.iter().map(String::as_str).collect()
@@ -90,6 +94,8 @@ async fn run(name: &str) -> Result<Vec<report::Report>> {
         "traverse" => benches::traverse::run().await,
         "wide-column" => benches::wide_column::run().await,
         "scale" => benches::scale::run().await,
+        "cache-hit" => cache::hit::run(),
+        "cache-traces" => cache::traces::run(),
         "linkbench" => linkbench::run().await,
         "postgres" => postgres::run(&postgres::ALL).await,
         name if postgres::ALL.contains(&name) => postgres::run(&[name]).await,

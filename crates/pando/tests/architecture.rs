@@ -13,6 +13,7 @@ type Arrows = &'static [(&'static str, &'static [&'static str])];
 /// What each room may depend on. A room that is not here fails the test.
 const ARROWS: Arrows = &[
     ("pando-model", &[]),
+    ("pando-cache", &["pando-model"]),
     ("pando-client", &["pando-model"]),
     ("pando-store", &["pando-model"]),
     ("pando-web", &["pando-model", "pando-store"]),
@@ -32,7 +33,10 @@ const ARROWS: Arrows = &[
             "pando-engine-sqlite",
         ],
     ),
-    ("pando-bench", &["pando-model", "pando-store"]),
+    (
+        "pando-bench",
+        &["pando-cache", "pando-model", "pando-store"],
+    ),
     (
         "pando",
         &[

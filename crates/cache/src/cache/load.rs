@@ -1,0 +1,166 @@
+//! What a cache does where it has no answer: one load for all who wait, and what follows of it.
+
+use super::count::Count;
+use super::{Answer, Cache, Found, Loaded};
+use crate::flight::Abandoned;
+use futures_util::future::BoxFuture;
+use pando_model::engine::{Copies, Freshness};
+use pando_model::error::EngineError;
+use pando_model::stamp::Reach;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How a load ends.
+pub type LoadResult = Result<Loaded, Arc<EngineError>>;
+
+/// Asks the store, as fresh as it is told to.
+pub type Load = Arc<dyn Fn(Freshness) -> BoxFuture<'static, LoadResult> + Send + Sync>;
+
+/// What a flight is for: a key, and how old the copy may be that answers where that is said.
+pub(super) type Wanted = (Arc<[u8]>, Option<Duration>);
+
+/// Why there is no answer.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The store did not answer; all who waited for the same load are told the same.
+    #[error(transparent)]
+    Store(#[from] Arc<EngineError>),
+    /// The load ended without an answer.
+    #[error(transparent)]
+    Abandoned(#[from] Abandoned),
+}
+
+/// So often a caller waits for others' loads that turn out not to be for him, before he loads
+/// for himself alone.
+const SHARED_ROUNDS: usize = 3;
+
+impl Cache {
+    /// What is in memory, or else what the store says, loaded once for all who ask for it at the
+    /// same time. `load` is asked for where something is to be loaded.
+    pub async fn get_or_load(
+        self: &Arc<Self>,
+        key: &[u8],
+        freshness: Freshness,
+        load: impl FnOnce() -> Load,
+    ) -> Result<Answer, LoadError> {
+        match self.get(key, &freshness) {
+            Found::Hit { answer, is_due } => {
+                if is_due {
+                    self.refresh(key, load());
+                }
+                Ok(answer)
+            }
+            Found::OnError(kept) => match self.load(key, freshness, load()).await {
+                Err(error) if is_fault(&error) => {
+                    self.counts.add(Count::OnError);
+                    Ok(kept)
+                }
+                loaded => loaded,
+            },
+            Found::Miss | Found::Ahead => self.load(key, freshness, load()).await,
+            // His question is not like the others': nobody waits for it, nor he for theirs.
+            Found::Past => Ok(Arc::clone(self).run(key.into(), freshness, load()).await?),
+        }
+    }
+
+    /// Loads a key behind the answers that are given meanwhile, unless it is being loaded. Must
+    /// be called within a runtime.
+    pub fn refresh(self: &Arc<Self>, key: &[u8], load: Load) {
+        let freshness = Freshness {
+            seen: None,
+            copies: Copies::Covering,
+        };
+        let key: Arc<[u8]> = key.into();
+        let this = Arc::clone(self);
+        let task = Arc::clone(&key);
+        drop(
+            self.flights
+                .join((key, None), || this.run(task, freshness, load)),
+        );
+    }
+
+    async fn load(
+        self: &Arc<Self>,
+        key: &[u8],
+        freshness: Freshness,
+        load: Load,
+    ) -> Result<Answer, LoadError> {
+        let key: Arc<[u8]> = key.into();
+        let (within, copies) = match freshness.copies {
+            Copies::Within(span) => (Some(span), freshness.copies),
+            _ => (None, Copies::Covering),
+        };
+        let shared = Freshness {
+            seen: freshness.seen,
+            copies,
+        };
+        for _ in 0..SHARED_ROUNDS {
+            let this = Arc::clone(self);
+            let (task, load) = (Arc::clone(&key), Arc::clone(&load));
+            let ticket = self
+                .flights
+                .join((Arc::clone(&key), within), || this.run(task, shared, load));
+            let led = ticket.led;
+            match ticket.landed().await? {
+                Ok(answer) if led || self.is_for(&answer, &freshness) => return Ok(answer),
+                // Who began it was ahead of all copies; this one need not be.
+                Err(error) if led || !matches!(*error, EngineError::Behind) => {
+                    return Err(error.into());
+                }
+                Ok(_) | Err(_) => {}
+            }
+        }
+        Ok(Arc::clone(self).run(key, freshness, load).await?)
+    }
+
+    /// Whether what was loaded for another one may be given to this caller.
+    fn is_for(&self, answer: &Answer, freshness: &Freshness) -> bool {
+        let reach = |seen| {
+            let consumed = self.replica.before();
+            consumed.history.reach(seen, answer.low)
+        };
+        let covers = match freshness.seen {
+            Some(seen) if freshness.must_cover() => reach(seen) == Reach::Contained,
+            _ => true,
+        };
+        covers && !answer.lost
+    }
+
+    async fn run(
+        self: Arc<Self>,
+        key: Arc<[u8]>,
+        freshness: Freshness,
+        load: Load,
+    ) -> Result<Answer, Arc<EngineError>> {
+        let began_us = self.clock.now_us();
+        self.counts.add(Count::Load);
+        let loaded = load(freshness).await.inspect_err(|_| {
+            self.counts.add(Count::LoadFailed);
+        })?;
+        let load_us = self.clock.now_us().saturating_sub(began_us);
+        let took = Duration::from_micros(u64::try_from(load_us).unwrap_or(0));
+        let answer = Answer {
+            value: loaded.value.clone(),
+            low: loaded.low,
+            high: loaded.high,
+            lost: loaded.lost,
+            age: None,
+        };
+        // Refused or kept, which is counted: it is the caller's answer all the same.
+        let _ = self.fill(&key, loaded, took);
+        Ok(answer)
+    }
+}
+
+/// Whether the store failed, and did not answer that the question is wrong.
+fn is_fault(error: &LoadError) -> bool {
+    match error {
+        LoadError::Abandoned(_) => true,
+        LoadError::Store(error) => matches!(
+            **error,
+            EngineError::Unavailable { .. }
+                | EngineError::Internal { .. }
+                | EngineError::Corrupt(_)
+        ),
+    }
+}

@@ -1,0 +1,41 @@
+//! The cache tier: what a process holds in memory of what its store would answer.
+//!
+//! | word | meaning |
+//! |---|---|
+//! | collection | a table, a document collection, a key space, …: it has a [`Cache`] of its own |
+//! | entry | an answer, with the positions it is valid for and what it [touched](Tag) |
+//! | replica | the follower of a shard's feed: all entries that it did not remove are true as of what it [consumed](Replica::consume) |
+//! | floor | the last invalidation of something: a fill from an older read is refused |
+//! | flight | a load that all who miss the same key at the same time share |
+//! | ghost | a key without its answer, to see which hit ratio another policy or size would have |
+//!
+//! A [`Cache`] is asked with the same [`Freshness`](pando_model::engine::Freshness) as the store,
+//! and goes by the same rule of the stamp: it may answer if what the replica has consumed, or the
+//! read that filled the entry, covers what the caller has seen; the caller is handed the `high` of
+//! that read.
+//!
+//! It loads by what it is given and writes nothing. A cache that several processes share, leases
+//! between them, and the strategies of writing are not here yet (`docs/decisions/0008-cache.md`).
+
+mod cache;
+mod config;
+mod entry;
+mod flight;
+mod floors;
+mod index;
+mod policy;
+mod random;
+mod replica;
+mod resident;
+mod shadow;
+mod tag;
+
+pub use cache::{Answer, Cache, Found, Load, LoadError, LoadResult, Loaded, Statistics};
+pub use config::{Config, ConfigError};
+pub use entry::{Age, Entry, Value, weight_bytes};
+pub use flight::{Abandoned, Flights, Ticket};
+pub use policy::{Eviction, UnknownEviction};
+pub use random::{Random, SeededRandom, ThreadRandom};
+pub use replica::{Refused, Replica};
+pub use shadow::Estimate;
+pub use tag::Tag;
