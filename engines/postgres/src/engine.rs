@@ -5,12 +5,13 @@
 //! | reads, the feed, checks | a bounded number of connections |
 //! | writes, changes of the schema, followers | one connection of their own, in turn |
 
+mod opening;
 mod read;
 mod write;
 
 use crate::config::PostgresConfig;
-use crate::fault::{Fault, Step, closed, unavailable};
-use crate::open::{Facts, open};
+use crate::fault::{Step, closed, unavailable};
+use crate::open::Facts;
 use crate::progress::Marks;
 use crate::session::Session;
 use crate::topology::Topology;
@@ -33,8 +34,6 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, oneshot};
 
-/// How soon the servers are gone through again, where none could be opened.
-const OPEN_AGAIN_AFTER: Duration = Duration::from_millis(250);
 /// The engine's name.
 const NAME: &str = "postgres";
 
@@ -57,7 +56,7 @@ impl PostgresEngine {
     pub async fn open(config: PostgresConfig) -> Result<Arc<PostgresEngine>> {
         const CONTEXT: &str = "open the database";
         let topology = Topology::start(config.clone())?;
-        let opened = open_primary(&topology, &config).await;
+        let opened = opening::open_primary(&topology, &config).await;
         let facts = opened.map_err(|fault| fault.into_engine(CONTEXT))?;
         topology.belong_to(facts.system);
         let deadline = Instant::now() + config.write_buffer;
@@ -123,25 +122,6 @@ impl PostgresEngine {
     ) -> Result<(T, Position)> {
         self.write_with(move |shared, session| shared.transact(session, &work))
             .await
-    }
-}
-
-/// Opens the first server that takes writes, once there is one.
-async fn open_primary(topology: &Arc<Topology>, config: &PostgresConfig) -> Step<Facts> {
-    let deadline = Instant::now() + config.connect_timeout;
-    loop {
-        let mut fault = Fault::Lost("no database server is known".to_owned());
-        for server in topology.servers() {
-            match server.writer.run(open).await {
-                Ok(facts) => return Ok(facts),
-                Err(lost) if lost.is_lost() => fault = lost,
-                Err(refused) => return Err(refused),
-            }
-        }
-        if Instant::now() >= deadline {
-            return Err(fault);
-        }
-        tokio::time::sleep(OPEN_AGAIN_AFTER).await;
     }
 }
 

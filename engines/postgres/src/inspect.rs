@@ -6,7 +6,7 @@ use crate::fault::{Fault, Step};
 use crate::open::check_server;
 use crate::pool::Pool;
 use crate::session::Session;
-use crate::tls::Target;
+use crate::tls::{Place, Target};
 use crate::topology::Patroni;
 use pando_model::engine::{Result, Shortfall, Weight};
 use serde_json::Value;
@@ -26,7 +26,7 @@ pub async fn inspect(config: &PostgresConfig) -> Result<Vec<Shortfall>> {
     let mut is_seen = false;
     let mut targets = Target::all(config)?;
     targets.extend(members(config).await);
-    for (name, target) in targets {
+    for Place { name, target, .. } in targets {
         let is_local = target.config.get_hosts().iter().all(is_loopback);
         if target.tls.is_none() && !is_local {
             found.push(in_the_clear(&name));
@@ -57,7 +57,7 @@ pub async fn inspect(config: &PostgresConfig) -> Result<Vec<Shortfall>> {
 }
 
 /// The servers that Patroni names: the primary may be none of those that the settings do.
-async fn members(config: &PostgresConfig) -> Vec<(String, Target)> {
+async fn members(config: &PostgresConfig) -> Vec<Place> {
     let patroni = Patroni::new();
     for seed in &config.patroni {
         let Some(members) = patroni.members(seed.trim_end_matches('/')).await else {
@@ -65,8 +65,7 @@ async fn members(config: &PostgresConfig) -> Vec<(String, Target)> {
         };
         let named = members.into_iter().filter_map(|member| {
             let (host, port) = member.address;
-            let target = Target::at(config, &host, port).ok()?;
-            Some((format!("{host}:{port}"), target))
+            Target::at(config, &host, port).ok()
         });
         return named.collect();
     }

@@ -10,6 +10,9 @@ use pando_model::slot::{Epoch, HASH_SLOTS, Slot};
 
 /// Two processes that open one database do so in turn (`Pand`).
 const OPENING_LOCK: i64 = 0x5061_6e64;
+/// Gives a row where the database holds a store.
+const IS_STORE: &str = "SELECT 1 FROM pg_class WHERE relname = '_pando_shard' \
+                        AND relnamespace = current_schema()::regnamespace";
 /// `server_version_num` of the oldest PostgreSQL that is understood.
 pub(crate) const VERSION_MIN: i64 = 150_000;
 /// Collations that sort by bytes.
@@ -26,11 +29,38 @@ pub(crate) struct Facts {
     pub(crate) shard: ShardRow,
 }
 
-/// Looks at the database, and makes the internal tables where there are none.
+/// What a server holds that may be opened.
+pub(crate) enum Holds {
+    /// A store, and it takes writes.
+    Store(Box<Facts>),
+    /// A copy of a store.
+    Copy,
+    /// Nothing of Pando's, and it takes writes.
+    Nothing,
+}
+
+/// Looks what a server holds; nothing is made there.
+pub(crate) fn look(session: &Session) -> Step<Holds> {
+    let is_store = session.exists(IS_STORE, &[])?;
+    if is_store && session.exists("SELECT 1 WHERE pg_is_in_recovery()", &[])? {
+        return Ok(Holds::Copy);
+    }
+    check_server(session)?;
+    match is_store {
+        true => Ok(Holds::Store(Box::new(open_with(session, check)?))),
+        false => Ok(Holds::Nothing),
+    }
+}
+
+/// Opens the database, and makes the internal tables where there are none.
 pub(crate) fn open(session: &Session) -> Step<Facts> {
     check_server(session)?;
+    open_with(session, make_or_check)
+}
+
+fn open_with(session: &Session, how: fn(&Session) -> Step<()>) -> Step<Facts> {
     session.batch("BEGIN")?;
-    let opened = make_or_check(session);
+    let opened = how(session);
     match opened {
         Ok(()) => session.batch("COMMIT")?,
         Err(fault) => {
@@ -111,14 +141,14 @@ pub(crate) fn check_server(session: &Session) -> Step<()> {
 
 fn make_or_check(session: &Session) -> Step<()> {
     session.batch(&format!("SELECT pg_advisory_xact_lock({OPENING_LOCK})"))?;
-    let found = session.exists(
-        "SELECT 1 FROM pg_class WHERE relname = '_pando_shard' \
-         AND relnamespace = current_schema()::regnamespace",
-        &[],
-    )?;
-    if !found {
-        return make(session);
+    match session.exists(IS_STORE, &[])? {
+        true => check(session),
+        false => make(session),
     }
+}
+
+/// Refuses a store that another version has made, and this one does not read.
+fn check(session: &Session) -> Step<()> {
     let layout = session.first_int("SELECT layout::bigint FROM _pando_shard", &[])?;
     if layout == Some(i64::from(LAYOUT_VERSION)) {
         return Ok(());

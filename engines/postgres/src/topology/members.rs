@@ -17,15 +17,15 @@ impl Topology {
             if self.servers.borrow().iter().any(|one| one.name == name) {
                 continue;
             }
-            let target = match Target::at(&self.config, host, *port) {
-                Ok(target) => target,
+            let place = match Target::at(&self.config, host, *port) {
+                Ok(place) => place,
                 Err(error) => {
                     tracing::warn!(%error, "a member of the cluster cannot be used");
                     continue;
                 }
             };
             tracing::info!(server = name, "Patroni names a database server");
-            let server = Arc::new(Server::new(name, target, &self.config));
+            let server = Arc::new(Server::new(place, &self.config));
             self.servers
                 .send_modify(|servers| servers.push(server.clone()));
             tokio::spawn(probe::watch(Arc::downgrade(self), server));

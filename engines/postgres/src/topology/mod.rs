@@ -47,8 +47,8 @@ impl Topology {
     /// The servers that are configured; each is looked at from now on.
     pub(crate) fn start(config: PostgresConfig) -> Result<Arc<Topology>> {
         let mut servers = Vec::new();
-        for (name, target) in Target::all(&config)? {
-            servers.push(Arc::new(Server::new(name, target, &config)));
+        for place in Target::all(&config)? {
+            servers.push(Arc::new(Server::new(place, &config)));
         }
         let patroni = (!config.patroni.is_empty()).then(Patroni::new);
         let topology = Arc::new(Topology {

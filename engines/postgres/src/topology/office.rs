@@ -3,6 +3,7 @@
 use super::probe::Sight;
 use super::{Server, Topology};
 use crate::fault::{Fault, Step};
+use crate::tls::Origin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
@@ -91,17 +92,10 @@ impl Topology {
                 "it is on timeline {timeline}, and {known_timeline} is known"
             )));
         }
-        if let Some(patroni) = &self.patroni {
-            let rest = self.rests.lock().get(&server.name).cloned();
-            let said = match &rest {
-                Some(rest) => patroni.is_primary(rest).await,
-                None => None,
-            };
-            if said != Some(true) {
-                return Err(Fault::Lost(
-                    "Patroni does not call it the primary".to_owned(),
-                ));
-            }
+        if self.patroni.is_some() && self.patroni_says(server).await != Some(true) {
+            return Err(Fault::Lost(
+                "Patroni does not call it the primary".to_owned(),
+            ));
         }
         let shard = server.writer.run(crate::reign::begin).await?;
         let mut known = self.known.lock();
@@ -114,6 +108,21 @@ impl Topology {
         tracing::info!(server = server.name, timeline, at = ?shard.at, "this is the primary");
         self.primary.send_replace(Some(server.clone()));
         Ok(())
+    }
+
+    /// Whether a store may be begun on a server that is empty: it is where the settings have the
+    /// primary, or Patroni does.
+    pub(crate) async fn may_begin_on(&self, server: &Server) -> bool {
+        match self.patroni {
+            None => server.origin == Origin::Url,
+            Some(_) => self.patroni_says(server).await == Some(true),
+        }
+    }
+
+    /// Whether Patroni calls it the primary; `None` where it says nothing.
+    async fn patroni_says(&self, server: &Server) -> Option<bool> {
+        let rest = self.rests.lock().get(&server.name).cloned()?;
+        self.patroni.as_ref()?.is_primary(&rest).await
     }
 
     /// Patroni may have taken the office away from a server that does not know it yet.

@@ -7,7 +7,7 @@ use crate::pool::Pool;
 use crate::session::Session;
 use crate::shard::ShardRow;
 use crate::short;
-use crate::tls::Target;
+use crate::tls::{Origin, Place, Target};
 use pando_model::engine::Read;
 use pando_model::plan::RowSet;
 use pando_model::stamp::Position;
@@ -52,6 +52,7 @@ pub(crate) struct Standing {
 pub(crate) struct Server {
     /// `host:port`, as it is told.
     pub(crate) name: String,
+    pub(crate) origin: Origin,
     pub(crate) target: Target,
     pub(crate) readers: Arc<Pool>,
     points: Arc<Points>,
@@ -73,10 +74,16 @@ struct Latency {
 }
 
 impl Server {
-    pub(crate) fn new(name: String, target: Target, config: &PostgresConfig) -> Server {
+    pub(crate) fn new(place: Place, config: &PostgresConfig) -> Server {
+        let Place {
+            name,
+            origin,
+            target,
+        } = place;
         let readers = Pool::new(target.clone(), config, config.readers);
         Server {
             name,
+            origin,
             points: Points::new(readers.clone()),
             readers,
             writer: Pool::new(target.clone(), config, 1),

@@ -3,6 +3,7 @@
 
 #![allow(clippy::expect_used, clippy::panic)] // helpers of tests, not tests themselves
 
+mod beginning;
 mod outcomes;
 mod world;
 
