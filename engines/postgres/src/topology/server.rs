@@ -62,6 +62,8 @@ pub(crate) struct Server {
     standing: Mutex<Standing>,
     /// It was found to hold another database, and that was told.
     is_stranger: AtomicBool,
+    /// Nobody names it any more.
+    is_dropped: AtomicBool,
     in_flight: AtomicUsize,
     latency: Mutex<Latency>,
 }
@@ -96,6 +98,7 @@ impl Server {
                 missed: None,
             }),
             is_stranger: AtomicBool::new(false),
+            is_dropped: AtomicBool::new(false),
             in_flight: AtomicUsize::new(0),
             latency: Mutex::new(Latency {
                 mean_us: 0,
@@ -126,6 +129,20 @@ impl Server {
     /// It holds another database. Whether that is news.
     pub(crate) fn is_new_as_stranger(&self) -> bool {
         !self.is_stranger.swap(true, Relaxed)
+    }
+
+    /// Nobody names it any more: it is looked at no longer, and gives nobody a connection. Reads
+    /// that are under way go on.
+    pub(super) fn drop_out(&self) {
+        self.is_dropped.store(true, Relaxed);
+        self.forget();
+        self.readers.close();
+        self.writer.close();
+        self.doubted.notify_one();
+    }
+
+    pub(super) fn is_dropped(&self) -> bool {
+        self.is_dropped.load(Relaxed)
     }
 
     /// It has got as far as this, as an answer of its own shows.
