@@ -15,6 +15,7 @@ use crate::open::Facts;
 use crate::progress::Marks;
 use crate::session::Session;
 use crate::topology::Topology;
+use crate::trouble::Trouble;
 use crate::writer::queue::{Pending, Queue};
 use crate::writer::{Attempt, Shared, Transaction, doubt, receipt};
 use crate::{apply, feed, inspect, verify};
@@ -53,15 +54,16 @@ pub struct PostgresEngine {
 impl PostgresEngine {
     /// Connects to a database, and makes Pando's own tables where there are none. It has to be
     /// called on a runtime of tokio's, which the connections then live on.
-    pub async fn open(config: PostgresConfig) -> Result<Arc<PostgresEngine>> {
-        const CONTEXT: &str = "open the database";
+    ///
+    /// # Errors
+    /// Why it could not be used, and what to do about it.
+    pub async fn open(config: PostgresConfig) -> std::result::Result<Arc<PostgresEngine>, Trouble> {
         let topology = Topology::start(config.clone())?;
-        let opened = opening::open_primary(&topology, &config).await;
-        let facts = opened.map_err(|fault| fault.into_engine(CONTEXT))?;
+        let facts = opening::open_primary(&topology, &config).await?;
         topology.belong_to(facts.system);
         let deadline = Instant::now() + config.write_buffer;
         let primary = topology.primary(deadline).await;
-        primary.map_err(|fault| fault.into_engine(CONTEXT))?;
+        primary.map_err(|fault| fault.into_engine("open the database"))?;
         Ok(Arc::new(PostgresEngine {
             topology,
             turn: Arc::new(Semaphore::new(1)),

@@ -2,9 +2,8 @@
 
 use crate::config::{Config, Postgres};
 use crate::failure::fail;
-use pando_engine_postgres::{PostgresConfig, PostgresEngine};
+use pando_engine_postgres::{PostgresConfig, PostgresEngine, Trouble};
 use pando_model::engine::{Engine, Shortfall};
-use pando_model::error::EngineError;
 use std::sync::Arc;
 
 /// What is wrong with a url, if anything. It may hold a password, and is not repeated.
@@ -22,12 +21,17 @@ pub async fn inspect(config: &Config) -> anyhow::Result<Vec<Shortfall>> {
 pub(super) async fn open(config: &Config) -> anyhow::Result<Arc<dyn Engine>> {
     match PostgresEngine::open(settings_of(config)?).await {
         Ok(engine) => Ok(engine),
-        Err(error @ EngineError::Unavailable { .. }) => {
-            fail(format!("cannot open the database: {error}"))
-                .hint("see that PostgreSQL runs, and that store.postgres.url names its primary")
-                .err()
-        }
-        Err(error) => Err(anyhow::Error::from(error).context("cannot open the database")),
+        Err(trouble) => Err(not_opened(trouble)),
+    }
+}
+
+/// Why a database could not be opened, with the way out where the cause is known.
+pub(super) fn not_opened(Trouble { error, mend }: Trouble) -> anyhow::Error {
+    match mend {
+        Some(mend) => fail(format!("cannot open the database: {error}"))
+            .hint(mend)
+            .into(),
+        None => anyhow::Error::from(error).context("cannot open the database"),
     }
 }
 

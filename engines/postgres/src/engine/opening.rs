@@ -1,10 +1,11 @@
 //! Opening a shard: where its store is, and where one may be made.
 
 use crate::config::PostgresConfig;
-use crate::fault::{Fault, Step};
+use crate::fault::{Fault, unavailable};
 use crate::open::{Facts, Holds, look, open};
 use crate::tls::Origin;
 use crate::topology::{Server, Topology};
+use crate::trouble::Trouble;
 use futures_util::future::join_all;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,13 +19,16 @@ struct Found {
     empty: Vec<Arc<Server>>,
     copy: Option<Arc<Server>>,
     /// Why the first of those that are of no use is not.
-    fault: Option<Fault>,
+    fault: Option<(Arc<Server>, Fault)>,
 }
 
 /// Opens the store on whichever server takes writes, once there is one; those that the url names
 /// are asked first. It is made only where none has one, not even a copy, and only on a server of
 /// the url's, or the one that Patroni calls the primary: any other that is empty is a stranger.
-pub(super) async fn open_primary(topology: &Arc<Topology>, config: &PostgresConfig) -> Step<Facts> {
+pub(super) async fn open_primary(
+    topology: &Arc<Topology>,
+    config: &PostgresConfig,
+) -> Result<Facts, Trouble> {
     let deadline = Instant::now() + config.connect_timeout;
     loop {
         let mut found = Found::default();
@@ -38,7 +42,8 @@ pub(super) async fn open_primary(topology: &Arc<Topology>, config: &PostgresConf
         if found.copy.is_none() {
             for server in &found.empty {
                 if topology.may_begin_on(server).await {
-                    return server.writer.run(open).await;
+                    let opened = server.writer.run(open).await;
+                    return opened.map_err(|fault| trouble(server, fault));
                 }
             }
         }
@@ -51,7 +56,7 @@ pub(super) async fn open_primary(topology: &Arc<Topology>, config: &PostgresConf
 
 impl Found {
     /// Looks at servers at once, and goes by the first that holds the store.
-    async fn look_at(&mut self, servers: Vec<Arc<Server>>) -> Step<Option<Facts>> {
+    async fn look_at(&mut self, servers: Vec<Arc<Server>>) -> Result<Option<Facts>, Trouble> {
         let looks = servers.iter().map(|server| server.writer.run(look));
         let looked = join_all(looks).await;
         for (server, looked) in servers.into_iter().zip(looked) {
@@ -61,10 +66,10 @@ impl Found {
                 Ok(Holds::Nothing) => self.empty.push(server),
                 // The primary's own word: nothing would be won by waiting.
                 Err(fault) if server.origin == Origin::Url && !fault.is_lost() => {
-                    return Err(fault);
+                    return Err(trouble(&server, fault));
                 }
                 Err(fault) => {
-                    self.fault.get_or_insert(fault);
+                    self.fault.get_or_insert((server, fault));
                 }
             }
         }
@@ -72,23 +77,37 @@ impl Found {
     }
 
     /// Why nothing could be opened.
-    fn in_vain(self) -> Fault {
+    fn in_vain(self) -> Trouble {
         let empty = self.empty.first().map(|server| &server.name);
-        match (empty, self.copy, self.fault) {
-            (Some(empty), Some(copy), _) => Fault::Lost(format!(
+        let reason = match (empty, self.copy, self.fault) {
+            (Some(empty), Some(copy), _) => format!(
                 "no server has the store and takes writes: {} has a copy of it, and {empty} is \
                  empty",
                 copy.name
-            )),
-            (_, Some(copy), None) => Fault::Lost(format!(
-                "no server takes writes; {} has a copy of the store",
-                copy.name
-            )),
-            (_, _, Some(fault)) => fault,
-            (Some(empty), None, None) => Fault::Lost(format!(
+            ),
+            (_, Some(copy), None) => {
+                format!(
+                    "no server takes writes; {} has a copy of the store",
+                    copy.name
+                )
+            }
+            (_, _, Some((server, fault))) => return trouble(&server, fault),
+            (Some(empty), None, None) => format!(
                 "no server has the store; {empty} is empty, and nobody calls it the primary"
-            )),
-            (None, None, None) => Fault::Lost("no database server is known".to_owned()),
+            ),
+            (None, None, None) => "no database server is known".to_owned(),
+        };
+        Trouble {
+            error: unavailable(reason, OPEN_AGAIN_AFTER),
+            mend: Some(
+                "see that the primary runs, and that store.postgres.url names it; a replica takes \
+                 writes once it is promoted"
+                    .to_owned(),
+            ),
         }
     }
+}
+
+fn trouble(server: &Server, fault: Fault) -> Trouble {
+    Trouble::of(fault, &server.name, &server.target, "open the database")
 }

@@ -41,6 +41,7 @@ impl Topology {
     pub(crate) fn missing(&self, server: &Arc<Server>, fault: &Fault) {
         // One that answers with an error, as a database without our tables does, is of no use; but
         // nobody waits for it in vain.
+        server.note_full(fault.is_for_want_of_room());
         let was_up = match fault.is_lost() {
             true => server.fall(),
             false => server.forget(),

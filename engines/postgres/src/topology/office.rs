@@ -2,7 +2,7 @@
 
 use super::probe::Sight;
 use super::{Server, Topology};
-use crate::fault::{Fault, Step};
+use crate::fault::{Fault, NO_CONNECTION, Step};
 use crate::tls::Origin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -22,7 +22,14 @@ impl Topology {
             Ok(Ok(found)) => found.clone(),
             Ok(Err(_)) | Err(_) => None,
         };
-        found.ok_or_else(|| Fault::Lost("there is no primary that takes writes".to_owned()))
+        found.ok_or_else(|| {
+            let is_full = self.servers().iter().any(|server| server.is_full());
+            let reason = match is_full {
+                true => NO_CONNECTION,
+                false => "there is no primary that takes writes",
+            };
+            Fault::Lost(reason.to_owned())
+        })
     }
 
     /// Whether this is the primary that everybody goes by.

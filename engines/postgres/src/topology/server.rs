@@ -64,6 +64,8 @@ pub(crate) struct Server {
     is_stranger: AtomicBool,
     /// Nobody names it any more.
     is_dropped: AtomicBool,
+    /// The last look at it failed because it has no connection left.
+    is_full: AtomicBool,
     in_flight: AtomicUsize,
     latency: Mutex<Latency>,
 }
@@ -99,6 +101,7 @@ impl Server {
             }),
             is_stranger: AtomicBool::new(false),
             is_dropped: AtomicBool::new(false),
+            is_full: AtomicBool::new(false),
             in_flight: AtomicUsize::new(0),
             latency: Mutex::new(Latency {
                 mean_us: 0,
@@ -118,6 +121,7 @@ impl Server {
     /// Keeps what a look at it has shown; whether its role is another one than before.
     pub(crate) fn learn(&self, role: Role, at: Position) -> bool {
         self.is_stranger.store(false, Relaxed);
+        self.is_full.store(false, Relaxed);
         let mut standing = self.standing.lock();
         let changed = standing.role != role;
         standing.role = role;
@@ -139,6 +143,15 @@ impl Server {
         self.readers.close();
         self.writer.close();
         self.doubted.notify_one();
+    }
+
+    /// A look at it failed; whether because it has no connection left.
+    pub(super) fn note_full(&self, is_full: bool) {
+        self.is_full.store(is_full, Relaxed);
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.is_full.load(Relaxed)
     }
 
     pub(super) fn is_dropped(&self) -> bool {

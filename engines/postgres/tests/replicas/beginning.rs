@@ -22,8 +22,10 @@ async fn refused(url: &str, replicas: &[String]) -> String {
     config.replicas = replicas.to_vec();
     config.connect_timeout = Duration::from_secs(1);
     match PostgresEngine::open(config).await {
-        Err(EngineError::Unavailable { reason, .. }) => reason,
-        Err(error) => panic!("{error:?}"),
+        Err(trouble) => match trouble.error {
+            EngineError::Unavailable { reason, .. } => reason,
+            error => panic!("{error:?}"),
+        },
         Ok(_) => panic!("it was opened"),
     }
 }

@@ -155,3 +155,61 @@ async fn a_repetition_is_answered_once_the_standby_has_what_it_repeats() {
     let rows = world.read(Copies::Owner, None).await.expect("read").rows;
     assert_eq!(rows.rows.len(), 1, "{rows:?}");
 }
+
+/// What a write is told that is not carried out.
+async fn unavailable(engine: &PostgresEngine, table: &Arc<Table>) -> String {
+    match insert(engine, table, 9).await {
+        Err(EngineError::Unavailable { reason, .. }) => reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_is_told_that_connections_are_used_up_and_where_to_look() {
+    let world = world(0, Standby::Asynchronous).await;
+    let primary = &world.servers.primary;
+    primary
+        .sql("create role app login; grant all on all tables in schema public to app")
+        .await
+        .expect("SQL");
+    let mut config = PostgresConfig::new(url(primary).replace("postgres@", "app@"));
+    config.write_buffer = Duration::from_secs(2);
+    let engine = PostgresEngine::open(config).await.expect("open");
+    insert(&engine, &world.table, 1).await.expect("a row");
+    // From now on it gets no connection, and those that it has end.
+    primary
+        .sql(
+            "alter role app connection limit 0; \
+             select pg_terminate_backend(pid) from pg_stat_activity where usename = 'app'",
+        )
+        .await
+        .expect("SQL");
+    for _ in 0..2 {
+        let reason = unavailable(&engine, &world.table).await;
+        assert!(reason.contains("no connection left"), "{reason}");
+        assert!(
+            reason.contains("max_connections") && reason.contains("pool"),
+            "{reason}"
+        );
+    }
+    primary
+        .sql("alter role app connection limit -1")
+        .await
+        .expect("SQL");
+    until("a write that is carried out again", LIMIT, || {
+        insert(&engine, &world.table, 2)
+    })
+    .await
+    .expect("a row");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_told_as_on_every_engine() {
+    let world = world(0, Standby::Asynchronous).await;
+    let full = "create function no_room() returns trigger language plpgsql as $$ begin raise \
+                exception 'could not extend file' using errcode = '53100'; end $$; \
+                create trigger no_room before insert on note for each row execute function no_room()";
+    world.servers.primary.sql(full).await.expect("SQL");
+    let reason = unavailable(&world.engine, &world.table).await;
+    assert_eq!(reason, pando_model::error::DISK_FULL);
+}
