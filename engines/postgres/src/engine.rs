@@ -25,6 +25,7 @@ use pando_model::engine::{
     ReadAnswer, ReadSteps, Result, SchemaChange, Statistics, StepsAnswer, Write, WriteAnswer,
 };
 use pando_model::error::EngineError;
+use pando_model::inspection::Inspection;
 use pando_model::stamp::Position;
 use pando_model::steps;
 use pando_model::tree::read_counted;
@@ -272,8 +273,8 @@ impl Engine for PostgresEngine {
         Ok(read.await?.0)
     }
 
-    async fn inspect(&self) -> Result<Vec<engine::Shortfall>> {
-        inspect::inspect(&self.config).await
+    async fn inspect(&self) -> Result<Inspection> {
+        inspect::inspect_as(&self.config, Some(self.facts.system)).await
     }
 
     async fn fetch_statistics(&self) -> Result<Statistics> {

@@ -11,7 +11,7 @@
 //! | [`adopt`] | databases that somebody else made |
 //! | `apply` | changes of the physical schema |
 //! | `verify` | whether the data is sound |
-//! | `inspect` | whether the database is set up to keep what is promised |
+//! | `inspect` | its servers, and whether they are set up to keep what is promised |
 //! | `trouble` | why a database cannot be used, and what to do about it |
 //!
 //! How tables lie in the database, and why one write is carried out at a time, is told in

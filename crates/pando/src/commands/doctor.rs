@@ -68,13 +68,21 @@ pub async fn run(context: &Context) -> anyhow::Result<()> {
     findings.extend(certificate(context));
     findings.extend(exposure(context));
     findings.extend(machine::findings(config, &dir));
+    let mut servers = Vec::new();
     if config.store.engine == EngineKind::Postgres {
-        findings.extend(database::findings(config).await);
+        let (found, seen) = database::findings(config).await;
+        findings.extend(found);
+        servers = seen;
     }
     findings.extend(integrity(context, &dir).await);
     let worst = |severity| findings.iter().filter(|f| f.severity == severity).count();
     let (failed, warned) = (worst(Severity::Fail), worst(Severity::Warn));
-    let answer = json!({ "findings": findings, "failed": failed, "warned": warned });
+    let answer = json!({
+        "findings": findings,
+        "servers": servers,
+        "failed": failed,
+        "warned": warned,
+    });
     context.report.answer(&answer, |_| text(&findings))?;
     match failed {
         0 => Ok(()),

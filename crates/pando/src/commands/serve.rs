@@ -12,7 +12,7 @@ use crate::parts::{self, Purpose};
 use crate::report::Report;
 use crate::roles::{self, web};
 use crate::signals::{self, Stop};
-use pando_model::engine::Weight;
+use pando_model::inspection::Weight;
 use pando_store::{Store, Swept};
 use pando_web::Admin;
 use serde::Serialize;
@@ -222,11 +222,26 @@ async fn sweep(store: Arc<Store>, every: Duration) {
     }
 }
 
-/// Says what stands in the way of what is promised, in how the database is set up.
+/// Says what the servers do, and what stands in the way of what is promised, in how they are set
+/// up.
 async fn warn_of_shortfalls(store: &Store) {
     match store.engine().inspect().await {
         Ok(found) => {
-            for found in found.iter().filter(|found| found.weight > Weight::Note) {
+            for server in &found.servers {
+                let (role, at) = (server.role.name(), server.at);
+                tracing::info!(
+                    server = server.name,
+                    role,
+                    timeline = server.timeline,
+                    ?at,
+                    "a database server"
+                );
+            }
+            for found in found
+                .shortfalls
+                .iter()
+                .filter(|found| found.weight > Weight::Note)
+            {
                 let (setting, mend) = (found.setting, &found.mend);
                 tracing::warn!(setting, mend, "{}", found.message);
             }

@@ -3,7 +3,8 @@
 use crate::config::{Config, Postgres};
 use crate::failure::fail;
 use pando_engine_postgres::{PostgresConfig, PostgresEngine, Trouble};
-use pando_model::engine::{Engine, Shortfall};
+use pando_model::engine::Engine;
+use pando_model::inspection::Inspection;
 use std::sync::Arc;
 
 /// What is wrong with a url, if anything. It may hold a password, and is not repeated.
@@ -11,9 +12,9 @@ pub fn fault_of_url(url: &str, settings: &Postgres) -> Option<&'static str> {
     pando_engine_postgres::fault_of_url(url, settings.ca_file.is_some())
 }
 
-/// What stands in the way of what is promised, in how the database is set up. It is not opened,
-/// and an empty one stays empty.
-pub async fn inspect(config: &Config) -> anyhow::Result<Vec<Shortfall>> {
+/// The servers, and what stands in the way of what is promised, in how they are set up. Nothing is
+/// opened, and an empty database stays empty.
+pub async fn inspect(config: &Config) -> anyhow::Result<Inspection> {
     Ok(pando_engine_postgres::inspect(&settings_of(config)?).await?)
 }
 
