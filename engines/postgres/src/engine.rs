@@ -5,7 +5,7 @@
 //! | reads, the feed, checks | a bounded number of connections |
 //! | writes, changes of the schema, followers | one connection of their own, in turn |
 
-mod opening;
+pub(crate) mod opening;
 mod read;
 mod write;
 

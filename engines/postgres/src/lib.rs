@@ -49,5 +49,6 @@ mod writer;
 
 pub use config::{PostgresConfig, fault_of_url};
 pub use engine::PostgresEngine;
+pub use engine::opening::is_empty;
 pub use inspect::inspect;
 pub use trouble::Trouble;

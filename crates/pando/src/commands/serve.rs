@@ -36,7 +36,8 @@ struct Ready {
     url: String,
     addresses: Vec<SocketAddr>,
     data_dir: String,
-    root_key: String,
+    /// Where this process has left it, or found it.
+    root_key: Option<String>,
     engine: EngineKind,
     pid: u32,
 }
@@ -266,7 +267,7 @@ fn announce(
         url: url_of(config, addresses),
         addresses: addresses.to_vec(),
         data_dir: dir.path().display().to_string(),
-        root_key: dir.root_key().display().to_string(),
+        root_key: (dir.root_key().exists()).then(|| dir.root_key().display().to_string()),
         engine: config.store.engine,
         pid: std::process::id(),
     };
@@ -283,12 +284,15 @@ fn announce(
         } else {
             "needed for every request"
         };
+        let root_key = match &ready.root_key {
+            Some(path) => path,
+            None => "none here: it is with the process that made the store",
+        };
         format!(
-            "Pando {} serves {}\n  data      {} ({kept})\n  root key  {} (keys are {keys})\n",
+            "Pando {} serves {}\n  data      {} ({kept})\n  root key  {root_key} (keys are {keys})\n",
             env!("CARGO_PKG_VERSION"),
             ready.url,
             ready.data_dir,
-            ready.root_key,
         )
     })
 }

@@ -18,6 +18,11 @@ pub async fn inspect(config: &Config) -> anyhow::Result<Inspection> {
     Ok(pando_engine_postgres::inspect(&settings_of(config)?).await?)
 }
 
+/// Whether the database is there and holds no store. Nothing is made.
+pub async fn is_empty(config: &Config) -> anyhow::Result<bool> {
+    Ok(pando_engine_postgres::is_empty(&settings_of(config)?).await?)
+}
+
 /// Opens the database.
 pub(super) async fn open(config: &Config) -> anyhow::Result<Arc<dyn Engine>> {
     match PostgresEngine::open(settings_of(config)?).await {

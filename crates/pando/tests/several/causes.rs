@@ -1,10 +1,12 @@
 //! Why a database cannot be used is told with the line that mends it, at the start and by doctor.
 
-use super::database::Database;
-use super::support::{pando, refused};
+use super::database::{Database, serve};
+use super::support::{json, pando, refused};
 use pando_cluster::Postgres;
 use serde_json::Value;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 /// A folder whose url is another one.
 fn folder_at(database: &Database, url: &str, more: &str) -> PathBuf {
@@ -88,4 +90,63 @@ async fn a_password_that_is_wrong_or_missing_is_told_as_that() {
         assert!(error.contains(words), "{error}");
         assert!(failures(folder).contains(words));
     }
+    // A file that is not there is found without asking anybody.
+    std::fs::remove_file(wrong.join("password")).expect("it is there");
+    let error = refused(&wrong, &["config", "check"], 2);
+    assert!(
+        error.contains("(store.postgres.password_file): cannot use"),
+        "{error}"
+    );
+}
+
+/// What a server says once it is ready; it ends then.
+fn ready(folder: &Path) -> Value {
+    let mut server = pando(folder)
+        .args(["serve", "--json", "--listen", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the binary starts");
+    let mut line = String::new();
+    let stdout = server.stdout.take().expect("a pipe");
+    BufReader::new(stdout).read_line(&mut line).expect("a line");
+    server.kill().expect("it runs");
+    server.wait().expect("it ends");
+    serde_json::from_str(&line).expect("JSON")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn looking_makes_no_store_and_who_has_no_root_key_names_none() {
+    let database = Database::start().await;
+    let (first, second) = (database.folder(""), database.folder(""));
+    for command in ["status", "export"] {
+        let args = match command {
+            "export" => vec!["export", "tables/t", "--out", "t.ndjson"],
+            command => vec![command],
+        };
+        let error = refused(&first, &args, 1);
+        assert!(
+            error.contains("there is no store in the database"),
+            "{error}"
+        );
+    }
+    let tables = "SELECT count(*) FROM pg_class WHERE relname LIKE '\\_pando%'";
+    assert_eq!(database.sql(tables).await, "0");
+    let said = [ready(&first), ready(&second)];
+    let key = said[0]["root_key"].as_str().expect("a path");
+    assert!(
+        Path::new(key).is_relative() || Path::new(key).exists(),
+        "{key}"
+    );
+    assert_eq!(said[1]["root_key"], Value::Null, "{}", said[1]);
+    let server = serve(&second);
+    let status = json(&second, &["status"]);
+    let seen = &status["shards"][0]["servers"][0];
+    assert_eq!(seen["role"], "primary", "{status}");
+    assert_eq!(
+        seen["name"],
+        database.postgres.address().to_string(),
+        "{status}"
+    );
+    drop(server);
 }

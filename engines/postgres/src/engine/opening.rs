@@ -1,12 +1,15 @@
 //! Opening a shard: where its store is, and where one may be made.
 
 use crate::config::PostgresConfig;
-use crate::fault::{Fault, unavailable};
+use crate::fault::{Fault, Step, unavailable};
+use crate::inspect;
 use crate::open::{Facts, Holds, look, open};
+use crate::pool::Pool;
 use crate::tls::Origin;
 use crate::topology::{Server, Topology};
 use crate::trouble::Trouble;
 use futures_util::future::join_all;
+use pando_model::error::EngineError;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -110,4 +113,18 @@ impl Found {
 
 fn trouble(server: &Server, fault: Fault) -> Trouble {
     Trouble::of(fault, &server.name, &server.target, "open the database")
+}
+
+/// Whether servers could be looked at, and none of them holds a store or a copy of one. Nothing is
+/// made.
+pub async fn is_empty(config: &PostgresConfig) -> Result<bool, EngineError> {
+    let places = inspect::places(config).await?;
+    let looks = places.into_iter().map(|place| {
+        let pool = Pool::new(place.target, config, 1);
+        async move { pool.run(look).await }
+    });
+    let looked = join_all(looks).await;
+    let is_store = |held: &Step<Holds>| matches!(held, Ok(Holds::Store(_) | Holds::Copy));
+    let is_nothing = |held: &Step<Holds>| matches!(held, Ok(Holds::Nothing));
+    Ok(looked.iter().any(is_nothing) && !looked.iter().any(is_store))
 }
