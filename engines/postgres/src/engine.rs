@@ -274,7 +274,7 @@ impl Engine for PostgresEngine {
     }
 
     async fn inspect(&self) -> Result<Inspection> {
-        inspect::inspect_as(&self.config, Some(self.facts.system)).await
+        inspect::inspect_as(&self.config, self.topology.system()).await
     }
 
     async fn fetch_statistics(&self) -> Result<Statistics> {

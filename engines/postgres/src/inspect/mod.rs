@@ -23,8 +23,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_postgres::config::Host;
 
-/// How long looking may take.
-const TIME_MAX: Duration = Duration::from_secs(10);
+/// How long looking at a server may take: of those that are cut off nobody says anything.
+const TIME_MAX: Duration = Duration::from_secs(5);
 /// A replica that has all within this time is so far behind; of one that has not, what it has
 /// replayed last tells.
 const CATCH_UP_TIME: Duration = Duration::from_secs(1);

@@ -43,6 +43,11 @@ impl Topology {
         self.look_at_all();
     }
 
+    /// The cluster and the database that the shard is in, as far as is known.
+    pub(crate) fn system(&self) -> Option<i64> {
+        self.known.lock().system
+    }
+
     /// Whether a server holds the shard, or a copy of it. Where the last primary was there may be
     /// another cluster by now: an address was moved to what goes on.
     pub(super) fn is_ours(&self, server: &Arc<Server>, system: i64) -> Option<bool> {
