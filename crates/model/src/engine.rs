@@ -36,6 +36,7 @@ mod read;
 pub use read::{Copies, Freshness, Read, ReadAnswer, ReadSteps, StepsAnswer};
 
 use crate::error::{EngineError, Refusal};
+use crate::inspection::Inspection;
 use crate::plan::{Change, RowSet, Tree};
 use crate::schema::SchemaStep;
 use crate::slot::Slot;
@@ -115,9 +116,9 @@ pub trait Engine: Send + Sync {
     /// Checks the data's integrity, and answers what is wrong, one line each.
     async fn verify(&self) -> Result<Vec<String>>;
 
-    /// What stands in the way of what is promised, in how the database is set up.
-    async fn inspect(&self) -> Result<Vec<Shortfall>> {
-        Ok(Vec::new())
+    /// Its servers, and what stands in the way of what is promised, in how they are set up.
+    async fn inspect(&self) -> Result<Inspection> {
+        Ok(Inspection::default())
     }
 
     /// How large it is and how it does, for `status` and `/metrics`.
@@ -350,30 +351,6 @@ pub enum FeedKind {
     Update,
     /// It is gone, by itself or by a cascade.
     Delete,
-}
-
-/// A setting of the database that does not do, or will not some day.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shortfall {
-    /// Which setting.
-    pub setting: &'static str,
-    /// How bad it is.
-    pub weight: Weight,
-    /// What it takes from what is promised.
-    pub message: String,
-    /// The line to change, or the command to run.
-    pub mend: String,
-}
-
-/// How bad a shortfall is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Weight {
-    /// Nothing that is in use today is affected.
-    Note,
-    /// It works until something else fails.
-    Warning,
-    /// What was answered can be lost, or is not kept.
-    Breach,
 }
 
 /// How an engine does.

@@ -19,6 +19,7 @@ pub mod fixed;
 pub mod float;
 pub mod found;
 pub mod id;
+pub mod inspection;
 pub mod json;
 pub mod layout;
 pub mod numeric;

@@ -46,6 +46,10 @@ pub async fn open(context: &Context) -> anyhow::Result<Access> {
 
 /// The same, for a purpose.
 pub async fn open_for(context: &Context, purpose: Purpose) -> anyhow::Result<Access> {
+    reach(context, purpose, false).await
+}
+
+async fn reach(context: &Context, purpose: Purpose, has_to_exist: bool) -> anyhow::Result<Access> {
     let config = &context.loaded.config;
     let dir = DataDir::new(&config.data_dir);
     dir.create()?;
@@ -60,12 +64,18 @@ pub async fn open_for(context: &Context, purpose: Purpose) -> anyhow::Result<Acc
             .hint("start one: pando serve")
             .err();
     }
+    let is_elsewhere = config.store.engine == EngineKind::Postgres;
+    if has_to_exist && is_elsewhere && parts::is_empty(config).await? {
+        return fail("there is no store in the database that store.postgres.url names")
+            .hint("see that it names the right one, or begin with `pando serve`")
+            .err();
+    }
     let store = parts::open_store(config, &dir, purpose).await?;
     Ok(Access::Store(Open { store, _lock: lock }))
 }
 
-/// Opens the data that is there; a folder without data is refused, and left as it is. Otherwise
-/// a slip in `--data-dir` would make an empty store there, and back that up.
+/// Opens the data that is there; a folder or a database without data is refused, and left as it
+/// is. Otherwise a slip in `--data-dir` would make an empty store there, and back that up.
 pub async fn open_existing(context: &Context) -> anyhow::Result<Access> {
     let dir = DataDir::new(&context.loaded.config.data_dir);
     let is_elsewhere = context.loaded.config.store.engine == EngineKind::Postgres;
@@ -74,7 +84,7 @@ pub async fn open_existing(context: &Context) -> anyhow::Result<Access> {
             .hint("name the folder with --data-dir, or begin with `pando serve`")
             .err();
     }
-    open(context).await
+    reach(context, Purpose::General, true).await
 }
 
 /// The key that requests to the server of `dir` carry.

@@ -10,7 +10,7 @@ mod generate;
 mod keys;
 pub mod migrate;
 mod serve;
-mod status;
+pub mod status;
 
 use crate::cli::{Cli, Command};
 use crate::config::{Loaded, Sources};

@@ -4,7 +4,7 @@
 pub mod adopt;
 mod postgres;
 
-pub use postgres::{fault_of_url, inspect};
+pub use postgres::{fault_of_url, inspect, is_empty};
 
 use crate::config::{Config, EngineKind};
 use crate::data_dir::DataDir;

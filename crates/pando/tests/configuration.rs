@@ -82,6 +82,18 @@ fn what_does_not_fit_together_is_refused() {
             "(log.level): `info,loud`: there is no level \"loud\"",
         ),
         (
+            "[limits]\nmax_rows = 0\n",
+            "(limits.max_rows): must be more than nothing",
+        ),
+    ] {
+        refused(file, &[], &[words]);
+    }
+}
+
+#[test]
+fn what_does_not_lead_to_a_database_is_refused() {
+    for (file, words) in [
+        (
             "[store]\nengine = \"postgres\"\n",
             "pando.toml:2:1 (store.engine): PostgreSQL needs an address: write below \
              [store.postgres] url = ",
@@ -111,12 +123,21 @@ fn what_does_not_fit_together_is_refused() {
              http://HOST:8008",
         ),
         (
-            "[store]\nreplicas = [\"postgres://b.example/pando\"]\n",
-            "did you mean `store.postgres.replicas`?",
+            "[store]\nengine = \"postgres\"\npostgres.url = \"postgres://db.example/pando\"\n",
+            "pando.toml:3:10 (store.postgres.url): it names no user",
         ),
         (
-            "[limits]\nmax_rows = 0\n",
-            "(limits.max_rows): must be more than nothing",
+            "[store]\nengine = \"postgres\"\npostgres.url = \"postgres://pando@db.example\"\n",
+            "pando.toml:3:10 (store.postgres.url): it names no database",
+        ),
+        (
+            "[store]\nengine = \"postgres\"\n[store.postgres]\n\
+             url = \"postgres://p@a.example/p\"\npassword_file = \"none\"\n",
+            "pando.toml:5:1 (store.postgres.password_file): cannot use",
+        ),
+        (
+            "[store]\nreplicas = [\"postgres://b.example/pando\"]\n",
+            "did you mean `store.postgres.replicas`?",
         ),
     ] {
         refused(file, &[], &[words]);

@@ -263,7 +263,7 @@ impl From<EngineError> for ApiError {
                 let error = unavailable("unavailable", reason).retry_after(retry_after);
                 match is_full {
                     true => error.hint(
-                        "Free some room on the disk of data_dir, or move it to a larger one; reads are answered meanwhile.",
+                        "Free some room on the disk that holds the data, or move it to a larger one; reads are answered meanwhile.",
                     ),
                     false => error,
                 }

@@ -40,7 +40,7 @@ mod tx;
 mod web;
 mod wide;
 
-pub use admin::{Admin, AdminError, AdminErrorKind, shortfalls};
+pub use admin::{Admin, AdminError, AdminErrorKind, inspection, servers};
 pub use config::{Cors, Limits, WebConfig};
 pub use error::ApiError;
 pub use gate::Exposure;

@@ -71,6 +71,12 @@ pub(crate) fn read_url(url: &str, is_encrypted: bool) -> Result<Config, &'static
     if config.get_hosts().is_empty() {
         return Err("it names no host: write postgres://user@host:port/database");
     }
+    if config.get_user().is_none_or(str::is_empty) {
+        return Err("it names no user: write postgres://user@host:port/database");
+    }
+    if config.get_dbname().is_none_or(str::is_empty) {
+        return Err("it names no database: write postgres://user@host:port/database");
+    }
     if config.get_ssl_mode() == SslMode::Require && !is_encrypted {
         return Err("it asks for TLS: name the certificates in ca_file");
     }

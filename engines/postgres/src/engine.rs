@@ -5,15 +5,17 @@
 //! | reads, the feed, checks | a bounded number of connections |
 //! | writes, changes of the schema, followers | one connection of their own, in turn |
 
+pub(crate) mod opening;
 mod read;
 mod write;
 
 use crate::config::PostgresConfig;
-use crate::fault::{Fault, Step, closed, unavailable};
-use crate::open::{Facts, open};
+use crate::fault::{Step, closed, unavailable};
+use crate::open::Facts;
 use crate::progress::Marks;
 use crate::session::Session;
 use crate::topology::Topology;
+use crate::trouble::Trouble;
 use crate::writer::queue::{Pending, Queue};
 use crate::writer::{Attempt, Shared, Transaction, doubt, receipt};
 use crate::{apply, feed, inspect, verify};
@@ -23,6 +25,7 @@ use pando_model::engine::{
     ReadAnswer, ReadSteps, Result, SchemaChange, Statistics, StepsAnswer, Write, WriteAnswer,
 };
 use pando_model::error::EngineError;
+use pando_model::inspection::Inspection;
 use pando_model::stamp::Position;
 use pando_model::steps;
 use pando_model::tree::read_counted;
@@ -33,8 +36,6 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, oneshot};
 
-/// How soon the servers are gone through again, where none could be opened.
-const OPEN_AGAIN_AFTER: Duration = Duration::from_millis(250);
 /// The engine's name.
 const NAME: &str = "postgres";
 
@@ -54,15 +55,16 @@ pub struct PostgresEngine {
 impl PostgresEngine {
     /// Connects to a database, and makes Pando's own tables where there are none. It has to be
     /// called on a runtime of tokio's, which the connections then live on.
-    pub async fn open(config: PostgresConfig) -> Result<Arc<PostgresEngine>> {
-        const CONTEXT: &str = "open the database";
+    ///
+    /// # Errors
+    /// Why it could not be used, and what to do about it.
+    pub async fn open(config: PostgresConfig) -> std::result::Result<Arc<PostgresEngine>, Trouble> {
         let topology = Topology::start(config.clone())?;
-        let opened = open_primary(&topology, &config).await;
-        let facts = opened.map_err(|fault| fault.into_engine(CONTEXT))?;
+        let facts = opening::open_primary(&topology, &config).await?;
         topology.belong_to(facts.system);
         let deadline = Instant::now() + config.write_buffer;
         let primary = topology.primary(deadline).await;
-        primary.map_err(|fault| fault.into_engine(CONTEXT))?;
+        primary.map_err(|fault| fault.into_engine("open the database"))?;
         Ok(Arc::new(PostgresEngine {
             topology,
             turn: Arc::new(Semaphore::new(1)),
@@ -123,25 +125,6 @@ impl PostgresEngine {
     ) -> Result<(T, Position)> {
         self.write_with(move |shared, session| shared.transact(session, &work))
             .await
-    }
-}
-
-/// Opens the first server that takes writes, once there is one.
-async fn open_primary(topology: &Arc<Topology>, config: &PostgresConfig) -> Step<Facts> {
-    let deadline = Instant::now() + config.connect_timeout;
-    loop {
-        let mut fault = Fault::Lost("no database server is known".to_owned());
-        for server in topology.servers() {
-            match server.writer.run(open).await {
-                Ok(facts) => return Ok(facts),
-                Err(lost) if lost.is_lost() => fault = lost,
-                Err(refused) => return Err(refused),
-            }
-        }
-        if Instant::now() >= deadline {
-            return Err(fault);
-        }
-        tokio::time::sleep(OPEN_AGAIN_AFTER).await;
     }
 }
 
@@ -290,8 +273,8 @@ impl Engine for PostgresEngine {
         Ok(read.await?.0)
     }
 
-    async fn inspect(&self) -> Result<Vec<engine::Shortfall>> {
-        inspect::inspect(&self.config).await
+    async fn inspect(&self) -> Result<Inspection> {
+        inspect::inspect_as(&self.config, self.topology.system()).await
     }
 
     async fn fetch_statistics(&self) -> Result<Statistics> {

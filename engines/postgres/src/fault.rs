@@ -1,12 +1,16 @@
 //! What can go wrong inside, and which of the port's errors it becomes.
 
-use pando_model::error::{EngineError, Refusal};
+use pando_model::error::{DISK_FULL, EngineError, Refusal};
 use std::time::Duration;
 use tokio_postgres::error::{DbError, SqlState};
 
 /// Codes of rules that no class of codes is kept for: a column that counts or is computed by
 /// itself, and no right to a table.
 const RULES: [&str; 2] = ["428C9", "42501"];
+
+/// What is said where PostgreSQL has no connection left.
+pub(crate) const NO_CONNECTION: &str = "PostgreSQL has no connection left for Pando: raise its \
+    max_connections, or lower store.postgres.pool of the processes that share it";
 
 /// A step's error: one that the caller is told, or PostgreSQL's own.
 #[derive(Debug)]
@@ -203,7 +207,12 @@ fn engine_error(error: tokio_postgres::Error, context: &str) -> EngineError {
                 context,
                 "PostgreSQL is short of something"
             );
-            unavailable(db.message(), Duration::from_secs(5))
+            let reason = match db.code() {
+                code if *code == SqlState::TOO_MANY_CONNECTIONS => NO_CONNECTION,
+                code if *code == SqlState::DISK_FULL => DISK_FULL,
+                _ => db.message(),
+            };
+            unavailable(reason, Duration::from_secs(5))
         }
         "40" | "55" => unavailable("the database is busy", SHORTLY),
         // A primary that was demoted, or a standby.

@@ -11,7 +11,8 @@
 //! | [`adopt`] | databases that somebody else made |
 //! | `apply` | changes of the physical schema |
 //! | `verify` | whether the data is sound |
-//! | `inspect` | whether the database is set up to keep what is promised |
+//! | `inspect` | its servers, and whether they are set up to keep what is promised |
+//! | `trouble` | why a database cannot be used, and what to do about it |
 //!
 //! How tables lie in the database, and why one write is carried out at a time, is told in
 //! `docs/decisions/0006-postgresql.md`.
@@ -41,10 +42,13 @@ mod short;
 mod sql;
 mod tls;
 mod topology;
+mod trouble;
 mod verify;
 mod wire;
 mod writer;
 
 pub use config::{PostgresConfig, fault_of_url};
 pub use engine::PostgresEngine;
+pub use engine::opening::is_empty;
 pub use inspect::inspect;
+pub use trouble::Trouble;

@@ -10,6 +10,11 @@ use pando_model::slot::{Epoch, HASH_SLOTS, Slot};
 
 /// Two processes that open one database do so in turn (`Pand`).
 const OPENING_LOCK: i64 = 0x5061_6e64;
+/// Gives a row where the database holds a store.
+pub(crate) const IS_STORE: &str = "SELECT 1 FROM pg_class WHERE relname = '_pando_shard' \
+                        AND relnamespace = current_schema()::regnamespace";
+/// Gives a row on a server that copies another one.
+const IS_IN_RECOVERY: &str = "SELECT 1 WHERE pg_is_in_recovery()";
 /// `server_version_num` of the oldest PostgreSQL that is understood.
 pub(crate) const VERSION_MIN: i64 = 150_000;
 /// Collations that sort by bytes.
@@ -26,11 +31,38 @@ pub(crate) struct Facts {
     pub(crate) shard: ShardRow,
 }
 
-/// Looks at the database, and makes the internal tables where there are none.
+/// What a server holds that may be opened.
+pub(crate) enum Holds {
+    /// A store, and it takes writes.
+    Store(Box<Facts>),
+    /// A copy of a store.
+    Copy,
+    /// Nothing of Pando's, and it takes writes.
+    Nothing,
+}
+
+/// Looks what a server holds; nothing is made there.
+pub(crate) fn look(session: &Session) -> Step<Holds> {
+    let is_store = session.exists(IS_STORE, &[])?;
+    if is_store && session.exists(IS_IN_RECOVERY, &[])? {
+        return Ok(Holds::Copy);
+    }
+    check_server(session)?;
+    match is_store {
+        true => Ok(Holds::Store(Box::new(open_with(session, check)?))),
+        false => Ok(Holds::Nothing),
+    }
+}
+
+/// Opens the database, and makes the internal tables where there are none.
 pub(crate) fn open(session: &Session) -> Step<Facts> {
     check_server(session)?;
+    open_with(session, make_or_check)
+}
+
+fn open_with(session: &Session, how: fn(&Session) -> Step<()>) -> Step<Facts> {
     session.batch("BEGIN")?;
-    let opened = make_or_check(session);
+    let opened = how(session);
     match opened {
         Ok(()) => session.batch("COMMIT")?,
         Err(fault) => {
@@ -70,55 +102,79 @@ pub(crate) fn read_shard(session: &Session) -> Step<ShardRow> {
     shard.map_or_else(|| ShardRow::of(None), Ok)
 }
 
+/// Why a database is not fit for a store, and what would be.
+#[derive(Clone, Debug)]
+pub(crate) struct Unfit {
+    pub(crate) why: String,
+    pub(crate) mend: String,
+}
+
 /// Refuses a server that would mean something else by the same words.
 pub(crate) fn check_server(session: &Session) -> Step<()> {
-    let mut refused = None;
+    if session.exists(IS_IN_RECOVERY, &[])? {
+        return Err(Fault::Lost("the database takes no writes".to_owned()));
+    }
+    match find_unfit(session)? {
+        Some(Unfit { why, mend }) => {
+            let why = format!("{why}; {mend}");
+            Err(EngineError::internal("use the database", why).into())
+        }
+        None => Ok(()),
+    }
+}
+
+/// What a server would mean something else by.
+pub(crate) fn find_unfit(session: &Session) -> Step<Option<Unfit>> {
+    let made = || {
+        "make it with CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER libc \
+         LOCALE 'C.UTF-8'"
+            .to_owned()
+    };
+    let mut unfit = None;
     session.select_all(
         "SELECT current_setting('server_version_num')::bigint, current_setting('server_encoding'), \
-         pg_is_in_recovery(), CASE datlocprovider WHEN 'i' THEN 'ICU' ELSE datcollate END, datctype \
+         CASE datlocprovider WHEN 'i' THEN 'ICU' ELSE datcollate END, datctype \
          FROM pg_database WHERE datname = current_database()",
         &[],
         |row| {
             let (version, encoding): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
-            let (collate, ctype): (String, String) = (row.try_get(3)?, row.try_get(4)?);
-            if row.try_get(2)? {
-                return Err(Fault::Lost("the database takes no writes".to_owned()));
-            }
-            if version < VERSION_MIN {
-                refused = Some(format!(
-                    "PostgreSQL 15 or later is needed, this is {version}"
-                ));
+            let (collate, ctype): (String, String) = (row.try_get(2)?, row.try_get(3)?);
+            let found = |why: String, mend: String| Some(Unfit { why, mend });
+            unfit = if version < VERSION_MIN {
+                let why = format!("PostgreSQL 15 or later is needed, this is {version}");
+                found(why, "upgrade it".to_owned())
             } else if encoding != "UTF8" {
-                refused = Some(format!("the database is in {encoding}, not in UTF8"));
+                found(
+                    format!("the database is in {encoding}, not in UTF8"),
+                    made(),
+                )
             } else if !BY_BYTES.contains(&collate.as_str())
                 || !ctype.contains("UTF") && !ctype.contains("utf")
             {
                 // jsonb compares its texts by the database's collation, and full-text search
                 // finds words by its character types.
-                refused = Some(format!(
-                    "the database sorts by {collate} with character types of {ctype}; make it with \
-                     CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER libc LOCALE 'C.UTF-8'"
-                ));
-            }
+                let why =
+                    format!("the database sorts by {collate} with character types of {ctype}");
+                found(why, made())
+            } else {
+                None
+            };
             Ok(())
         },
     )?;
-    match refused {
-        Some(why) => Err(EngineError::internal("use the database", why).into()),
-        None => Ok(()),
-    }
+    Ok(unfit)
 }
 
 fn make_or_check(session: &Session) -> Step<()> {
     session.batch(&format!("SELECT pg_advisory_xact_lock({OPENING_LOCK})"))?;
-    let found = session.exists(
-        "SELECT 1 FROM pg_class WHERE relname = '_pando_shard' \
-         AND relnamespace = current_schema()::regnamespace",
-        &[],
-    )?;
-    if !found {
-        return make(session);
+    match session.exists(IS_STORE, &[])? {
+        true => check(session),
+        false => make(session),
     }
+}
+
+/// Refuses a store that another version has made, and this one does not read.
+fn check(session: &Session) -> Step<()> {
     let layout = session.first_int("SELECT layout::bigint FROM _pando_shard", &[])?;
     if layout == Some(i64::from(LAYOUT_VERSION)) {
         return Ok(());

@@ -24,11 +24,32 @@ pub(crate) struct Target {
     pub(crate) tls: Option<MakeRustlsConnect>,
 }
 
+/// Who has named a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The url: the primary is there, or was.
+    Url,
+    /// The list of replicas.
+    Replica,
+    /// Patroni.
+    Patroni,
+}
+
+/// A server that the settings or Patroni name.
+#[derive(Clone)]
+pub(crate) struct Place {
+    /// `host:port`, as it is told.
+    pub(crate) name: String,
+    pub(crate) origin: Origin,
+    pub(crate) target: Target,
+}
+
 impl Target {
-    /// All servers that the settings name, each as `host:port`.
-    pub(crate) fn all(settings: &PostgresConfig) -> Result<Vec<(String, Target)>> {
-        let mut targets: Vec<(String, Target)> = Vec::new();
-        for url in std::iter::once(&settings.url).chain(&settings.replicas) {
+    /// All servers that the settings name.
+    pub(crate) fn all(settings: &PostgresConfig) -> Result<Vec<Place>> {
+        let mut places: Vec<Place> = Vec::new();
+        let replicas = settings.replicas.iter().map(|url| (Origin::Replica, url));
+        for (origin, url) in std::iter::once((Origin::Url, &settings.url)).chain(replicas) {
             let whole = Target::of(settings, url)?;
             for (ix, host) in whole.config.get_hosts().iter().enumerate() {
                 let ports = whole.config.get_ports();
@@ -39,18 +60,25 @@ impl Target {
                     Host::Unix(path) => path.to_string_lossy().into_owned(),
                 };
                 let name = format!("{host}:{port}");
-                if targets.iter().all(|(known, _)| *known != name) {
-                    let target = Target::of(settings, url)?;
-                    targets.push((name, target.moved(&host, port)));
+                if places.iter().all(|known| known.name != name) {
+                    places.push(Place {
+                        name,
+                        origin,
+                        target: whole.moved(&host, port),
+                    });
                 }
             }
         }
-        Ok(targets)
+        Ok(places)
     }
 
-    /// A server that the settings do not name, asked for as the one they do.
-    pub(crate) fn at(settings: &PostgresConfig, host: &str, port: u16) -> Result<Target> {
-        Ok(Target::of(settings, &settings.url)?.moved(host, port))
+    /// A server that Patroni names, asked for as the one that the settings do.
+    pub(crate) fn at(settings: &PostgresConfig, host: &str, port: u16) -> Result<Place> {
+        Ok(Place {
+            name: format!("{host}:{port}"),
+            origin: Origin::Patroni,
+            target: Target::of(settings, &settings.url)?.moved(host, port),
+        })
     }
 
     /// Reads a url, the password and the certificates.

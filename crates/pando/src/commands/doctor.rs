@@ -65,16 +65,24 @@ pub async fn run(context: &Context) -> anyhow::Result<()> {
     let config = &context.loaded.config;
     let dir = DataDir::new(&config.data_dir);
     let mut findings = vec![configuration(context)];
-    findings.extend(certificate(context));
+    findings.extend(files(context));
     findings.extend(exposure(context));
     findings.extend(machine::findings(config, &dir));
+    let mut servers = Vec::new();
     if config.store.engine == EngineKind::Postgres {
-        findings.extend(database::findings(config).await);
+        let (found, seen) = database::findings(config).await;
+        findings.extend(found);
+        servers = seen;
     }
     findings.extend(integrity(context, &dir).await);
     let worst = |severity| findings.iter().filter(|f| f.severity == severity).count();
     let (failed, warned) = (worst(Severity::Fail), worst(Severity::Warn));
-    let answer = json!({ "findings": findings, "failed": failed, "warned": warned });
+    let answer = json!({
+        "findings": findings,
+        "servers": servers,
+        "failed": failed,
+        "warned": warned,
+    });
     context.report.answer(&answer, |_| text(&findings))?;
     match failed {
         0 => Ok(()),
@@ -90,16 +98,21 @@ fn configuration(context: &Context) -> Finding {
     Finding::new("configuration", Severity::Ok, file)
 }
 
-/// What keeps a server from starting with the certificate that is set.
-fn certificate(context: &Context) -> Option<Finding> {
-    let ConfigError(problems) = context.loaded.check_files().err()?;
-    let problem = problems.into_iter().next()?;
-    let message = format!("{}: {}", problem.place, problem.message);
-    let finding = Finding::new("certificate", Severity::Fail, message);
-    Some(match problem.hint {
-        Some(hint) => finding.mend(hint),
-        None => finding,
-    })
+/// What keeps a server from starting with the certificate, the password or the authorities that
+/// are set.
+fn files(context: &Context) -> Vec<Finding> {
+    let Err(ConfigError(problems)) = context.loaded.check_files() else {
+        return Vec::new();
+    };
+    let problems = problems.into_iter().map(|problem| {
+        let message = format!("{}: {}", problem.place, problem.message);
+        let finding = Finding::new("files", Severity::Fail, message);
+        match problem.hint {
+            Some(hint) => finding.mend(hint),
+            None => finding,
+        }
+    });
+    problems.collect()
 }
 
 fn exposure(context: &Context) -> Vec<Finding> {

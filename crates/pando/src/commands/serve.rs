@@ -12,7 +12,7 @@ use crate::parts::{self, Purpose};
 use crate::report::Report;
 use crate::roles::{self, web};
 use crate::signals::{self, Stop};
-use pando_model::engine::Weight;
+use pando_model::inspection::Weight;
 use pando_store::{Store, Swept};
 use pando_web::Admin;
 use serde::Serialize;
@@ -36,7 +36,8 @@ struct Ready {
     url: String,
     addresses: Vec<SocketAddr>,
     data_dir: String,
-    root_key: String,
+    /// Where this process has left it, or found it.
+    root_key: Option<String>,
     engine: EngineKind,
     pid: u32,
 }
@@ -222,11 +223,26 @@ async fn sweep(store: Arc<Store>, every: Duration) {
     }
 }
 
-/// Says what stands in the way of what is promised, in how the database is set up.
+/// Says what the servers do, and what stands in the way of what is promised, in how they are set
+/// up.
 async fn warn_of_shortfalls(store: &Store) {
     match store.engine().inspect().await {
         Ok(found) => {
-            for found in found.iter().filter(|found| found.weight > Weight::Note) {
+            for server in &found.servers {
+                let (role, at) = (server.role.name(), server.at);
+                tracing::info!(
+                    server = server.name,
+                    role,
+                    timeline = server.timeline,
+                    ?at,
+                    "a database server"
+                );
+            }
+            for found in found
+                .shortfalls
+                .iter()
+                .filter(|found| found.weight > Weight::Note)
+            {
                 let (setting, mend) = (found.setting, &found.mend);
                 tracing::warn!(setting, mend, "{}", found.message);
             }
@@ -251,7 +267,7 @@ fn announce(
         url: url_of(config, addresses),
         addresses: addresses.to_vec(),
         data_dir: dir.path().display().to_string(),
-        root_key: dir.root_key().display().to_string(),
+        root_key: (dir.root_key().exists()).then(|| dir.root_key().display().to_string()),
         engine: config.store.engine,
         pid: std::process::id(),
     };
@@ -268,12 +284,15 @@ fn announce(
         } else {
             "needed for every request"
         };
+        let root_key = match &ready.root_key {
+            Some(path) => path,
+            None => "none here: it is with the process that made the store",
+        };
         format!(
-            "Pando {} serves {}\n  data      {} ({kept})\n  root key  {} (keys are {keys})\n",
+            "Pando {} serves {}\n  data      {} ({kept})\n  root key  {root_key} (keys are {keys})\n",
             env!("CARGO_PKG_VERSION"),
             ready.url,
             ready.data_dir,
-            ready.root_key,
         )
     })
 }

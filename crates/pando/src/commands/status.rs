@@ -32,6 +32,7 @@ async fn of_store(store: &Store) -> anyhow::Result<Value> {
     let (info, progress) = (engine.info(), engine.progress());
     let statistics = engine.fetch_statistics().await?;
     let schema = store.schema();
+    let (servers, shortfalls) = pando_web::inspection(&**engine).await;
     Ok(json!({
         "version": env!("CARGO_PKG_VERSION"),
         "phase": "not running",
@@ -45,13 +46,70 @@ async fn of_store(store: &Store) -> anyhow::Result<Value> {
             "position": { "timeline": progress.high.timeline, "p": progress.high.p },
             "size_bytes": statistics.size_bytes,
             "feed_depth": statistics.feed_depth,
-            "shortfalls": pando_web::shortfalls(&**engine).await,
+            "servers": servers,
+            "shortfalls": shortfalls,
         }],
         "schema": {
             "version": schema.version,
             "tables": schema.tables.keys().collect::<Vec<_>>(),
         },
     }))
+}
+
+/// A server in one line: what it does, and how far it has got.
+pub fn server_line(server: &Value) -> String {
+    let mut line = server["role"].as_str().unwrap_or("–").to_owned();
+    if let Some(timeline) = server["timeline"].as_u64() {
+        line.push_str(&format!(", timeline {timeline}"));
+    }
+    let position = &server["position"];
+    if let (Some(timeline), Some(p)) = (position["timeline"].as_u64(), position["p"].as_u64()) {
+        line.push_str(&format!(", position {timeline}.{p}"));
+    }
+    let behind = &server["behind"];
+    match (behind["positions"].as_u64(), behind["seconds"].as_f64()) {
+        (Some(0), _) => line.push_str(", not behind"),
+        (Some(positions), Some(seconds)) => {
+            let positions = grouped(positions);
+            line.push_str(&format!(", {positions} positions ({seconds:.1} s) behind"));
+        }
+        (Some(positions), None) => {
+            line.push_str(&format!(", {} positions behind", grouped(positions)));
+        }
+        (None, Some(seconds)) => line.push_str(&format!(", {seconds:.1} s behind")),
+        (None, None) => {}
+    }
+    line
+}
+
+/// The servers of a shard, and what does not do in how they are set up.
+fn servers_of(shard: &Value) -> Vec<Vec<String>> {
+    let word = |value: &Value| value.as_str().unwrap_or("–").to_owned();
+    let mut rows = Vec::new();
+    for server in shard["servers"].as_array().into_iter().flatten() {
+        rows.push(vec![
+            "server".to_owned(),
+            word(&server["name"]),
+            server_line(server),
+        ]);
+    }
+    for shortfall in shard["shortfalls"].as_array().into_iter().flatten() {
+        rows.push(vec![
+            if shortfall["breach"] == true {
+                "FAIL"
+            } else {
+                "warn"
+            }
+            .to_owned(),
+            word(&shortfall["setting"]),
+            format!(
+                "{}  → {}",
+                word(&shortfall["message"]),
+                word(&shortfall["mend"])
+            ),
+        ]);
+    }
+    rows
 }
 
 fn text(status: &Value) -> String {
@@ -88,22 +146,7 @@ fn text(status: &Value) -> String {
                 if synced { "synced" } else { "volatile" },
             ),
         ]);
-        for shortfall in shard["shortfalls"].as_array().into_iter().flatten() {
-            rows.push(vec![
-                if shortfall["breach"] == true {
-                    "FAIL"
-                } else {
-                    "warn"
-                }
-                .to_owned(),
-                word(&shortfall["setting"]),
-                format!(
-                    "{}  → {}",
-                    word(&shortfall["message"]),
-                    word(&shortfall["mend"])
-                ),
-            ]);
-        }
+        rows.extend(servers_of(shard));
     }
     let tables: Vec<&str> = status["schema"]["tables"]
         .as_array()

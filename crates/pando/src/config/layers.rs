@@ -12,7 +12,6 @@ pub(super) use document::leaves;
 use super::keys::{self, Form, NoSuchKey};
 use super::{Config, ConfigError, Problem, checks};
 use document::{json_of, put, remove};
-use pando_web::{TlsError, TlsFiles};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -135,33 +134,6 @@ impl Loaded {
         };
         let found = self.origins.iter().find(|(known, _)| within(known));
         found.map_or(Origin::Default, |(_, origin)| origin.clone())
-    }
-
-    /// What the settings name that has to be there for a server to start, each fault at its
-    /// setting: the certificate and its key. Other commands do not need to read them.
-    pub fn check_files(&self) -> Result<(), ConfigError> {
-        let (Some(cert), Some(key)) = (&self.config.tls.cert, &self.config.tls.key) else {
-            return Ok(());
-        };
-        let Err(error) = TlsFiles::load(cert, key) else {
-            return Ok(());
-        };
-        let (setting, hint) = match &error {
-            TlsError::File { path, .. } if path == key && key != cert => (
-                "tls.key",
-                "a PEM file with its private key, which this user may read",
-            ),
-            TlsError::File { .. } | TlsError::Empty(_) => (
-                "tls.cert",
-                "a PEM file with the certificate and then its chain, which this user may read",
-            ),
-            TlsError::Identity(_) => ("tls.key", "the key that the certificate was made for"),
-        };
-        Err(ConfigError(vec![Problem {
-            place: format!("{} ({setting})", self.origin(setting)),
-            message: error.to_string(),
-            hint: Some(format!("name {hint}")),
-        }]))
     }
 
     /// Every setting: dotted path, value, origin; in the order of the reference.

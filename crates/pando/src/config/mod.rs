@@ -6,6 +6,7 @@
 //! is in [`reload`].
 
 mod checks;
+mod files;
 pub mod keys;
 mod layers;
 pub mod reference;

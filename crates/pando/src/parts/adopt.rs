@@ -56,7 +56,7 @@ impl Found {
     pub async fn adopt(&self, judged: &Judged) -> anyhow::Result<u64> {
         let engine = PostgresEngine::open(self.config.clone())
             .await
-            .context("cannot open the database")?;
+            .map_err(super::postgres::not_opened)?;
         let store = Store::open(engine, Arc::new(SystemClock), StoreConfig::default())
             .await
             .context("cannot open the store")?;

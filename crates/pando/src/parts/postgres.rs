@@ -2,9 +2,9 @@
 
 use crate::config::{Config, Postgres};
 use crate::failure::fail;
-use pando_engine_postgres::{PostgresConfig, PostgresEngine};
-use pando_model::engine::{Engine, Shortfall};
-use pando_model::error::EngineError;
+use pando_engine_postgres::{PostgresConfig, PostgresEngine, Trouble};
+use pando_model::engine::Engine;
+use pando_model::inspection::Inspection;
 use std::sync::Arc;
 
 /// What is wrong with a url, if anything. It may hold a password, and is not repeated.
@@ -12,22 +12,32 @@ pub fn fault_of_url(url: &str, settings: &Postgres) -> Option<&'static str> {
     pando_engine_postgres::fault_of_url(url, settings.ca_file.is_some())
 }
 
-/// What stands in the way of what is promised, in how the database is set up. It is not opened,
-/// and an empty one stays empty.
-pub async fn inspect(config: &Config) -> anyhow::Result<Vec<Shortfall>> {
+/// The servers, and what stands in the way of what is promised, in how they are set up. Nothing is
+/// opened, and an empty database stays empty.
+pub async fn inspect(config: &Config) -> anyhow::Result<Inspection> {
     Ok(pando_engine_postgres::inspect(&settings_of(config)?).await?)
+}
+
+/// Whether the database is there and holds no store. Nothing is made.
+pub async fn is_empty(config: &Config) -> anyhow::Result<bool> {
+    Ok(pando_engine_postgres::is_empty(&settings_of(config)?).await?)
 }
 
 /// Opens the database.
 pub(super) async fn open(config: &Config) -> anyhow::Result<Arc<dyn Engine>> {
     match PostgresEngine::open(settings_of(config)?).await {
         Ok(engine) => Ok(engine),
-        Err(error @ EngineError::Unavailable { .. }) => {
-            fail(format!("cannot open the database: {error}"))
-                .hint("see that PostgreSQL runs, and that store.postgres.url names its primary")
-                .err()
-        }
-        Err(error) => Err(anyhow::Error::from(error).context("cannot open the database")),
+        Err(trouble) => Err(not_opened(trouble)),
+    }
+}
+
+/// Why a database could not be opened, with the way out where the cause is known.
+pub(super) fn not_opened(Trouble { error, mend }: Trouble) -> anyhow::Error {
+    match mend {
+        Some(mend) => fail(format!("cannot open the database: {error}"))
+            .hint(mend)
+            .into(),
+        None => anyhow::Error::from(error).context("cannot open the database"),
     }
 }
 

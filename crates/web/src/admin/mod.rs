@@ -8,7 +8,7 @@ mod keys;
 mod status;
 
 pub(crate) use keys::NAME_CHARS_MAX;
-pub use status::shortfalls;
+pub use status::{inspection, servers};
 
 use crate::error::{ApiError, unavailable};
 use crate::object;

@@ -5,7 +5,8 @@ use crate::health::Phase;
 use crate::reply::{self, Reply};
 use crate::web::Web;
 use http::StatusCode;
-use pando_model::engine::{Engine, Weight};
+use pando_model::engine::Engine;
+use pando_model::inspection::{Inspection, Weight};
 use serde_json::{Value, json};
 
 pub(super) async fn answer(web: &Web) -> Result<Reply, ApiError> {
@@ -15,7 +16,7 @@ pub(super) async fn answer(web: &Web) -> Result<Reply, ApiError> {
     let statistics = engine.fetch_statistics().await?;
     let progress = engine.progress();
     let schema = store.schema();
-    let shortfalls = shortfalls(&**engine).await;
+    let (servers, shortfalls) = inspection(&**engine).await;
     let position = json!({ "timeline": progress.high.timeline, "p": progress.high.p });
     Ok(reply::json(
         StatusCode::OK,
@@ -39,6 +40,7 @@ pub(super) async fn answer(web: &Web) -> Result<Reply, ApiError> {
                 "queued": statistics.queued,
                 "last_commit_seconds": statistics.last_commit.as_secs_f64(),
                 "feed_depth": statistics.feed_depth,
+                "servers": servers,
                 "shortfalls": shortfalls,
             }],
             "schema": {
@@ -49,19 +51,41 @@ pub(super) async fn answer(web: &Web) -> Result<Reply, ApiError> {
     ))
 }
 
-/// What stands in the way of what is promised, in how the database is set up. One that cannot be
-/// looked at is told in other ways.
-pub async fn shortfalls(engine: &dyn Engine) -> Vec<Value> {
-    let found = engine.inspect().await.unwrap_or_default().into_iter();
-    let found = found.filter(|found| found.weight > Weight::Note);
-    found
-        .map(|found| {
-            json!({
-                "setting": found.setting,
-                "breach": found.weight == Weight::Breach,
-                "message": found.message,
-                "mend": found.mend,
-            })
+/// What is seen of the servers that keep the data: `servers` and `shortfalls`. Those that cannot
+/// be looked at are told in other ways.
+pub async fn inspection(engine: &dyn Engine) -> (Vec<Value>, Vec<Value>) {
+    let found = engine.inspect().await.unwrap_or_default();
+    let shortfalls = found.shortfalls.iter();
+    let shortfalls = shortfalls.filter(|found| found.weight > Weight::Note);
+    let shortfalls = shortfalls.map(|found| {
+        json!({
+            "setting": found.setting,
+            "server": found.server,
+            "breach": found.weight == Weight::Breach,
+            "message": found.message,
+            "mend": found.mend,
         })
-        .collect()
+    });
+    (servers(&found), shortfalls.collect())
+}
+
+/// Each server: what it does, and how far it has got.
+pub fn servers(found: &Inspection) -> Vec<Value> {
+    let servers = found.servers.iter().map(|server| {
+        let position = server.at;
+        let behind = server.lag.map(|lag| {
+            json!({
+                "positions": lag.positions,
+                "seconds": lag.time.map(|time| time.as_secs_f64()),
+            })
+        });
+        json!({
+            "name": server.name,
+            "role": server.role.name(),
+            "timeline": server.timeline,
+            "position": position.map(|at| json!({ "timeline": at.timeline, "p": at.p })),
+            "behind": behind,
+        })
+    });
+    servers.collect()
 }

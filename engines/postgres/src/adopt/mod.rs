@@ -29,7 +29,7 @@ use crate::fault::{Step, unavailable};
 use crate::pool::Pool;
 use crate::session::Session;
 use crate::sql::quoted;
-use crate::tls::Target;
+use crate::tls::{Place, Target};
 use pando_model::engine::Result;
 use pando_model::found::{Finding, FoundDatabase};
 use std::time::Duration;
@@ -99,7 +99,7 @@ async fn run<T: Send + 'static>(
     work: impl FnOnce(&Session) -> Step<T> + Send + 'static,
 ) -> Step<T> {
     let mut failure = unavailable("the settings name no server", Duration::ZERO).into();
-    for (_, target) in Target::all(config)? {
+    for Place { target, .. } in Target::all(config)? {
         let pool = Pool::new(target, config, 1);
         match pool.lease().await {
             Ok(lease) => {

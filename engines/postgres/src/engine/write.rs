@@ -70,6 +70,11 @@ pub(super) async fn serve(serving: Serving) {
             Ok(Some(left)) => settle(&serving, &server, left).await,
             Err(fault) if fault.is_lost() || fault.is_for_want_of_room() => {
                 topology.suspect(&server, &fault);
+                if fault.is_for_want_of_room() {
+                    // It is the primary all the same, and nobody else would refuse them.
+                    let late = queue.take_late(Instant::now());
+                    shared.refuse(late, &fault.into_engine("write"));
+                }
                 tokio::time::sleep(AGAIN_AFTER).await;
             }
             // A panic outside of any member: those who have not had their turn have it yet.

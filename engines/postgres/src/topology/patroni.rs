@@ -73,10 +73,11 @@ impl Patroni {
     }
 }
 
-/// Asks for the members for as long as somebody uses the engine; once it is known, the first
-/// member that answers is asked, wherever it was found.
+/// Asks for the members for as long as somebody uses the engine: whoever answers first, of those
+/// that are configured and those that were members last.
 pub(crate) async fn watch(topology: Weak<Topology>, patroni: Patroni, seeds: Vec<String>) {
-    let mut known: BTreeSet<String> = seeds.into_iter().collect();
+    let seeds: BTreeSet<String> = seeds.into_iter().collect();
+    let mut known = seeds.clone();
     loop {
         let mut found = None;
         for rest in &known {
@@ -88,9 +89,12 @@ pub(crate) async fn watch(topology: Weak<Topology>, patroni: Patroni, seeds: Vec
         let Some(topology) = topology.upgrade().filter(|one| !one.is_closed()) else {
             return;
         };
-        if let Some(members) = found {
+        // Where nobody is named, as while etcd is made anew, all stays as it was.
+        if let Some(members) = found.filter(|members| !members.is_empty()) {
+            known.clone_from(&seeds);
             known.extend(members.iter().map(|member| member.rest.clone()));
             topology.meet(&members);
+            topology.part(&members);
         }
         drop(topology);
         tokio::time::sleep(ASK_EVERY).await;

@@ -49,7 +49,8 @@ pub(crate) async fn watch(topology: std::sync::Weak<Topology>, server: Arc<Serve
     loop {
         let begun = Instant::now();
         let looked = look_in_time(&server, &mut glass).await;
-        let Some(topology) = topology.upgrade().filter(|one| !one.is_closed()) else {
+        let topology = topology.upgrade().filter(|one| !one.is_closed());
+        let Some(topology) = topology.filter(|_| !server.is_dropped()) else {
             return;
         };
         match looked {

@@ -7,7 +7,7 @@ use crate::pool::Pool;
 use crate::session::Session;
 use crate::shard::ShardRow;
 use crate::short;
-use crate::tls::Target;
+use crate::tls::{Origin, Place, Target};
 use pando_model::engine::Read;
 use pando_model::plan::RowSet;
 use pando_model::stamp::Position;
@@ -52,6 +52,7 @@ pub(crate) struct Standing {
 pub(crate) struct Server {
     /// `host:port`, as it is told.
     pub(crate) name: String,
+    pub(crate) origin: Origin,
     pub(crate) target: Target,
     pub(crate) readers: Arc<Pool>,
     points: Arc<Points>,
@@ -61,6 +62,10 @@ pub(crate) struct Server {
     standing: Mutex<Standing>,
     /// It was found to hold another database, and that was told.
     is_stranger: AtomicBool,
+    /// Nobody names it any more.
+    is_dropped: AtomicBool,
+    /// The last look at it failed because it has no connection left.
+    is_full: AtomicBool,
     in_flight: AtomicUsize,
     latency: Mutex<Latency>,
 }
@@ -73,10 +78,16 @@ struct Latency {
 }
 
 impl Server {
-    pub(crate) fn new(name: String, target: Target, config: &PostgresConfig) -> Server {
+    pub(crate) fn new(place: Place, config: &PostgresConfig) -> Server {
+        let Place {
+            name,
+            origin,
+            target,
+        } = place;
         let readers = Pool::new(target.clone(), config, config.readers);
         Server {
             name,
+            origin,
             points: Points::new(readers.clone()),
             readers,
             writer: Pool::new(target.clone(), config, 1),
@@ -89,6 +100,8 @@ impl Server {
                 missed: None,
             }),
             is_stranger: AtomicBool::new(false),
+            is_dropped: AtomicBool::new(false),
+            is_full: AtomicBool::new(false),
             in_flight: AtomicUsize::new(0),
             latency: Mutex::new(Latency {
                 mean_us: 0,
@@ -108,6 +121,7 @@ impl Server {
     /// Keeps what a look at it has shown; whether its role is another one than before.
     pub(crate) fn learn(&self, role: Role, at: Position) -> bool {
         self.is_stranger.store(false, Relaxed);
+        self.is_full.store(false, Relaxed);
         let mut standing = self.standing.lock();
         let changed = standing.role != role;
         standing.role = role;
@@ -119,6 +133,29 @@ impl Server {
     /// It holds another database. Whether that is news.
     pub(crate) fn is_new_as_stranger(&self) -> bool {
         !self.is_stranger.swap(true, Relaxed)
+    }
+
+    /// Nobody names it any more: it is looked at no longer, and gives nobody a connection. Reads
+    /// that are under way go on.
+    pub(super) fn drop_out(&self) {
+        self.is_dropped.store(true, Relaxed);
+        self.forget();
+        self.readers.close();
+        self.writer.close();
+        self.doubted.notify_one();
+    }
+
+    /// A look at it failed; whether because it has no connection left.
+    pub(super) fn note_full(&self, is_full: bool) {
+        self.is_full.store(is_full, Relaxed);
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.is_full.load(Relaxed)
+    }
+
+    pub(super) fn is_dropped(&self) -> bool {
+        self.is_dropped.load(Relaxed)
     }
 
     /// It has got as far as this, as an answer of its own shows.

@@ -141,10 +141,11 @@ impl Shared {
     }
 
     /// Commits, with what is still to be written; gives what is in doubt, where nobody says
-    /// whether it happened. What changed nothing is not committed.
+    /// whether it happened. What changed nothing is not committed, unless what it answers has to be
+    /// where a commit has to be.
     fn commit(&self, transaction: &mut Transaction<'_>) -> Step<Option<Doubt>> {
         let (session, at) = (transaction.session, transaction.position());
-        if !transaction.has_changed() {
+        if !transaction.has_changed() && !transaction.has_to_be_confirmed()? {
             session.end("ROLLBACK")?;
             return Ok(None);
         }
@@ -194,6 +195,7 @@ fn carry_out(transaction: &mut Transaction<'_>, write: &mut Write) -> Step<Write
     if let Some(receipt) = &write.receipt
         && let Some(known) = receipt::look_up(transaction, receipt)?
     {
+        transaction.replay();
         return Ok(known);
     }
     transaction.check_schema(write.schema_version)?;

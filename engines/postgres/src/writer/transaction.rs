@@ -54,6 +54,8 @@ pub(crate) struct Transaction<'s> {
     began: u64,
     /// Positions that its members have taken.
     taken: u64,
+    /// A member is answered with what another transaction has left.
+    replays: bool,
 }
 
 impl<'s> Transaction<'s> {
@@ -75,6 +77,7 @@ impl<'s> Transaction<'s> {
             events: Vec::new(),
             began: session.changes(),
             taken: 0,
+            replays: false,
         })
     }
 
@@ -102,6 +105,21 @@ impl<'s> Transaction<'s> {
     /// Whether a row was changed, or is to be.
     pub(crate) fn has_changed(&self) -> bool {
         self.session.changes() > self.began || self.taken > 0
+    }
+
+    /// A member is answered with what another transaction has left.
+    pub(super) fn replay(&mut self) {
+        self.replays = true;
+    }
+
+    /// Whether it has changed nothing, and answers with what may not be on a standby yet that has
+    /// to have it: the commit that left it may have been cancelled while it waited for that.
+    pub(super) fn has_to_be_confirmed(&self) -> Step<bool> {
+        if !self.replays || self.has_changed() {
+            return Ok(false);
+        }
+        let standbys = "SELECT 1 WHERE current_setting('synchronous_standby_names') <> ''";
+        self.session.exists(standbys, &[])
     }
 
     /// A member takes its position.

@@ -3,6 +3,8 @@
 
 #![allow(clippy::expect_used, clippy::panic)] // helpers of tests, not tests themselves
 
+mod beginning;
+mod inspecting;
 mod outcomes;
 mod world;
 

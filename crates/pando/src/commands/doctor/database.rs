@@ -1,18 +1,26 @@
-//! How PostgreSQL is set up, and whether it can be asked.
+//! The servers of PostgreSQL, how they are set up, and whether they can be asked.
 
 use super::{Finding, Severity};
+use crate::commands::status::server_line;
 use crate::config::Config;
 use crate::parts;
-use pando_model::engine::Weight;
+use pando_model::inspection::{Inspection, Weight};
+use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-/// Looks at everything.
-pub async fn findings(config: &Config) -> Vec<Finding> {
+/// Looks at everything; gives what each server does too.
+pub async fn findings(config: &Config) -> (Vec<Finding>, Vec<Value>) {
     let mut findings = Vec::new();
     findings.extend(password(config));
+    let mut servers = Vec::new();
     match parts::inspect(config).await {
-        Ok(found) => {
+        Ok(inspection) => {
+            servers = pando_web::servers(&inspection);
+            findings.extend(servers.iter().filter_map(server));
+            let Inspection {
+                shortfalls: found, ..
+            } = inspection;
             if found.iter().all(|found| found.weight == Weight::Note) {
                 let sound = "it is set up to keep what is promised";
                 findings.push(Finding::new("database", Severity::Ok, sound));
@@ -28,10 +36,19 @@ pub async fn findings(config: &Config) -> Vec<Finding> {
         }
         Err(error) => findings.push(
             Finding::new("database", Severity::Fail, format!("{error:#}"))
-                .mend("see that PostgreSQL runs, and what [store.postgres] says"),
+                .mend("see what [store.postgres] says"),
         ),
     }
-    findings
+    (findings, servers)
+}
+
+/// A server that is of use; what is wrong with the others is a finding of its own.
+fn server(server: &Value) -> Option<Finding> {
+    matches!(server["role"].as_str(), Some("primary" | "replica")).then(|| {
+        let name = server["name"].as_str().unwrap_or_default();
+        let message = format!("{name}: {}", server_line(server));
+        Finding::new("server", Severity::Ok, message)
+    })
 }
 
 /// A file with the password that others may read.
