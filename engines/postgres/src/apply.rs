@@ -130,14 +130,21 @@ fn check_names(table: &Table) -> Step<()> {
 /// Stores a table's definition, and brings its indexes in line with it; one that was built
 /// `anew` has none yet.
 fn define(session: &Session, table: &Table, anew: bool) -> Step<()> {
-    let present = match anew {
-        true => Vec::new(),
-        false => stored(session, &table.name)?.map_or_else(Vec::new, |old| indexes(&old)),
+    let old = match anew {
+        true => None,
+        false => stored(session, &table.name)?,
     };
+    let present = old.as_ref().map_or_else(Vec::new, indexes);
     write_down(session, table)?;
     let wanted = indexes(table);
     for (name, _) in present.iter().filter(|index| !wanted.contains(index)) {
         session.batch(&format!("DROP INDEX {}", held_name(name)))?;
+    }
+    // An index that goes may leave its name to the key, and the key its name to one that comes.
+    if let Some(old) = old.filter(|old| old.primary_key.name != table.primary_key.name) {
+        let (before, after) = (&old.primary_key.name, &table.primary_key.name);
+        let (before, after) = (held_name(before), held_name(after));
+        session.batch(&format!("ALTER INDEX {before} RENAME TO {after}"))?;
     }
     let missing: Vec<_> = wanted
         .iter()
@@ -182,7 +189,7 @@ fn forget(session: &Session, name: &str) -> Step<()> {
     Ok(())
 }
 
-/// Renames and adds columns, and renames the primary key, where that is all there is to do.
+/// Renames and adds columns where that is all there is to do.
 fn alter_in_place(
     session: &Session,
     from: &Table,
@@ -224,12 +231,6 @@ fn alter_in_place(
             "ALTER TABLE {name} ADD COLUMN {}",
             column_sql(column, false)
         ))?;
-    }
-    let (old, new) = (&from.primary_key.name, &to.primary_key.name);
-    if old != new {
-        // The constraint's name goes with its index's.
-        let (old, new) = (held_name(old), held_name(new));
-        session.batch(&format!("ALTER INDEX {old} RENAME TO {new}"))?;
     }
     Ok(true)
 }

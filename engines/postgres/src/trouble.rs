@@ -155,8 +155,8 @@ fn mend_of_connection(error: &tokio_postgres::Error) -> String {
              [store.postgres] password_file"
         }
         None => {
-            "see that store.postgres.ca_file vouches for the server's certificate and that is made \
-             for this host's name, and that ssl is on in PostgreSQL"
+            "see that store.postgres.ca_file vouches for the server's certificate and that it \
+             is made for this host's name, and that ssl is on in PostgreSQL"
         }
     };
     mend.to_owned()

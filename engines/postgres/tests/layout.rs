@@ -8,7 +8,7 @@ use databases::Databases;
 use pando_conformance::fixture::schema::table;
 use pando_model::column::ColumnType::{Integer, Text};
 use pando_model::engine::{Engine, SchemaChange};
-use pando_model::schema::{ColumnSource, SchemaStep, Table};
+use pando_model::schema::{ColumnSource, SchemaStep, Table, Unique};
 use std::sync::Arc;
 
 /// What stands for the keys and indexes of all tables but Pando's own.
@@ -18,8 +18,8 @@ const KEYS: &str = "
     FROM pg_index JOIN pg_class ON pg_class.oid = indrelid
     WHERE relnamespace = 'public'::regnamespace AND relname NOT LIKE '\\_pando%'";
 
-/// Another key's name, in place; a column more that has a value, which builds the table anew; the
-/// table's name.
+/// Another key's name, in place; the name of a unique constraint that goes, and back; a column more
+/// that has a value, which builds the table anew; the table's name.
 fn shapes() -> Vec<(Arc<Table>, Vec<ColumnSource>)> {
     let shape = |name: &str, key: &str, other: bool| {
         let made = table(name).column("id", Integer).column("v", Text);
@@ -31,12 +31,25 @@ fn shapes() -> Vec<(Arc<Table>, Vec<ColumnSource>)> {
         made.primary_key.name = key.to_owned();
         Arc::new(made)
     };
+    let unique = |key: &str| {
+        let made = shape("t", key, false);
+        let mut made = Table::clone(&made);
+        made.uniques.push(Unique {
+            name: "u".to_owned(),
+            columns: vec![1],
+            global: true,
+        });
+        Arc::new(made)
+    };
     let old = [ColumnSource::Column(0), ColumnSource::Column(1)];
     let mut more = old.to_vec();
     more.push(ColumnSource::Value(pando_model::value::Value::Int(7)));
     let all = (0..3).map(ColumnSource::Column).collect();
     vec![
         (shape("t", "t_pkey", false), Vec::new()),
+        (unique("one"), old.to_vec()),
+        (shape("t", "u", false), old.to_vec()),
+        (unique("one"), old.to_vec()),
         (shape("t", "one", false), old.to_vec()),
         (shape("t", "one", true), more),
         (shape("u", "one", true), all),
@@ -67,11 +80,15 @@ async fn tables_lie_under_their_own_keys_whatever_becomes_of_them() {
         };
         engine.apply(change).await.expect("change the schema");
         let found = databases.postgres().sql_in(database, KEYS).await;
+        let unique = match to.uniques.is_empty() {
+            true => String::new(),
+            false => format!("\nCREATE UNIQUE INDEX u ON public.{name} USING btree (v)"),
+        };
         assert_eq!(
             found.expect("SQL").trim(),
             format!(
                 "CREATE INDEX \"_pando_slot {name}\" ON public.{name} USING btree (_pando_slot)\n\
-                 CREATE UNIQUE INDEX {key} ON public.{name} USING btree (id) key"
+                 CREATE UNIQUE INDEX {key} ON public.{name} USING btree (id) key{unique}"
             )
         );
         before = Some(to);

@@ -74,7 +74,7 @@ async fn where_all_node_numbers_are_in_use_it_is_said_how_many_processes_may_mak
         "INSERT INTO _pando_node (_pando_slot, first, ids_below_ms, leased_at) \
          SELECT DISTINCT _pando_slot, n, {NOW_MS} + 600000, now() \
          FROM _pando_node, generate_series(0, 120, 8) AS groups (n) \
-         ON CONFLICT (_pando_slot, first) DO UPDATE SET ids_below_ms = EXCLUDED.ids_below_ms"
+         ON CONFLICT (first) DO UPDATE SET ids_below_ms = EXCLUDED.ids_below_ms"
     );
     database.sql(&all).await;
     let mut connection = server.connect();

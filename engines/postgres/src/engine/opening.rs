@@ -23,11 +23,14 @@ struct Found {
     copy: Option<Arc<Server>>,
     /// Why the first of those that are of no use is not.
     fault: Option<(Arc<Server>, Fault)>,
+    /// What the first of the url's said that would say the same again.
+    refusal: Option<(Arc<Server>, Fault)>,
 }
 
 /// Opens the store on whichever server takes writes, once there is one; those that the url names
 /// are asked first. It is made only where none has one, not even a copy, and only on a server of
 /// the url's, or the one that Patroni calls the primary: any other that is empty is a stranger.
+/// Without Patroni's word all have to have been looked at: one that is down may have the store.
 pub(super) async fn open_primary(
     topology: &Arc<Topology>,
     config: &PostgresConfig,
@@ -42,7 +45,11 @@ pub(super) async fn open_primary(
                 return Ok(facts);
             }
         }
-        if found.copy.is_none() {
+        if let Some((server, fault)) = found.refusal.take_if(|_| found.copy.is_none()) {
+            return Err(trouble(&server, fault));
+        }
+        let is_known = found.fault.is_none() || topology.has_patroni();
+        if found.copy.is_none() && is_known {
             for server in &found.empty {
                 if topology.may_begin_on(server).await {
                     let opened = server.writer.run(open).await;
@@ -67,9 +74,12 @@ impl Found {
                 Ok(Holds::Store(facts)) => return Ok(Some(*facts)),
                 Ok(Holds::Copy) => self.copy = Some(server),
                 Ok(Holds::Nothing) => self.empty.push(server),
-                // The primary's own word: nothing would be won by waiting.
-                Err(fault) if server.origin == Origin::Url && !fault.is_lost() => {
-                    return Err(trouble(&server, fault));
+                Err(fault)
+                    if server.origin == Origin::Url
+                        && !fault.is_lost()
+                        && !fault.is_for_want_of_room() =>
+                {
+                    self.refusal.get_or_insert((server, fault));
                 }
                 Err(fault) => {
                     self.fault.get_or_insert((server, fault));
@@ -94,6 +104,11 @@ impl Found {
                     copy.name
                 )
             }
+            (Some(empty), None, Some((server, _))) => format!(
+                "no store is begun on {empty}, which is empty: {} cannot be looked at, and may \
+                 have it",
+                server.name
+            ),
             (_, _, Some((server, fault))) => return trouble(&server, fault),
             (Some(empty), None, None) => format!(
                 "no server has the store; {empty} is empty, and nobody calls it the primary"

@@ -45,8 +45,8 @@ pub async fn inspect(config: &PostgresConfig) -> Result<Inspection> {
 
 /// The same, where it is known which cluster and database the store is in.
 pub(crate) async fn inspect_as(config: &PostgresConfig, ours: Option<i64>) -> Result<Inspection> {
-    let begun = Instant::now();
     let places = places(config).await?;
+    let begun = Instant::now();
     let mut found = Inspection::default();
     let in_the_clear = places.iter().filter(|place| is_in_the_clear(&place.target));
     found.shortfalls.extend(in_the_clear.map(in_the_clear_of));
@@ -55,6 +55,9 @@ pub(crate) async fn inspect_as(config: &PostgresConfig, ours: Option<i64>) -> Re
     let wanted = Wanted::of(config);
     let ours = ours.or_else(|| system_of(&looked));
     let primary = primary_of(&looked, ours);
+    let at = primary.and_then(|ix| looked[ix].sight.as_ref().ok()?.at);
+    let lags = looked.iter().map(|one| lag_of(one, ours, at, begun));
+    let lags = join_all(lags).await;
     for (ix, one) in looked.iter().enumerate() {
         let sight = match &one.sight {
             Ok(sight) => sight,
@@ -75,10 +78,7 @@ pub(crate) async fn inspect_as(config: &PostgresConfig, ours: Option<i64>) -> Re
             _ => (ServerRole::Deposed, vec![deposed(first)]),
         };
         shortfalls.extend(sight.unfit.as_ref().map(unfit));
-        let lag = match (role, first.and_then(|first| first.at)) {
-            (ServerRole::Replica, Some(at)) => lag_of(one, sight, at, begun).await,
-            _ => None,
-        };
+        let lag = lags[ix];
         shortfalls.extend(lag.and_then(|lag| behind(lag, &wanted)));
         let of_it = shortfalls.into_iter();
         (found.shortfalls).extend(of_it.map(|one_of| named(one_of, one, role)));
@@ -158,9 +158,16 @@ fn primary_of(looked: &[Looked], ours: Option<i64>) -> Option<usize> {
         .map(|(ix, _)| ix)
 }
 
-/// How far a replica is behind what the primary had when it was looked at.
-async fn lag_of(one: &Looked, sight: &Sight, primary: Position, begun: Instant) -> Option<Lag> {
-    let at = sight.at?;
+/// How far a replica is behind what the primary had when it was looked at; of others nothing.
+async fn lag_of(
+    one: &Looked,
+    ours: Option<i64>,
+    primary: Option<Position>,
+    begun: Instant,
+) -> Option<Lag> {
+    let sight = one.sight.as_ref().ok()?;
+    let is_replica = sight.is_in_recovery && Some(sight.system) == ours;
+    let (at, primary) = (sight.at.filter(|_| is_replica)?, primary?);
     if at >= primary {
         return Some(Lag {
             positions: Some(0),
@@ -168,16 +175,19 @@ async fn lag_of(one: &Looked, sight: &Sight, primary: Position, begun: Instant) 
         });
     }
     let positions = (at.timeline == primary.timeline).then(|| primary.p - at.p);
-    let deadline = Instant::now() + CATCH_UP_TIME;
-    while Instant::now() < deadline {
-        match one.pool.run(read_shard).await {
-            Ok(shard) if shard.at >= primary => {
-                let time = Some(begun.elapsed());
-                return Some(Lag { positions, time });
+    // One that is cut off meanwhile does not answer at all.
+    let looking = tokio::time::timeout(CATCH_UP_TIME, async {
+        loop {
+            match one.pool.run(read_shard).await {
+                Ok(shard) if shard.at >= primary => return Some(begun.elapsed()),
+                Ok(_) => tokio::time::sleep(CATCH_UP_AGAIN).await,
+                Err(_) => return None,
             }
-            Ok(_) => tokio::time::sleep(CATCH_UP_AGAIN).await,
-            Err(_) => break,
         }
+    });
+    if let Ok(Some(time)) = looking.await {
+        let time = Some(time);
+        return Some(Lag { positions, time });
     }
     let time = sight.replayed.map(|replayed| replayed.max(CATCH_UP_TIME));
     Some(Lag { positions, time })

@@ -2,7 +2,7 @@
 //! are of no use.
 
 use super::patroni::Member;
-use super::{Server, Topology, probe};
+use super::{Role, Server, Topology, probe};
 use crate::fault::Fault;
 use crate::tls::{Origin, Target};
 use std::sync::Arc;
@@ -84,8 +84,9 @@ impl Topology {
         }
     }
 
-    /// Members that Patroni does not name any more are looked at no longer. The primary is one of
-    /// ours until it is deposed, and a server that the settings name always.
+    /// Members that Patroni does not name any more are looked at no longer. The primary, and who is
+    /// about to be it, is one of ours until it is deposed, and a server that the settings name
+    /// always.
     pub(super) fn part(&self, members: &[Member]) {
         let is_named = |server: &Arc<Server>| {
             let mut addresses = members.iter().map(|member| &member.address);
@@ -94,8 +95,11 @@ impl Topology {
         let mut gone = Vec::new();
         self.servers.send_if_modified(|servers| {
             servers.retain(|server| {
-                let is_kept =
-                    server.origin != Origin::Patroni || is_named(server) || self.is_primary(server);
+                let takes_writes = matches!(server.standing().role, Role::Primary(_));
+                let is_kept = server.origin != Origin::Patroni
+                    || is_named(server)
+                    || takes_writes
+                    || self.is_primary(server);
                 if !is_kept {
                     gone.push(server.clone());
                 }
@@ -115,6 +119,7 @@ impl Topology {
 mod tests {
     use super::*;
     use crate::config::PostgresConfig;
+    use pando_model::stamp::Position;
     use std::time::Duration;
 
     fn member(port: u16) -> Member {
@@ -159,7 +164,14 @@ mod tests {
         topology.primary.send_replace(Some(primary));
         topology.part(&[member(2)]);
         assert_eq!(names(&topology).len(), 3);
+        // So does who says that it is, and may be on its way into office.
         topology.primary.send_replace(None);
+        let next = topology.servers()[2].clone();
+        let nowhere = Position { timeline: 1, p: 0 };
+        next.learn(Role::Primary(1), nowhere);
+        topology.part(&[member(2)]);
+        assert_eq!(names(&topology).len(), 3);
+        next.learn(Role::Replica, nowhere);
         topology.part(&[member(2)]);
         assert_eq!(names(&topology).len(), 2);
     }

@@ -1,7 +1,7 @@
 //! The office of the primary: who holds it, who takes it, who has lost it.
 
 use super::probe::Sight;
-use super::{Server, Topology};
+use super::{Server, Topology, lost};
 use crate::fault::{Fault, NO_CONNECTION, Step};
 use crate::tls::Origin;
 use std::sync::Arc;
@@ -105,6 +105,9 @@ impl Topology {
             ));
         }
         let shard = server.writer.run(crate::reign::begin).await?;
+        if server.is_dropped() {
+            return Err(lost(&server.name));
+        }
         let mut known = self.known.lock();
         known.system = Some(system);
         known.reign = Some((server.clone(), timeline));
@@ -115,6 +118,11 @@ impl Topology {
         tracing::info!(server = server.name, timeline, at = ?shard.at, "this is the primary");
         self.primary.send_replace(Some(server.clone()));
         Ok(())
+    }
+
+    /// Whether Patroni says who the primary is.
+    pub(crate) fn has_patroni(&self) -> bool {
+        self.patroni.is_some()
     }
 
     /// Whether a store may be begun on a server that is empty: it is where the settings have the

@@ -258,6 +258,9 @@ impl Server {
                 mean_us => mean_us - mean_us / LATENCY_WEIGHT + took_us / LATENCY_WEIGHT,
             };
             latency.taken = Instant::now();
+        } else if self.is_dropped() {
+            // It was let go meanwhile: another one answers.
+            return Err(lost(&self.name));
         }
         done
     }
