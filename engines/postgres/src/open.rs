@@ -39,13 +39,18 @@ pub(crate) enum Holds {
     Copy,
     /// Nothing of Pando's, and it takes writes.
     Nothing,
+    /// Nothing of Pando's, and it is a replica: of a server that is to have the store, perhaps.
+    EmptyCopy,
 }
 
 /// Looks what a server holds; nothing is made there.
 pub(crate) fn look(session: &Session) -> Step<Holds> {
     let is_store = session.exists(IS_STORE, &[])?;
-    if is_store && session.exists(IS_IN_RECOVERY, &[])? {
-        return Ok(Holds::Copy);
+    if session.exists(IS_IN_RECOVERY, &[])? {
+        return Ok(match is_store {
+            true => Holds::Copy,
+            false => Holds::EmptyCopy,
+        });
     }
     check_server(session)?;
     match is_store {

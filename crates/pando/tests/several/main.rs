@@ -2,6 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::panic)] // helpers of tests, not tests themselves
 
+mod away;
 mod causes;
 mod database;
 mod ids;

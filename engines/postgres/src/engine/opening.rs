@@ -74,6 +74,7 @@ impl Found {
                 Ok(Holds::Store(facts)) => return Ok(Some(*facts)),
                 Ok(Holds::Copy) => self.copy = Some(server),
                 Ok(Holds::Nothing) => self.empty.push(server),
+                Ok(Holds::EmptyCopy) => {}
                 Err(fault)
                     if server.origin == Origin::Url
                         && !fault.is_lost()
@@ -113,7 +114,7 @@ impl Found {
             (Some(empty), None, None) => format!(
                 "no server has the store; {empty} is empty, and nobody calls it the primary"
             ),
-            (None, None, None) => "no database server is known".to_owned(),
+            (None, None, None) => "no server has the store, and none takes writes".to_owned(),
         };
         Trouble {
             error: unavailable(reason, OPEN_AGAIN_AFTER),
