@@ -30,12 +30,15 @@ use std::sync::Arc;
 /// Rows that are held in memory at once while a table is built anew.
 const ROWS_AT_ONCE: u64 = 2_000;
 
+/// How a change of the schema goes about its locks: it takes as long as the tables are large, but
+/// waits only briefly for who uses one, as everybody who comes waits behind it.
+const LOCKS: &str = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '5s'";
+
 /// Carries a change out; it takes a position.
 pub(crate) fn carry_out(transaction: &mut Transaction<'_>, change: &SchemaChange) -> Step<()> {
     transaction.check_schema(change.from_version)?;
     let session = transaction.session;
-    // Tables that are built anew take as long as they are large.
-    session.batch("SET LOCAL statement_timeout = 0")?;
+    session.batch(LOCKS)?;
     for step in &change.steps {
         step_out(session, step)?;
     }

@@ -8,6 +8,11 @@ use tokio_postgres::error::{DbError, SqlState};
 /// itself, and no right to a table.
 const RULES: [&str; 2] = ["428C9", "42501"];
 
+/// Why a migration was given up that waited for others.
+const LOCKED: &str = "another session has been using a table for longer than a migration may wait \
+                      for it (5 s), and everybody with it: pg_stat_activity names those whose \
+                      transactions last; end it, or try again later";
+
 /// What is said where PostgreSQL has no connection left.
 pub(crate) const NO_CONNECTION: &str = "PostgreSQL has no connection left for Pando: raise its \
     max_connections, or lower store.postgres.pool of the processes that share it";
@@ -214,6 +219,7 @@ fn engine_error(error: tokio_postgres::Error, context: &str) -> EngineError {
             };
             unavailable(reason, Duration::from_secs(5))
         }
+        "55" if *db.code() == SqlState::LOCK_NOT_AVAILABLE => unavailable(LOCKED, SHORTLY),
         "40" | "55" => unavailable("the database is busy", SHORTLY),
         // A primary that was demoted, or a standby.
         "25" if *db.code() == SqlState::READ_ONLY_SQL_TRANSACTION => {

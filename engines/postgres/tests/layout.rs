@@ -1,6 +1,10 @@
 //! How tables lie, as psql shows them: each under its own key.
 
-#![allow(clippy::expect_used, reason = "a test: a panic is how it fails")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test: a panic is how it fails"
+)]
 
 mod databases;
 
@@ -8,6 +12,7 @@ use databases::Databases;
 use pando_conformance::fixture::schema::table;
 use pando_model::column::ColumnType::{Integer, Text};
 use pando_model::engine::{Engine, SchemaChange};
+use pando_model::error::EngineError;
 use pando_model::schema::{ColumnSource, SchemaStep, Table, Unique};
 use std::sync::Arc;
 
@@ -56,6 +61,15 @@ fn shapes() -> Vec<(Arc<Table>, Vec<ColumnSource>)> {
     ]
 }
 
+fn change(from_version: u64, step: SchemaStep) -> SchemaChange {
+    SchemaChange {
+        from_version,
+        to_version: from_version + 1,
+        steps: vec![step],
+        record: Vec::new(),
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn tables_lie_under_their_own_keys_whatever_becomes_of_them() {
     let databases = Databases::start().await;
@@ -72,13 +86,8 @@ async fn tables_lie_under_their_own_keys_whatever_becomes_of_them() {
                 columns,
             },
         };
-        let change = SchemaChange {
-            from_version: version as u64,
-            to_version: version as u64 + 1,
-            steps: vec![step],
-            record: Vec::new(),
-        };
-        engine.apply(change).await.expect("change the schema");
+        let applied = engine.apply(change(version as u64, step)).await;
+        applied.expect("change the schema");
         let found = databases.postgres().sql_in(database, KEYS).await;
         let unique = match to.uniques.is_empty() {
             true => String::new(),
@@ -93,4 +102,36 @@ async fn tables_lie_under_their_own_keys_whatever_becomes_of_them() {
         );
         before = Some(to);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_migration_gives_up_behind_a_long_read_and_says_whom_to_ask() {
+    let databases = Databases::start().await;
+    let (engine, url) = databases.open_new().await;
+    let [(first, _), _, _, _, _, (next, columns), ..] = &shapes()[..] else {
+        panic!("six shapes");
+    };
+    let create = SchemaStep::CreateTable(first.clone());
+    engine.apply(change(0, create)).await.expect("a table");
+    let connected = tokio_postgres::connect(&url, tokio_postgres::NoTls).await;
+    let (client, connection) = connected.expect("connect");
+    let carrier = tokio::spawn(connection);
+    let read = client.batch_execute("BEGIN; SELECT count(*) FROM t");
+    read.await.expect("a read");
+    let alter = || SchemaStep::AlterTable {
+        from: first.clone(),
+        to: next.clone(),
+        columns: columns.clone(),
+    };
+    match engine.apply(change(1, alter())).await {
+        Err(EngineError::Unavailable { reason, .. }) => {
+            assert!(reason.contains("pg_stat_activity"), "{reason}");
+        }
+        other => panic!("{other:?}"),
+    }
+    client.batch_execute("COMMIT").await.expect("the read ends");
+    let applied = engine.apply(change(1, alter())).await;
+    applied.expect("change the schema");
+    drop(client);
+    carrier.await.expect("carry").expect("end");
 }

@@ -21,8 +21,6 @@ use std::sync::Arc;
 
 /// Rows in memory at once while a new rule is tried on them.
 const ROWS_AT_ONCE: u64 = 2_000;
-/// Others use the table too: who waits for them has everybody wait for him.
-const BRIEFLY: &str = "SET LOCAL lock_timeout = '5s'";
 
 /// Brings a table from one shape to another.
 pub(crate) fn alter(
@@ -31,7 +29,6 @@ pub(crate) fn alter(
     to: &Arc<Table>,
     columns: &[ColumnSource],
 ) -> Step<()> {
-    session.batch(BRIEFLY)?;
     refuse_computed(to, columns)?;
     refuse_losses(session, from, columns)?;
     let renamed = rename_rules(session, from, to, columns)?;
@@ -54,7 +51,6 @@ pub(crate) fn alter(
 
 /// Brings a table's indexes in line with its definition.
 pub(crate) fn index(session: &Session, from: &Table, to: &Table) -> Step<()> {
-    session.batch(BRIEFLY)?;
     drop_rules(session, from, to, &[])?;
     make_indexes(session, to, &|name| !has_rule(from, name))?;
     write_down(session, to)
