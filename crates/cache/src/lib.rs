@@ -17,6 +17,7 @@
 //! It loads by what it is given and writes nothing. A cache that several processes share, leases
 //! between them, and the strategies of writing are not here yet (`docs/decisions/0008-cache.md`).
 
+mod admission;
 mod breaker;
 mod cache;
 mod config;
@@ -31,6 +32,7 @@ mod resident;
 mod shadow;
 mod tag;
 
+pub use admission::{Admission, AdmissionConfig, Asked, Headroom, NotAdmitted, Permit, Place};
 pub use breaker::{Breaker, BreakerConfig, BreakerOpen, BreakerState, Call};
 pub use cache::{Answer, Cache, Found, Load, LoadError, LoadResult, Loaded, Statistics};
 pub use config::{Config, ConfigError};
