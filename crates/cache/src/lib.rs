@@ -25,6 +25,7 @@ mod entry;
 mod flight;
 mod floors;
 mod index;
+mod level2;
 mod policy;
 mod random;
 mod replica;
@@ -38,6 +39,7 @@ pub use cache::{Answer, Cache, Found, Load, LoadError, LoadResult, Loaded, Stati
 pub use config::{Config, ConfigError};
 pub use entry::{Age, Entry, Value, weight_bytes};
 pub use flight::{Abandoned, Flights, Ticket};
+pub use level2::{Lease, Level2, Record, Unreachable};
 pub use policy::{Eviction, UnknownEviction};
 pub use random::{Random, SeededRandom, ThreadRandom};
 pub use replica::{Refused, Replica};
