@@ -14,8 +14,11 @@
 //! read that filled the entry, covers what the caller has seen; the caller is handed the `high` of
 //! that read.
 //!
-//! It loads by what it is given and writes nothing. A cache that several processes share, leases
-//! between them, and the strategies of writing are not here yet (`docs/decisions/0008-cache.md`).
+//! What several processes share lies behind the port [`Level2`]; [`Admission`] and [`Breaker`] say
+//! when the store, or another service, is to be left alone. All three are asked by nobody yet.
+//!
+//! It loads by what it is given and writes nothing. An engine of the second level, and the strategies
+//! of writing, are not here yet (`docs/decisions/0008-cache.md`).
 
 mod admission;
 mod breaker;
