@@ -2,6 +2,7 @@
 
 mod count;
 mod load;
+mod shared;
 
 pub use count::Statistics;
 pub use load::{Load, LoadError, LoadResult};

@@ -14,15 +14,21 @@
 //! read that filled the entry, covers what the caller has seen; the caller is handed the `high` of
 //! that read.
 //!
-//! It loads by what it is given and writes nothing. A cache that several processes share, leases
-//! between them, and the strategies of writing are not here yet (`docs/decisions/0008-cache.md`).
+//! What several processes share lies behind the port [`Level2`]; [`Admission`] and [`Breaker`] say
+//! when the store, or another service, is to be left alone. All three are asked by nobody yet.
+//!
+//! It loads by what it is given and writes nothing. An engine of the second level, and the strategies
+//! of writing, are not here yet (`docs/decisions/0008-cache.md`).
 
+mod admission;
+mod breaker;
 mod cache;
 mod config;
 mod entry;
 mod flight;
 mod floors;
 mod index;
+mod level2;
 mod policy;
 mod random;
 mod replica;
@@ -30,10 +36,13 @@ mod resident;
 mod shadow;
 mod tag;
 
+pub use admission::{Admission, AdmissionConfig, Asked, Headroom, NotAdmitted, Permit, Place};
+pub use breaker::{Breaker, BreakerConfig, BreakerOpen, BreakerState, Call};
 pub use cache::{Answer, Cache, Found, Load, LoadError, LoadResult, Loaded, Statistics};
 pub use config::{Config, ConfigError};
 pub use entry::{Age, Entry, Value, weight_bytes};
 pub use flight::{Abandoned, Flights, Ticket};
+pub use level2::{Lease, Level2, Record, Unreachable};
 pub use policy::{Eviction, UnknownEviction};
 pub use random::{Random, SeededRandom, ThreadRandom};
 pub use replica::{Refused, Replica};

@@ -344,4 +344,4 @@ impl State {
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
-mod world;
+pub(crate) mod world;

@@ -48,6 +48,11 @@ impl Tag {
         self.0
     }
 
+    /// The tag of a number.
+    pub(crate) fn numbered(number: u64) -> Tag {
+        Tag(number)
+    }
+
     fn of(kind: u8, table: &str, rest: &[u8]) -> Tag {
         let mut hash = Xxh3::new();
         hash.update(&[kind]);

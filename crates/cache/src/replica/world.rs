@@ -16,26 +16,26 @@ use pando_model::stamp::{History, Position};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(super) const BOTH: Guards = Guards {
+pub(crate) const BOTH: Guards = Guards {
     floor: true,
     comparison: true,
 };
 
-pub(super) fn at(p: u64) -> Position {
+pub(crate) fn at(p: u64) -> Position {
     Position { timeline: 1, p }
 }
 
 /// A store with a history, a cache in front of it, and a follower that may lag.
-pub(super) struct World {
-    pub(super) replica: Arc<Replica>,
-    pub(super) cache: Arc<Cache>,
+pub(crate) struct World {
+    pub(crate) replica: Arc<Replica>,
+    pub(crate) cache: Arc<Cache>,
     /// Which key was written at which position: the second was at position 2.
     written: Vec<u8>,
 }
 
 impl World {
     /// A store that has reached position 10 and a cache that follows from there.
-    pub(super) fn new(guards: Guards) -> World {
+    pub(crate) fn new(guards: Guards) -> World {
         let replica = Replica::guarded(at(10), History::default(), 0, guards);
         let config = Config {
             eviction: Eviction::Lru,
@@ -53,18 +53,30 @@ impl World {
         }
     }
 
-    pub(super) fn now(&self) -> Position {
+    /// Another process over the same store, that follows from now on.
+    pub(crate) fn restarted(&self) -> World {
+        let mut world = World::new(self.replica.guards);
+        let clock = Arc::new(ManualClock::new(0));
+        let random = Arc::new(SeededRandom::new(1));
+        world.replica = Replica::guarded(self.now(), History::default(), 0, world.replica.guards);
+        let (replica, config) = (Arc::clone(&world.replica), world.cache.config());
+        world.cache = Cache::new(replica, (*config).clone(), clock, random).unwrap();
+        world.written.clone_from(&self.written);
+        world
+    }
+
+    pub(crate) fn now(&self) -> Position {
         at(self.written.len() as u64)
     }
 
     /// Writes a key, and gives the stamp.
-    pub(super) fn write(&mut self, key: u8) -> Position {
+    pub(crate) fn write(&mut self, key: u8) -> Position {
         self.written.push(key);
         self.now()
     }
 
     /// When a key was last written, as of a position: that is its value.
-    pub(super) fn value(&self, key: u8, as_of: u64) -> u64 {
+    pub(crate) fn value(&self, key: u8, as_of: u64) -> u64 {
         let until = &self.written[..as_of as usize];
         until
             .iter()
@@ -73,7 +85,7 @@ impl World {
     }
 
     /// A read of a key as of now, that is still to be answered.
-    pub(super) fn read(&self, key: u8) -> Loaded {
+    pub(crate) fn read(&self, key: u8) -> Loaded {
         let value = self.value(key, self.now().p).to_le_bytes();
         Loaded {
             value: Value::Found(Bytes::copy_from_slice(&value)),
@@ -85,11 +97,11 @@ impl World {
         }
     }
 
-    pub(super) fn fill(&self, key: u8, loaded: Loaded) -> Result<(), Refused> {
+    pub(crate) fn fill(&self, key: u8, loaded: Loaded) -> Result<(), Refused> {
         self.cache.fill(&[key], loaded, Duration::ZERO)
     }
 
-    pub(super) fn page(&self, from: u64, until: u64) -> FeedPage {
+    pub(crate) fn page(&self, from: u64, until: u64) -> FeedPage {
         let event = |p: u64| FeedEvent {
             cursor: FeedCursor {
                 at: at(p),
@@ -114,19 +126,19 @@ impl World {
     }
 
     /// The follower takes in what was written up to a position.
-    pub(super) fn consume(&self, until: u64) {
+    pub(crate) fn consume(&self, until: u64) {
         let page = self.page(self.replica.consumed().p, until);
         self.replica.consume(&page, &History::default(), 0);
     }
 
-    pub(super) fn get(&self, key: u8, seen: Option<Position>) -> Found {
+    pub(crate) fn get(&self, key: u8, seen: Option<Position>) -> Found {
         let copies = Copies::Covering;
         self.cache.get(&[key], &Freshness { seen, copies })
     }
 }
 
 /// The value of a hit, and its `low`.
-pub(super) fn value_of(found: &Found) -> Option<(u64, Position)> {
+pub(crate) fn value_of(found: &Found) -> Option<(u64, Position)> {
     match found {
         Found::Hit { answer, .. } => match &answer.value {
             Value::Found(bytes) => Some((
