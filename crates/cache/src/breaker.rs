@@ -57,36 +57,29 @@ impl Default for BreakerConfig {
 impl BreakerConfig {
     /// Refuses what cannot be.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let fault = |setting, value: String, must_be| {
-            Err(ConfigError {
-                setting,
-                value,
-                must_be,
-            })
-        };
         let shares = [
             ("failed_share", self.failed_share),
             ("slow_share", self.slow_share),
         ];
         for (setting, share) in shares {
             if !(share > 0.0 && share <= 1.0) {
-                return fault(setting, share.to_string(), "above 0 and at most 1");
+                return ConfigError::refuse(setting, share.to_string(), "above 0 and at most 1");
             }
         }
         for (setting, count) in [("calls_min", self.calls_min), ("probes", self.probes)] {
             if count == 0 {
-                return fault(setting, "0".to_owned(), "at least 1");
+                return ConfigError::refuse(setting, "0".to_owned(), "at least 1");
             }
         }
         let least = Duration::from_millis(1);
         for (setting, span) in [("window", self.window), ("open", self.open)] {
             if span < least {
-                return fault(setting, format!("{span:?}"), "at least 1 ms");
+                return ConfigError::refuse(setting, format!("{span:?}"), "at least 1 ms");
             }
         }
         if self.open_max < self.open {
             let value = format!("{:?}", self.open_max);
-            return fault("open_max", value, "at least as long as open");
+            return ConfigError::refuse("open_max", value, "at least as long as open");
         }
         Ok(())
     }

@@ -66,41 +66,57 @@ pub struct ConfigError {
     pub must_be: &'static str,
 }
 
+impl ConfigError {
+    /// Refuses a value, and says what it may be.
+    pub(crate) fn refuse<T>(
+        setting: &'static str,
+        value: String,
+        must_be: &'static str,
+    ) -> Result<T, ConfigError> {
+        Err(ConfigError {
+            setting,
+            value,
+            must_be,
+        })
+    }
+}
+
 impl Config {
     /// Refuses what cannot be.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let fault = |setting, value: String, must_be| {
-            Err(ConfigError {
-                setting,
-                value,
-                must_be,
-            })
-        };
         if self.capacity_bytes < CAPACITY_BYTES_MIN {
             let value = self.capacity_bytes.to_string();
-            return fault("capacity", value, "at least 16 KiB");
+            return ConfigError::refuse("capacity", value, "at least 16 KiB");
         }
         if self.entry_bytes == 0 || self.entry_bytes > self.capacity_bytes {
             let value = self.entry_bytes.to_string();
-            return fault("entry_bytes", value, "between 1 and the capacity");
+            return ConfigError::refuse("entry_bytes", value, "between 1 and the capacity");
         }
         if self
             .parts
             .is_some_and(|parts| !(1..=PARTS_BOUND).contains(&parts))
         {
             let value = format!("{:?}", self.parts);
-            return fault("parts", value, "between 1 and 256");
+            return ConfigError::refuse("parts", value, "between 1 and 256");
         }
         if !(0.0..=1.0).contains(&self.ttl_jitter) {
-            return fault("ttl_jitter", self.ttl_jitter.to_string(), "between 0 and 1");
+            return ConfigError::refuse(
+                "ttl_jitter",
+                self.ttl_jitter.to_string(),
+                "between 0 and 1",
+            );
         }
         if !(0.0..=100.0).contains(&self.early_refresh) {
             let value = self.early_refresh.to_string();
-            return fault("early_refresh", value, "between 0 and 100");
+            return ConfigError::refuse("early_refresh", value, "between 0 and 100");
         }
         for (setting, ttl) in [("ttl", self.ttl), ("negative_ttl", self.negative_ttl)] {
             if ttl.is_some_and(|ttl| ttl.is_zero()) {
-                return fault(setting, "0".to_owned(), "longer; leave it out for none");
+                return ConfigError::refuse(
+                    setting,
+                    "0".to_owned(),
+                    "longer; leave it out for none",
+                );
             }
         }
         Ok(())

@@ -8,10 +8,10 @@ use tokio_postgres::error::{DbError, SqlState};
 /// itself, and no right to a table.
 const RULES: [&str; 2] = ["428C9", "42501"];
 
-/// Why a migration was given up that waited for others.
-const LOCKED: &str = "another session has been using a table for longer than a migration may wait \
-                      for it (5 s), and everybody with it: pg_stat_activity names those whose \
-                      transactions last; end it, or try again later";
+/// Why something was given up that waited for others.
+const LOCKED: &str = "another session has been using a table for longer than may be waited for \
+                      it (a migration waits 5 s): pg_stat_activity names those whose transactions \
+                      last; end it, or try again later";
 
 /// What is said where PostgreSQL has no connection left.
 pub(crate) const NO_CONNECTION: &str = "PostgreSQL has no connection left for Pando: raise its \

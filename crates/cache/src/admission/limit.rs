@@ -43,30 +43,27 @@ impl Default for AdmissionConfig {
 impl AdmissionConfig {
     /// Refuses what cannot be.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let fault = |setting, value: String, must_be| {
-            Err(ConfigError {
-                setting,
-                value,
-                must_be,
-            })
-        };
         if self.limit_min == 0 || self.limit_min > self.limit_max {
             let value = self.limit_min.to_string();
-            return fault("limit_min", value, "at least 1 and at most limit_max");
+            return ConfigError::refuse("limit_min", value, "at least 1 and at most limit_max");
         }
         if !(self.limit_min..=self.limit_max).contains(&self.limit_start) {
             let value = self.limit_start.to_string();
-            return fault("limit_start", value, "between limit_min and limit_max");
+            return ConfigError::refuse("limit_start", value, "between limit_min and limit_max");
         }
         if !(1.0..=10.0).contains(&self.tolerance) {
-            return fault("tolerance", self.tolerance.to_string(), "between 1 and 10");
+            return ConfigError::refuse(
+                "tolerance",
+                self.tolerance.to_string(),
+                "between 1 and 10",
+            );
         }
         if self.window_answers_min == 0 {
-            return fault("window_answers_min", "0".to_owned(), "at least 1");
+            return ConfigError::refuse("window_answers_min", "0".to_owned(), "at least 1");
         }
         if self.base_for < self.window {
             let value = format!("{:?}", self.base_for);
-            return fault("base_for", value, "at least as long as window");
+            return ConfigError::refuse("base_for", value, "at least as long as window");
         }
         Ok(())
     }
