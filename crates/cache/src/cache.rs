@@ -150,6 +150,29 @@ impl Cache {
         found
     }
 
+    /// Whether something lies there that a caller is ahead of. Nothing is counted.
+    pub(crate) fn is_ahead(&self, key: &[u8], freshness: &Freshness) -> bool {
+        let consumed = self.replica.before();
+        let Some(entry) = self.entries.get(key) else {
+            return false;
+        };
+        let found = self.judge(&entry, &consumed, freshness, self.clock.now_us());
+        found == Found::Ahead
+    }
+
+    /// What lies there for nobody in particular, unless it may not be given any more. Nothing is
+    /// counted.
+    pub(crate) fn peek(&self, key: &[u8]) -> Option<Value> {
+        let entry = self.entries.get(key)?;
+        let is_alive = entry.age(self.clock.now_us()) < Age::OnError;
+        is_alive.then(|| entry.value.clone())
+    }
+
+    /// A question came by that only the store may answer.
+    pub(crate) fn count_past(&self) {
+        self.counts.add(Count::Past);
+    }
+
     /// Whether an entry may be given to a caller.
     fn judge(
         &self,
@@ -184,10 +207,14 @@ impl Cache {
             )),
         };
         match entry.age(now_us) {
-            Age::Fresh => Found::Hit {
-                is_due: entry.is_due(now_us, self.config.load().early_refresh, &*self.random),
-                answer: answer(),
-            },
+            Age::Fresh => {
+                let config = self.config.load();
+                Found::Hit {
+                    is_due: entry.is_late(now_us, config.refresh_share)
+                        || entry.is_due(now_us, config.early_refresh, &*self.random),
+                    answer: answer(),
+                }
+            }
             Age::Stale => Found::Hit {
                 is_due: true,
                 answer: answer(),

@@ -32,6 +32,9 @@ pub struct Config {
     /// How early entries are loaded before they are stale, as XFetch's β: 1 is the optimum for
     /// exponential arrivals, 0 is never.
     pub early_refresh: f64,
+    /// In which part of its TTL, counted from the end, an entry that is asked for is loaded anew
+    /// behind the answer; 0 is never, beside `early_refresh`.
+    pub refresh_share: f64,
     /// Whether ghosts are kept, which tell what other policies and sizes would do.
     pub shadow: bool,
 }
@@ -49,6 +52,7 @@ impl Default for Config {
             stale_if_error: Duration::ZERO,
             negative_ttl: Some(Duration::from_secs(10)),
             early_refresh: 1.0,
+            refresh_share: 0.0,
             shadow: false,
         }
     }
@@ -109,6 +113,10 @@ impl Config {
         if !(0.0..=100.0).contains(&self.early_refresh) {
             let value = self.early_refresh.to_string();
             return ConfigError::refuse("early_refresh", value, "between 0 and 100");
+        }
+        if !(0.0..=1.0).contains(&self.refresh_share) {
+            let value = self.refresh_share.to_string();
+            return ConfigError::refuse("refresh_share", value, "between 0 and 1");
         }
         for (setting, ttl) in [("ttl", self.ttl), ("negative_ttl", self.negative_ttl)] {
             if ttl.is_some_and(|ttl| ttl.is_zero()) {

@@ -105,6 +105,17 @@ impl Entry {
         }
     }
 
+    /// Whether a fresh entry is in the last part of its TTL.
+    pub(crate) fn is_late(&self, now_us: i64, share: f64) -> bool {
+        let times = &self.times;
+        if share <= 0.0 || times.fresh_until_us == i64::MAX {
+            return false;
+        }
+        let whole_us = times.fresh_until_us.saturating_sub(times.filled_at_us);
+        let left_us = times.fresh_until_us.saturating_sub(now_us);
+        (left_us as f64) < whole_us as f64 * share
+    }
+
     /// Whether a fresh entry is to be loaded anew before it is stale: XFetch. Vattani, Chierichetti,
     /// Lowenstein: Optimal Probabilistic Cache Stampede Prevention, VLDB 2015. What takes long to
     /// load is loaded earlier; `beta` above 1 loads earlier, 0 never.
@@ -275,6 +286,20 @@ mod tests {
         let (least, most) = (ends.iter().min().unwrap(), ends.iter().max().unwrap());
         assert!((8_000_000..8_050_000).contains(least), "{least}");
         assert!((9_950_000..=10_000_000).contains(most), "{most}");
+    }
+
+    #[test]
+    fn the_last_part_of_a_ttl_is_counted_from_its_end() {
+        let entry = entry(&config(), Value::Found(Bytes::new()), 0).unwrap();
+        for (seconds, share, is_late) in [
+            (7, 0.25, false),
+            (8, 0.25, true),
+            (0, 1.0, false),
+            (9, 0.0, false),
+        ] {
+            let found = entry.is_late(seconds * 1_000_000, share);
+            assert_eq!(found, is_late, "{seconds} s, {share}");
+        }
     }
 
     #[test]

@@ -35,6 +35,7 @@ mod replica;
 mod resident;
 mod shadow;
 mod tag;
+mod tier;
 
 pub use admission::{Admission, AdmissionConfig, Asked, Headroom, NotAdmitted, Permit, Place};
 pub use breaker::{Breaker, BreakerConfig, BreakerOpen, BreakerState, Call};
@@ -48,3 +49,4 @@ pub use random::{Random, SeededRandom, ThreadRandom};
 pub use replica::{Refused, Replica};
 pub use shadow::Estimate;
 pub use tag::Tag;
+pub use tier::{Rule, Strategy, Tier, UnknownStrategy};

@@ -58,6 +58,7 @@ impl Log {
             events: (after..log.len()).map(event).collect(),
             next: cursor(log.len()),
             consumed: at(log.len()),
+            schema_version: 1,
             gap: false,
         }
     }

@@ -33,8 +33,9 @@
 
 mod read;
 
-pub use read::{Copies, Freshness, Read, ReadAnswer, ReadSteps, StepsAnswer};
+pub use read::{Cacheable, Copies, Expiry, Freshness, Read, ReadAnswer, ReadSteps, StepsAnswer};
 
+use crate::caching::CacheReport;
 use crate::error::{EngineError, Refusal};
 use crate::inspection::Inspection;
 use crate::plan::{Change, RowSet, Tree};
@@ -70,6 +71,12 @@ pub trait Engine: Send + Sync {
     /// Carries out a read in one snapshot, of a copy that is as fresh as the read asks for.
     /// [`EngineError::Behind`] where none is yet.
     async fn read(&self, read: Read) -> Result<ReadAnswer>;
+
+    /// The same, of a collection that may have rules of caching. Who keeps no answers reads.
+    async fn read_of(&self, read: Read, of: &Cacheable) -> Result<ReadAnswer> {
+        let _ = of;
+        self.read(read).await
+    }
 
     /// Takes steps that read, and decide what to read next, in one snapshot. A decision is asked
     /// where it holds nobody up, and may be asked again.
@@ -119,6 +126,11 @@ pub trait Engine: Send + Sync {
     /// Its servers, and what stands in the way of what is promised, in how they are set up.
     async fn inspect(&self) -> Result<Inspection> {
         Ok(Inspection::default())
+    }
+
+    /// The caches in front of it, if there are any. Memory only.
+    fn caches(&self) -> Option<CacheReport> {
+        None
     }
 
     /// How large it is and how it does, for `status` and `/metrics`.
@@ -318,6 +330,8 @@ pub struct FeedPage {
     pub next: FeedCursor,
     /// The follower holds everything up to here once it has dealt with `events`.
     pub consumed: Position,
+    /// The schema in force in the snapshot that the page was read in.
+    pub schema_version: u64,
     /// Something between `after` and `events` is not known any more: whatever the follower
     /// derived from the feed must be built anew.
     pub gap: bool,

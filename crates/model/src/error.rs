@@ -118,6 +118,38 @@ impl EngineError {
         )
     }
 
+    /// The same for one of several who waited for the same answer.
+    pub fn of_shared(error: std::sync::Arc<EngineError>) -> EngineError {
+        let error = match std::sync::Arc::try_unwrap(error) {
+            Ok(alone) => return alone,
+            Err(shared) => shared,
+        };
+        match &*error {
+            EngineError::Refused(refusal) => EngineError::Refused(refusal.clone()),
+            EngineError::SchemaChanged { current } => {
+                EngineError::SchemaChanged { current: *current }
+            }
+            EngineError::Moved { slot } => EngineError::Moved { slot: *slot },
+            EngineError::KeyReused => EngineError::KeyReused,
+            EngineError::Unavailable {
+                reason,
+                retry_after,
+            } => EngineError::Unavailable {
+                reason: reason.clone(),
+                retry_after: *retry_after,
+            },
+            EngineError::Behind => EngineError::Behind,
+            EngineError::OutcomeUnknown { reason } => EngineError::OutcomeUnknown {
+                reason: reason.clone(),
+            },
+            EngineError::Corrupt(reason) => EngineError::Corrupt(reason.clone()),
+            EngineError::Unsupported { engine, what } => EngineError::Unsupported { engine, what },
+            EngineError::Internal { context, source } => {
+                EngineError::internal(context.clone(), source.to_string())
+            }
+        }
+    }
+
     /// A fault of the engine's own, with what was tried.
     pub fn internal(
         context: impl Into<String>,

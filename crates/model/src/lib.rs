@@ -7,6 +7,7 @@
 pub mod aggregate;
 pub mod array;
 pub mod budget;
+pub mod caching;
 pub mod canonical;
 pub mod clock;
 pub mod column;

@@ -12,6 +12,7 @@ pub(crate) use arithmetic::division_by_zero;
 
 use crate::error::Refusal;
 use num_bigint::{BigInt, Sign};
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
@@ -23,10 +24,26 @@ pub const DIGITS_MAX: u32 = 1000;
 
 /// An exact decimal of at most 1,000 digits on either side of the point.
 /// A column's declared scale is applied when it is written; otherwise it has no trailing zeros.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Numeric {
+    #[serde(with = "digits")]
     unscaled: BigInt,
     scale: u32,
+}
+
+/// Whole numbers of any size as their bytes, in two's complement.
+mod digits {
+    use num_bigint::BigInt;
+    use serde::{Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(whole: &BigInt, to: S) -> Result<S::Ok, S::Error> {
+        serde_bytes::serialize(&whole.to_signed_bytes_le(), to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<BigInt, D::Error> {
+        let bytes: Vec<u8> = serde_bytes::deserialize(from)?;
+        Ok(BigInt::from_signed_bytes_le(&bytes))
+    }
 }
 
 impl Numeric {

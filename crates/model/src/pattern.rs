@@ -38,6 +38,12 @@ impl PartialEq for Pattern {
     }
 }
 
+impl std::hash::Hash for Pattern {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        (self.kind, &self.source).hash(state);
+    }
+}
+
 impl Pattern {
     /// Checks and compiles; refuses (2201B, 22025) what is malformed or outside the subset.
     pub fn new(kind: PatternKind, source: &str) -> Result<Pattern, Refusal> {

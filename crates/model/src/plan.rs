@@ -28,7 +28,7 @@ use std::sync::Arc;
 pub type Row = Vec<Value>;
 
 /// A read of one table.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Select {
     /// What is read.
     pub table: Arc<Table>,
@@ -46,7 +46,7 @@ pub struct Select {
 }
 
 /// One place of a row.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub enum Output {
     /// A value of the row.
     Scalar(Scalar),
@@ -55,7 +55,7 @@ pub enum Output {
 }
 
 /// A value computed from one row.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Scalar {
     /// A column.
     Column(ColumnIx),
@@ -83,7 +83,7 @@ pub enum JsonStep {
 }
 
 /// A condition on a row.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub enum Filter {
     /// All rows, or none.
     Const(bool),
@@ -211,7 +211,7 @@ pub enum Containment {
 }
 
 /// One term of an order.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Order {
     /// By what.
     pub by: OrderBy,
@@ -222,7 +222,7 @@ pub struct Order {
 }
 
 /// What an order looks at.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub enum OrderBy {
     /// A value of the row.
     Scalar(Scalar),
@@ -233,7 +233,7 @@ pub enum OrderBy {
 }
 
 /// How rows of another table are related to a row.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Join {
     /// The other table.
     pub table: Arc<Table>,
@@ -244,7 +244,7 @@ pub struct Join {
 }
 
 /// A junction table: `via.left = target.right` for each pair.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Via {
     /// The junction.
     pub table: Arc<Table>,
@@ -253,7 +253,7 @@ pub struct Via {
 }
 
 /// Where a look-up's key lies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KeySource {
     /// In a column of the table that is read.
     Table(ColumnIx),
@@ -262,7 +262,7 @@ pub enum KeySource {
 }
 
 /// A select and what is embedded in its rows.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Tree {
     /// The rows themselves.
     pub select: Select,
@@ -275,7 +275,7 @@ pub struct Tree {
 /// order, limit and offset apply for each key by itself. A parent's key that
 /// holds a NULL has no children. A key without rows has no groups, even where
 /// nothing is grouped by: what an empty group holds is for the caller to add.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Child {
     /// Which outputs of the parent make its key.
     pub parent: Vec<usize>,
@@ -288,7 +288,7 @@ pub struct Child {
 }
 
 /// The answer to a tree, in its shape.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RowSet {
     /// The rows of the select; of a child, all parents' children together, in
     /// the order asked for within each key.

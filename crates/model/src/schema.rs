@@ -62,6 +62,13 @@ pub struct Table {
     pub options: BTreeMap<String, String>,
 }
 
+/// By its name, which tells it from all others of a schema.
+impl std::hash::Hash for Table {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
 /// A column.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Column {

@@ -45,6 +45,13 @@ pub struct TextQuery {
     terms: Vec<Term>,
 }
 
+/// By what it was read from, which the rest follows from.
+impl std::hash::Hash for TextQuery {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        (self.form, &self.source).hash(state);
+    }
+}
+
 impl TextQuery {
     /// Parses; refuses (42601) what is malformed, and (54000) what is too large.
     pub fn new(form: QueryForm, source: &str) -> Result<TextQuery, Refusal> {

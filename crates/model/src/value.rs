@@ -16,10 +16,12 @@ pub(crate) use cast::check as check_cast;
 use crate::column::ColumnType;
 use crate::error::Refusal;
 use crate::numeric::Numeric;
+use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
+use std::hash::{Hash, Hasher};
 
 /// A value of some [`ColumnType`].
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Value {
     /// SQL's NULL, of any type.
     Null,
@@ -36,7 +38,7 @@ pub enum Value {
     /// `text`.
     Text(String),
     /// `bytea`.
-    Bytes(Vec<u8>),
+    Bytes(#[serde(with = "serde_bytes")] Vec<u8>),
     /// `date`: days since 1970-01-01.
     Date(i32),
     /// `timestamp` and `timestamptz`: microseconds since 1970.
@@ -108,6 +110,27 @@ impl Value {
     /// Whether it is NULL.
     pub fn is_null(&self) -> bool {
         matches!(self, Value::Null)
+    }
+}
+
+/// Numbers with a fraction by their bits: no NaN is a value, and −0.0 none either.
+impl Hash for Value {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        std::mem::discriminant(self).hash(state);
+        match self {
+            Value::Null => {}
+            Value::Bool(truth) => truth.hash(state),
+            Value::Int(number) => number.hash(state),
+            Value::Real(number) => number.to_bits().hash(state),
+            Value::Double(number) => number.to_bits().hash(state),
+            Value::Numeric(number) => number.hash(state),
+            Value::Text(text) | Value::Json(text) | Value::Jsonb(text) => text.hash(state),
+            Value::Bytes(bytes) => bytes.hash(state),
+            Value::Date(days) => days.hash(state),
+            Value::Timestamp(at) => at.hash(state),
+            Value::Uuid(id) => id.hash(state),
+            Value::Array(values) => values.hash(state),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::commands::{backup, migrate};
 use crate::config::{self, Config, Loaded, Sources, reload};
 use crate::logging::LevelHandle;
+use crate::parts::cache::{Caches, RuleError};
 use crate::roles;
 use async_trait::async_trait;
 use pando_store::Store;
@@ -19,6 +20,7 @@ pub struct Control {
     sources: Sources,
     loaded: Mutex<Loaded>,
     store: Arc<Store>,
+    caches: Arc<Caches>,
     level: LevelHandle,
     tls: Option<Arc<TlsFiles>>,
     web: OnceLock<Arc<Web>>,
@@ -31,6 +33,7 @@ impl Control {
         sources: Sources,
         loaded: Loaded,
         store: Arc<Store>,
+        caches: Arc<Caches>,
         level: LevelHandle,
         tls: Option<Arc<TlsFiles>>,
     ) -> Control {
@@ -38,6 +41,7 @@ impl Control {
             sources,
             loaded: Mutex::new(loaded),
             store,
+            caches,
             level,
             tls,
             web: OnceLock::new(),
@@ -70,6 +74,7 @@ impl Control {
             tls.reload()?;
         }
         self.level.set(&merged.log.level)?;
+        self.caches.reload(merged.cache.clone());
         if let Some(web) = self.web.get() {
             web.reload(&roles::web::web_config(&merged));
         }
@@ -139,8 +144,40 @@ impl Admin for Control {
             })
     }
 
+    async fn change_cache(&self, collection: &str, change: Value) -> Result<(), AdminError> {
+        let changed = self.caches.change(collection, change).await;
+        changed.map_err(|error| refused_rule(&error))
+    }
+
+    async fn reset_cache(&self, collection: &str) -> Result<(), AdminError> {
+        let reset = self.caches.reset(collection).await;
+        reset.map_err(|error| refused_rule(&error))
+    }
+
+    fn flush_cache(&self, collection: &str) -> bool {
+        self.caches.flush(collection)
+    }
+
     fn shutdown(&self) {
         self.stop.send_replace(true);
+    }
+}
+
+fn refused_rule(error: &RuleError) -> AdminError {
+    let (kind, code) = match error {
+        RuleError::Refused(_) | RuleError::Unreadable(_) => {
+            (AdminErrorKind::Malformed, "rule_refused")
+        }
+        RuleError::Store(_) => (AdminErrorKind::Unavailable, "unavailable"),
+    };
+    AdminError {
+        kind,
+        code,
+        message: error.to_string(),
+        details: None,
+        hint: (code == "rule_refused").then(|| {
+            "`pando generate config` shows what can be set below [cache.collections]".into()
+        }),
     }
 }
 

@@ -2,6 +2,7 @@
 //! knows engines.
 
 pub mod adopt;
+pub mod cache;
 mod postgres;
 
 pub use postgres::{fault_of_url, inspect, is_empty};
@@ -10,6 +11,8 @@ use crate::config::{Config, EngineKind};
 use crate::data_dir::DataDir;
 use crate::failure::fail;
 use anyhow::Context;
+use cache::Caches;
+use pando_cache::{ThreadRandom, Tier};
 use pando_engine_memory::MemoryEngine;
 use pando_engine_sqlite::{SqliteConfig, SqliteEngine};
 use pando_model::clock::SystemClock;
@@ -52,6 +55,34 @@ pub async fn open_store(
         refuse_data_of_sqlite(dir)?;
     }
     let engine = open_engine(config, dir, purpose).await?;
+    if purpose == Purpose::Import && !engine.is_shared() {
+        // Caches of a process that was killed: nothing need be recorded for them.
+        Tier::forget(&*engine).await?;
+    }
+    open_on(engine, config, dir).await
+}
+
+/// Opens the store to serve it, with caches in front of its engine.
+pub async fn open_served(
+    config: &Config,
+    dir: &DataDir,
+) -> anyhow::Result<(Arc<Store>, Arc<Caches>)> {
+    if config.store.engine == EngineKind::Postgres {
+        refuse_data_of_sqlite(dir)?;
+    }
+    let engine = open_engine(config, dir, Purpose::General).await?;
+    let tier = Tier::new(engine, Arc::new(SystemClock), Arc::new(ThreadRandom));
+    let store = open_on(Arc::clone(&tier) as Arc<dyn Engine>, config, dir).await?;
+    let caches = Caches::new(Arc::clone(&store), tier, config.cache.clone());
+    caches.look();
+    Ok((store, caches))
+}
+
+async fn open_on(
+    engine: Arc<dyn Engine>,
+    config: &Config,
+    dir: &DataDir,
+) -> anyhow::Result<Arc<Store>> {
     let store = Store::open(engine, Arc::new(SystemClock), store_config(config))
         .await
         .context("cannot open the store")?;

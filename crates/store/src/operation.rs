@@ -9,7 +9,7 @@ use crate::error::StoreError;
 use crate::request::Idempotency;
 use crate::session::{Result, Session, Stamped};
 use crate::store::Store;
-use pando_model::engine::{Outcome, Read, ReadSteps, Receipt, Step, Write, WriteAnswer};
+use pando_model::engine::{Cacheable, Outcome, Read, ReadSteps, Receipt, Step, Write, WriteAnswer};
 use pando_model::error::{EngineError, Refusal};
 use pando_model::slot::Slot;
 use std::sync::Arc;
@@ -36,6 +36,8 @@ pub struct Operation<T> {
     /// The schema that the steps were planned for; `None` where they name only relations of
     /// Pando's own, which are the same in every version.
     pub(crate) planned_for: Option<u64>,
+    /// Whose rules of caching hold where it is one read, answered by itself.
+    pub(crate) cacheable: Option<Cacheable>,
 }
 
 /// Which slots an operation touches.
@@ -85,6 +87,7 @@ impl<T: 'static> Operation<T> {
             reach,
             writes: false,
             planned_for: None,
+            cacheable: None,
         }
     }
 
@@ -107,6 +110,13 @@ impl<T: 'static> Operation<T> {
         self
     }
 
+    /// The same, by the rules of caching of a collection.
+    #[must_use]
+    pub(crate) fn cached_as(mut self, cacheable: Cacheable) -> Operation<T> {
+        self.cacheable = Some(cacheable);
+        self
+    }
+
     /// The same, with something else made of its result.
     #[must_use]
     pub fn map<U: 'static>(
@@ -120,6 +130,7 @@ impl<T: 'static> Operation<T> {
             reach: self.reach,
             writes: self.writes,
             planned_for: self.planned_for,
+            cacheable: self.cacheable,
         }
     }
 
@@ -145,6 +156,7 @@ impl<T: 'static> Operation<T> {
             reach: self.reach,
             writes: self.writes,
             planned_for: self.planned_for,
+            cacheable: self.cacheable,
         }
     }
 
@@ -302,9 +314,13 @@ impl Store {
                 count: *count,
                 freshness,
             };
-            let answer = self
-                .once_caught_up(|| async { Ok(self.engine().read(read.clone()).await?) })
-                .await?;
+            let answer = match &operation.cacheable {
+                Some(of) => self.read_of(&read, of).await?,
+                None => {
+                    let ask = || async { Ok(self.engine().read(read.clone()).await?) };
+                    self.once_caught_up(ask).await?
+                }
+            };
             let (high, lost) = (answer.high, answer.lost);
             return Ok((vec![Outcome::found(answer.rows)], Stamped { high, lost }));
         }

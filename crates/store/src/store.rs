@@ -16,6 +16,7 @@ use pando_model::clock::Clock;
 use pando_model::engine::Engine;
 use pando_model::schema::Schema;
 use pando_model::stamp::Position;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -34,6 +35,8 @@ pub struct Store {
     collections: Arc<Collections>,
     /// What the news of other processes were known by when they were taken over.
     news: ArcSwap<String>,
+    /// Rules of caching that were changed while it runs.
+    changed_rules: ArcSwap<BTreeMap<String, String>>,
     /// This process, among those over one catalog.
     name: String,
     /// Held while migrations are applied: one at a time.
@@ -55,6 +58,7 @@ impl Store {
         let sealer = Arc::new(Sealer::load(&catalog).await?);
         let keyring = Keyring::load(&catalog).await?;
         let collections = Arc::new(Collections::load(&catalog).await?);
+        let changed_rules = catalog.fetch_cache_rules().await?;
         let ids = Ids::new(Arc::clone(&catalog));
         Ok(Arc::new(Store {
             engine,
@@ -69,6 +73,7 @@ impl Store {
             swept: AtomicU64::new(0),
             collections,
             news: ArcSwap::from_pointee(news),
+            changed_rules: ArcSwap::from_pointee(changed_rules),
             name: random_name()?,
             migrating: tokio::sync::Mutex::new(()),
         }))
@@ -188,6 +193,10 @@ impl Store {
 
     pub(crate) fn news(&self) -> &ArcSwap<String> {
         &self.news
+    }
+
+    pub(crate) fn changed_rules(&self) -> &ArcSwap<BTreeMap<String, String>> {
+        &self.changed_rules
     }
 
     pub(crate) fn name(&self) -> &str {

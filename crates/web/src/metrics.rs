@@ -3,7 +3,10 @@
 //! Labels come from closed sets (routes, methods, statuses), never from what a
 //! caller wrote, so that their number is bounded.
 
+mod caches;
+
 use crate::reply::{self, Reply};
+use caches::CacheMetrics;
 use http::header::HeaderValue;
 use http::{Method, StatusCode};
 use pando_model::engine::Statistics;
@@ -37,6 +40,7 @@ pub(crate) struct Metrics {
     in_flight: Gauge,
     pub(crate) connections: Gauge,
     store: StoreMetrics,
+    caches: CacheMetrics,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -104,6 +108,8 @@ impl Metrics {
         registry.register("build", "What is running", build);
         let store = StoreMetrics::default();
         store.register(registry.sub_registry_with_prefix("store"));
+        let caches = CacheMetrics::default();
+        caches.register(registry.sub_registry_with_prefix("cache"));
         Metrics {
             registry,
             requests,
@@ -111,6 +117,7 @@ impl Metrics {
             in_flight,
             connections,
             store,
+            caches,
         }
     }
 
@@ -140,6 +147,9 @@ impl Metrics {
         match store.engine().fetch_statistics().await {
             Ok(statistics) => self.store.take(store, &statistics),
             Err(error) => tracing::warn!(%error, "could not fetch the store's statistics"),
+        }
+        if let Some(report) = store.engine().caches() {
+            self.caches.take(&report);
         }
         let mut text = String::with_capacity(8 << 10);
         match encode(&mut text, &self.registry) {

@@ -83,7 +83,13 @@ impl Feed {
     }
 
     /// A page of events behind `after`.
-    pub(crate) fn page(&self, after: FeedCursor, max: usize, now: Position) -> FeedPage {
+    pub(crate) fn page(
+        &self,
+        after: FeedCursor,
+        max: usize,
+        now: Position,
+        schema_version: u64,
+    ) -> FeedPage {
         let known = after >= self.kept_from
             && after.at.timeline == now.timeline
             && after.at <= now
@@ -113,6 +119,7 @@ impl Feed {
             next: events.last().map_or(from, |event| event.cursor),
             events,
             consumed,
+            schema_version,
             gap: !known,
         }
     }

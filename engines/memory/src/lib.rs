@@ -216,7 +216,7 @@ impl Engine for MemoryEngine {
     async fn fetch_feed(&self, after: FeedCursor, max: usize) -> Result<FeedPage> {
         self.check_open()?;
         let db = self.snapshot();
-        Ok(db.feed.page(after, max, db.position))
+        Ok(db.feed.page(after, max, db.position, db.schema_version))
     }
 
     async fn acknowledge_feed(&self, follower: &str, cursor: FeedCursor) -> Result<()> {

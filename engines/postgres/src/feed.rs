@@ -39,6 +39,7 @@ pub(crate) fn read_page(
         next: events.last().map_or(from, |event| event.cursor),
         events,
         consumed,
+        schema_version: shard.schema_version,
         gap,
     })
 }

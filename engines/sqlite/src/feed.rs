@@ -35,6 +35,7 @@ pub(crate) fn read_page(conn: &Conn, after: FeedCursor, max: usize) -> Step<Feed
         next: events.last().map_or(from, |event| event.cursor),
         events,
         consumed,
+        schema_version: shard.schema_version,
         gap,
     })
 }

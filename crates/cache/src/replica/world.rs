@@ -121,6 +121,7 @@ impl World {
                 ordinal: 1,
             },
             consumed: at(until),
+            schema_version: 1,
             gap: false,
         }
     }

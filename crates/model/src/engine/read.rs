@@ -72,6 +72,35 @@ impl Freshness {
     }
 }
 
+/// What a read is asked of, for a cache that stands in front of an engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cacheable {
+    /// The collection whose rules of caching hold: `rest/reviews`, `kv/carts`, …
+    pub collection: Arc<str>,
+    /// Where rows run out by themselves, which no feed says.
+    pub expiry: Option<Expiry>,
+}
+
+/// How the rows of a read run out by themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expiry {
+    /// The time of asking, in microseconds since 1970. The filters hold it, and the answer
+    /// depends on it by nothing but what has run out.
+    pub now_us: i64,
+    /// Which output of each row says until when it is there; NULL is for ever.
+    pub output: usize,
+}
+
+impl Cacheable {
+    /// Of a collection whose rows stay until they are changed.
+    pub fn new(collection: impl Into<Arc<str>>) -> Cacheable {
+        Cacheable {
+            collection: collection.into(),
+            expiry: None,
+        }
+    }
+}
+
 /// The answer to a read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReadAnswer {

@@ -8,7 +8,7 @@ use crate::control::Control;
 use crate::data_dir::{DataDir, Held, Lock};
 use crate::failure::{self, fail};
 use crate::logging;
-use crate::parts::{self, Purpose};
+use crate::parts::{self, cache::Caches};
 use crate::report::Report;
 use crate::roles::{self, web};
 use crate::signals::{self, Stop};
@@ -60,7 +60,7 @@ pub async fn run(args: ServeArgs, context: Context) -> anyhow::Result<()> {
     let lock = take(&dir)?;
     let listeners = web::bind(&config).await?;
     let tls = web::load_tls(&config)?;
-    let store = parts::open_store(&config, &dir, Purpose::General).await?;
+    let (store, caches) = parts::open_served(&config, &dir).await?;
     warn_of_shortfalls(&store).await;
     if config.store.migrate {
         migrate::at_start(&store, &config).await?;
@@ -69,6 +69,7 @@ pub async fn run(args: ServeArgs, context: Context) -> anyhow::Result<()> {
         sources,
         loaded,
         Arc::clone(&store),
+        Arc::clone(&caches),
         level,
         tls.clone(),
     ));
@@ -91,6 +92,7 @@ pub async fn run(args: ServeArgs, context: Context) -> anyhow::Result<()> {
     control.attach(Arc::clone(running.web()));
     announce(&config, &dir, &running.addresses, report)?;
     upkeep.sweep(&store, &config);
+    upkeep.keep(caches);
     let by = until_told(&store, &control, &mut stop, &mut hangup).await;
     tracing::info!(by, "stopping");
     tokio::spawn(async move {
@@ -152,6 +154,11 @@ impl Upkeep {
     fn sweep(&mut self, store: &Arc<Store>, config: &Config) {
         let sweeping = sweep(Arc::clone(store), config.store.sweep_interval.get());
         self.0.push(tokio::spawn(sweeping));
+    }
+
+    /// Has the rules of caching follow what they are made of.
+    fn keep(&mut self, caches: Arc<Caches>) {
+        self.0.push(tokio::spawn(caches.keep()));
     }
 
     fn stop(self) {

@@ -112,6 +112,37 @@ fn servers_of(shard: &Value) -> Vec<Vec<String>> {
     rows
 }
 
+/// Each collection that is cached, in one line.
+fn caches_of(caches: &Value) -> Vec<Vec<String>> {
+    let percent = |share: &Value| match share.as_f64() {
+        Some(share) => format!("{:.1} %", share * 100.0),
+        None => "–".to_owned(),
+    };
+    let megabytes = |bytes: &Value| grouped(bytes.as_u64().unwrap_or(0) / 1_000_000);
+    let word = |value: &Value| value.as_str().unwrap_or("–").to_owned();
+    let collections = caches["collections"].as_array().into_iter().flatten();
+    let line = |of: &Value| {
+        let inconsistent = match of["inconsistent"].as_u64() {
+            Some(wrong) if wrong > 0 => format!(", {} WRONG", grouped(wrong)),
+            _ => String::new(),
+        };
+        vec![
+            "cache".to_owned(),
+            word(&of["collection"]),
+            format!(
+                "{}, {}, hits {}, {} answers in {} of {} MB{inconsistent}",
+                word(&of["strategy"]),
+                word(&of["eviction"]),
+                percent(&of["hit_ratio"]),
+                grouped(of["entries"].as_u64().unwrap_or(0)),
+                megabytes(&of["used_bytes"]),
+                megabytes(&of["capacity_bytes"]),
+            ),
+        ]
+    };
+    collections.map(line).collect()
+}
+
 fn text(status: &Value) -> String {
     let number = |value: &Value| value.as_u64().map_or_else(|| "–".to_owned(), grouped);
     let word = |value: &Value| value.as_str().unwrap_or("–").to_owned();
@@ -148,6 +179,7 @@ fn text(status: &Value) -> String {
         ]);
         rows.extend(servers_of(shard));
     }
+    rows.extend(caches_of(&status["caches"]));
     let tables: Vec<&str> = status["schema"]["tables"]
         .as_array()
         .into_iter()

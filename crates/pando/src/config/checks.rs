@@ -41,6 +41,11 @@ pub fn faults(config: &Config) -> Vec<(Cow<'static, str>, String)> {
                 .map(|(path, message)| (Cow::Owned(path), message)),
         )
         .chain(faults_of_families(config))
+        .chain(
+            parts::cache::faults(&config.cache)
+                .into_iter()
+                .map(|(path, message)| (Cow::Owned(path), message)),
+        )
         .chain(faults_of_postgres(config))
         .collect()
 }

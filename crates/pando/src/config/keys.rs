@@ -40,12 +40,11 @@ pub enum NoSuchKey {
 }
 
 /// What later rungs bring, by path.
-const LATER: [(&str, &str); 12] = [
+const LATER: [(&str, &str); 11] = [
     (
         "store.shards",
         "one database is [store.postgres]; several are rung 9",
     ),
-    ("cache", "the cache tier is rung 5"),
     ("queue", "queues are rung 7"),
     ("topics", "topics are rung 7"),
     ("sessions", "shared sessions are rung 3"),
@@ -214,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_setting_of_a_later_rung_is_named_as_one() {
-        for path in ["store.shards", "cache.redis", "cache", "queue.engine"] {
+        for path in ["store.shards", "queue", "queue.engine"] {
             let parts: Vec<&str> = path.split('.').collect();
             assert!(matches!(form(&parts), Err(NoSuchKey::Later(_))), "{path}");
         }

@@ -15,7 +15,10 @@ mod sections;
 pub mod units;
 
 pub use layers::{Loaded, Origin, Sources, load};
-pub use sections::{Config, EngineKind, Log, LogFormat, Postgres};
+pub use sections::{
+    Cache, CachedCollection, Config, EngineKind, EvictionName, Log, LogFormat, Postgres,
+    StrategyName,
+};
 
 use std::fmt;
 

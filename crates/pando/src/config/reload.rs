@@ -38,6 +38,7 @@ pub fn difference(old: &Config, new: &Config) -> Difference {
 pub fn merged(old: &Config, new: &Config) -> Config {
     Config {
         auth: new.auth.clone(),
+        cache: new.cache.clone(),
         cors: new.cors.clone(),
         // Turning encryption on or off takes other listeners; other files do too, for they
         // are read again under the names they had.

@@ -4,8 +4,10 @@
 //! file, in the JSON Schema and in editors. `x-reload` marks what SIGHUP and the
 //! admin API change in a running server; `x-path` what is relative to the file.
 
+mod cache;
 mod store;
 
+pub use cache::{Cache, CachedCollection, EvictionName, StrategyName};
 pub use store::{EngineKind, Postgres, Store};
 
 use super::units::{ByteSize, Duration};
@@ -27,6 +29,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Who may ask.
     pub auth: Auth,
+    /// What is kept in memory in front of the store.
+    pub cache: Cache,
     /// Which web pages may ask.
     pub cors: Cors,
     /// How much one request, one caller and all of them may take.
@@ -198,6 +202,7 @@ impl Default for Config {
             listen: Listen::One(LISTEN),
             data_dir: PathBuf::from("data"),
             auth: Auth::default(),
+            cache: Cache::default(),
             cors: Cors::default(),
             limits: Limits::default(),
             docs: BTreeMap::new(),

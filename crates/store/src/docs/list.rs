@@ -80,31 +80,28 @@ impl Store {
         page.limit = Some(size.most.saturating_add(u64::from(size.most > 0)));
         let seal = self.cursor_sealer();
         let steps = vec![Step::read(tree(page))];
-        Ok(Operation::reading(
-            Reach::Many,
-            steps,
-            move |mut outcomes| {
-                let rows = outcomes.pop().and_then(|read| read.rows);
-                let rows = rows.map(|set| set.rows).unwrap_or_default();
-                let more = rows.len() as u64 > size.most;
-                let kept = rows
-                    .len()
-                    .min(usize::try_from(size.most).unwrap_or(usize::MAX));
-                let json = layout.list(rows[..kept].iter().map(|row| (row, None)))?;
-                let behind = offset.saturating_add(kept as u64);
-                let last = rows[..kept].last().filter(|_| more);
-                let cursor = keyset
-                    .as_ref()
-                    .zip(last)
-                    .map(|(keyset, last)| seal(&keyset.cursor(&request, behind, last)));
-                Ok(DocumentList {
-                    json,
-                    documents: kept,
-                    cursor,
-                    truncated: more && size.capped,
-                })
-            },
-        ))
+        let list = Operation::reading(Reach::Many, steps, move |mut outcomes| {
+            let rows = outcomes.pop().and_then(|read| read.rows);
+            let rows = rows.map(|set| set.rows).unwrap_or_default();
+            let more = rows.len() as u64 > size.most;
+            let kept = rows
+                .len()
+                .min(usize::try_from(size.most).unwrap_or(usize::MAX));
+            let json = layout.list(rows[..kept].iter().map(|row| (row, None)))?;
+            let behind = offset.saturating_add(kept as u64);
+            let last = rows[..kept].last().filter(|_| more);
+            let cursor = keyset
+                .as_ref()
+                .zip(last)
+                .map(|(keyset, last)| seal(&keyset.cursor(&request, behind, last)));
+            Ok(DocumentList {
+                json,
+                documents: kept,
+                cursor,
+                truncated: more && size.capped,
+            })
+        });
+        Ok(list.cached_as(super::cacheable(collection)))
     }
 
     pub(super) fn page_size(&self, query: &Query) -> Result<PageSize, Refusal> {

@@ -32,7 +32,7 @@ use crate::relation::{rows_of, select, tree};
 use crate::session::{Result, Session};
 use crate::store::Store;
 use indexing::{delete, index};
-use pando_model::engine::{Outcome, Step};
+use pando_model::engine::{Cacheable, Outcome, Step};
 use pando_model::error::Refusal;
 use pando_model::plan::Row;
 use pando_model::value::Value;
@@ -49,13 +49,19 @@ pub struct Stored {
     pub version: i64,
 }
 
+/// A read of a collection.
+fn cacheable(collection: &str) -> Cacheable {
+    Cacheable::new(format!("docs/{collection}"))
+}
+
 impl Store {
     /// Reads a document; `None` where there is none.
     pub fn docs_get(&self, key: &DocumentKey) -> Operation<Option<Document>> {
-        Operation::reading(key.reach(), vec![read(key)], |mut outcomes| {
+        let get = Operation::reading(key.reach(), vec![read(key)], |mut outcomes| {
             let rows = outcomes.pop().and_then(|read| read.rows);
             Ok(rows.and_then(|mut set| document_of(set.rows.pop()?)))
-        })
+        });
+        get.cached_as(cacheable(key.collection()))
     }
 
     /// Stores a document under its id, new or in the place of the one that is there.

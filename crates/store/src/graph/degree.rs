@@ -23,10 +23,11 @@ impl Store {
         let filter = filter(node.graph(), &[node.id()], direction, kind);
         let read = Step::read(tree(select(&DEGREE, &[degree::COUNT], filter)));
         let reach = Reach::Slot(node.slot());
-        Ok(Operation::reading(reach, vec![read], |outcomes| {
+        let count = Operation::reading(reach, vec![read], |outcomes| {
             let row = outcomes.first().and_then(|read| rows_of(read).first());
             Ok(row.and_then(|row| count_of(row.first()?)).unwrap_or(0))
-        }))
+        });
+        Ok(count.cached_as(super::cacheable(node.graph())))
     }
 }
 

@@ -198,10 +198,11 @@ impl Store {
     pub fn graph_edge(&self, key: &EdgeKey) -> Operation<Option<Edge>> {
         let own = key.clone();
         let reach = Reach::Slot(key.from.slot());
-        Operation::reading(reach, vec![key.read()], move |outcomes| {
+        let get = Operation::reading(reach, vec![key.read()], move |outcomes| {
             let row = outcomes.first().and_then(|read| rows_of(read).first());
             Ok(row.and_then(|row| edge_of(row, own.from(), own.kind(), Direction::Out)))
-        })
+        });
+        get.cached_as(super::cacheable(key.from.graph()))
     }
 
     /// Stores an edge: now, where no time is given. Both nodes have to be there, else it is

@@ -81,9 +81,10 @@ impl Store {
             }
         };
         let seal = self.list_cursors("graph", &name);
+        let cacheable = super::cacheable(node.graph());
         let (node, kind) = (node.clone(), kind.to_owned());
         let reach = Reach::Slot(node.slot());
-        Ok(Operation::reading(reach, steps, move |outcomes| {
+        let list = Operation::reading(reach, steps, move |outcomes| {
             let rows: Vec<&Row> = outcomes
                 .iter()
                 .flat_map(|read: &Outcome| rows_of(read))
@@ -106,7 +107,8 @@ impl Store {
                 cursor,
                 truncated: more && capped,
             })
-        }))
+        });
+        Ok(list.cached_as(cacheable))
     }
 }
 

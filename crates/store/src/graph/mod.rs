@@ -38,6 +38,7 @@ use crate::relation::equals;
 use crate::store::Store;
 use pando_model::canonical;
 use pando_model::column::ColumnType;
+use pando_model::engine::Cacheable;
 use pando_model::error::Refusal;
 use pando_model::json;
 use pando_model::plan::{Filter, Scalar};
@@ -147,6 +148,11 @@ impl NodeKey {
         let id = text(&self.id);
         Slot::of_key(&canonical::bytes_of(&[(&ColumnType::Text, &id)]))
     }
+}
+
+/// A read of a graph.
+fn cacheable(graph: &str) -> Cacheable {
+    Cacheable::new(format!("graph/{graph}"))
 }
 
 impl Store {

@@ -84,7 +84,8 @@ impl Store {
     /// Reads a node; `None` where there is none.
     pub fn graph_node(&self, key: &NodeKey) -> Operation<Option<Node>> {
         let reach = Reach::Slot(key.slot());
-        Operation::reading(reach, vec![key.read()], |outcomes| Ok(found(&outcomes)))
+        let get = Operation::reading(reach, vec![key.read()], |outcomes| Ok(found(&outcomes)));
+        get.cached_as(super::cacheable(key.graph()))
     }
 
     /// Stores a node; its edges stay as they are.

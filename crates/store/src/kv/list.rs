@@ -1,7 +1,7 @@
 //! The keys of a space, in the order of their bytes.
 
 use super::relation::{CONTENT_TYPE, EXPIRES_AT, KEY, SIZE, SPACE, VERSION};
-use super::{KV, check_name, timestamp};
+use super::{KV, cacheable, check_name, timestamp};
 use crate::operation::{Operation, Reach};
 use crate::relation::{alive, compare, equals, select, tree};
 use crate::store::Store;
@@ -64,12 +64,13 @@ impl Store {
         if let Some(behind) = behind {
             conditions.push(compare(KEY, Comparison::Gt, Value::Text(behind)));
         }
-        conditions.push(alive(EXPIRES_AT, self.clock().now_us()));
+        let now_us = self.clock().now_us();
+        conditions.push(alive(EXPIRES_AT, now_us));
         let mut page = select(&KV, &columns, Filter::And(conditions));
         // One more than is listed tells whether there is another page.
         page.limit = Some(most.saturating_add(1));
         let seal = self.list_cursors("kv", space);
-        Ok(Operation::reading(
+        let list = Operation::reading(
             Reach::Many,
             vec![Step::read(tree(page))],
             move |mut outcomes| {
@@ -85,7 +86,8 @@ impl Store {
                     truncated: more && capped,
                 })
             },
-        ))
+        );
+        Ok(list.cached_as(cacheable(space, now_us, columns.len() - 1)))
     }
 }
 

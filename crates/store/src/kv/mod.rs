@@ -22,7 +22,7 @@ use crate::store::Store;
 use bytes::Bytes;
 use pando_model::canonical;
 use pando_model::column::ColumnType;
-use pando_model::engine::{Outcome, Step};
+use pando_model::engine::{Cacheable, Expiry, Outcome, Step};
 use pando_model::error::Refusal;
 use pando_model::plan::{Change, Conflict, Delete, Filter, Insert, Row};
 use pando_model::slot::Slot;
@@ -110,10 +110,14 @@ impl Key {
     }
 
     fn filter(&self) -> Filter {
-        Filter::And(vec![
+        Filter::And(self.filters())
+    }
+
+    fn filters(&self) -> Vec<Filter> {
+        vec![
             equals(SPACE, Value::Text(self.space.clone())),
             equals(KEY, Value::Text(self.key.clone())),
-        ])
+        ]
     }
 
     fn row(&self, entry: Entry) -> Row {
@@ -152,13 +156,16 @@ fn refuse_nul(what: &str, text: &str) -> std::result::Result<(), Refusal> {
 impl Store {
     /// Reads a value; `None` where there is none.
     pub fn kv_get(&self, key: &Key) -> Operation<Option<Entry>> {
-        let filter = Filter::And(vec![key.filter(), alive(EXPIRES_AT, self.clock().now_us())]);
+        let now_us = self.clock().now_us();
+        let mut filters = key.filters();
+        filters.push(alive(EXPIRES_AT, now_us));
         let columns = [VALUE, CONTENT_TYPE, VERSION, EXPIRES_AT];
-        let read = Step::read(tree(select(&KV, &columns, filter)));
-        Operation::reading(key.reach(), vec![read], |mut outcomes| {
+        let read = Step::read(tree(select(&KV, &columns, Filter::And(filters))));
+        let get = Operation::reading(key.reach(), vec![read], |mut outcomes| {
             let rows = outcomes.pop().and_then(|read| read.rows);
             Ok(rows.and_then(|mut set| entry_of(set.rows.pop()?)))
-        })
+        });
+        get.cached_as(cacheable(&key.space, now_us, columns.len() - 1))
     }
 
     /// Stores a value; one without a time to live stays.
@@ -246,6 +253,14 @@ impl Store {
     /// A version that nothing had before.
     pub(crate) async fn new_version(&self) -> Result<i64> {
         Ok(self.ids().reserve(1).await?.first().copied().unwrap_or(0))
+    }
+}
+
+/// A read of a space at a time; `output` of each row says until when it is there.
+fn cacheable(space: &str, now_us: i64, output: usize) -> Cacheable {
+    Cacheable {
+        expiry: Some(Expiry { now_us, output }),
+        ..Cacheable::new(format!("kv/{space}"))
     }
 }
 

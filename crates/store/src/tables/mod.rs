@@ -24,7 +24,7 @@ use crate::operation::{Operation, Reach};
 use crate::request::{SelectItem, TableRead, TableWrite};
 use crate::session::{Result, Session, Stamped, TableAnswer};
 use crate::store::Store;
-use pando_model::engine::{Read, Step, Write, WriteAnswer};
+use pando_model::engine::{Cacheable, Read, ReadAnswer, Step, Write, WriteAnswer};
 use pando_model::error::EngineError;
 use pando_model::schema::Table;
 use parking_lot::Mutex;
@@ -164,9 +164,8 @@ impl Store {
             count: request.count.is_some(),
             freshness: session.freshness(),
         };
-        let answer = self
-            .once_caught_up(|| async { Ok(self.engine().read(read.clone()).await?) })
-            .await?;
+        let of = Cacheable::new(format!("rest/{}", request.table));
+        let answer = self.read_of(&read, &of).await?;
         let (rows, high, lost) = (answer.rows, answer.high, answer.lost);
         let weight = weight_of_rows(&rows);
         let seal = self.cursor_sealer();
@@ -224,6 +223,12 @@ impl Store {
                 lost: session.has_lost(&self.engine().progress()),
             },
         })
+    }
+
+    /// Asks for a collection, by its rules of caching.
+    pub(crate) async fn read_of(&self, read: &Read, of: &Cacheable) -> Result<ReadAnswer> {
+        self.once_caught_up(|| async { Ok(self.engine().read_of(read.clone(), of).await?) })
+            .await
     }
 
     /// Asks again for a moment while no copy has got as far as the caller.

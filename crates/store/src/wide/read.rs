@@ -9,7 +9,7 @@ use crate::operation::Operation;
 use crate::refused;
 use crate::relation::{alive, select, tree};
 use crate::store::Store;
-use pando_model::engine::Step;
+use pando_model::engine::{Cacheable, Expiry, Step};
 use pando_model::error::Refusal;
 use pando_model::plan::{Child, Filter, KeySource, Row, RowSet, Tree};
 use pando_model::schema::ColumnIx;
@@ -19,8 +19,8 @@ use std::collections::{BTreeMap, HashMap};
 
 /// Cells of one answer at most, versions included.
 pub const CELLS_MAX: u64 = 100_000;
-/// What is read of a cell.
-const OF_CELL: [ColumnIx; 4] = [FAMILY, QUALIFIER, AT, VALUE];
+/// What is read of a cell; the last says until when it is there.
+const OF_CELL: [ColumnIx; 5] = [FAMILY, QUALIFIER, AT, VALUE, EXPIRES_AT];
 /// The same, with its row: not read where that is known.
 pub(super) const OF_CELL_AND_ROW: [ColumnIx; 5] = [FAMILY, QUALIFIER, AT, VALUE, ROW];
 
@@ -87,25 +87,29 @@ impl Store {
         }
         let read = Step::read(cells);
         let key = row.key().to_owned();
-        Ok(Operation::reading(
-            row.partition.reach(),
-            vec![read],
-            move |mut outcomes| {
-                let set = outcomes
-                    .pop()
-                    .and_then(|read| read.rows)
-                    .unwrap_or_default();
-                if cells_in(&set) > CELLS_MAX {
-                    return Err(too_many());
-                }
-                let cells = rows_in(set).filter_map(|row| ReadCell::of(&mut row.into_iter()));
-                let columns = columns_of(cells.collect(), &shown);
-                Ok((!columns.is_empty()).then(|| WideRow {
-                    row: key.clone(),
-                    columns,
-                }))
-            },
-        ))
+        let cacheable = Cacheable {
+            expiry: Some(Expiry {
+                now_us,
+                output: OF_CELL.len() - 1,
+            }),
+            ..Cacheable::new(format!("wide/{}", row.partition.table()))
+        };
+        let get = Operation::reading(row.partition.reach(), vec![read], move |mut outcomes| {
+            let set = outcomes
+                .pop()
+                .and_then(|read| read.rows)
+                .unwrap_or_default();
+            if cells_in(&set) > CELLS_MAX {
+                return Err(too_many());
+            }
+            let cells = rows_in(set).filter_map(|row| ReadCell::of(&mut row.into_iter()));
+            let columns = columns_of(cells.collect(), &shown);
+            Ok((!columns.is_empty()).then(|| WideRow {
+                row: key.clone(),
+                columns,
+            }))
+        });
+        Ok(get.cached_as(cacheable))
     }
 
     pub(super) fn shown(&self, table: &str, wanted: &Wanted) -> Result<Shown, Refusal> {
@@ -254,7 +258,7 @@ struct ReadCell {
 }
 
 impl ReadCell {
-    /// Takes [`OF_CELL`] off the values of a row.
+    /// Takes what [`OF_CELL`] begins with off the values of a row.
     fn of(values: &mut impl Iterator<Item = Value>) -> Option<ReadCell> {
         let mut next = || values.next();
         match (next()?, next()?, next()?, next()?) {

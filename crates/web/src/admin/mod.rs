@@ -4,6 +4,7 @@
 //! configuration, files, end) is behind [`Admin`], which the composition root
 //! implements.
 
+mod caches;
 mod keys;
 mod status;
 
@@ -45,6 +46,24 @@ pub trait Admin: Send + Sync {
     /// holds and how large it is.
     async fn backup(&self, path: &Path) -> Result<Value, AdminError>;
 
+    /// Changes settings of a collection's rule of caching for all processes, as JSON merge patch.
+    /// Refused where nothing can be cached.
+    async fn change_cache(&self, collection: &str, change: Value) -> Result<(), AdminError> {
+        let _ = change;
+        Err(AdminError::no_caches(collection))
+    }
+
+    /// Takes back what was changed of a collection's rule of caching.
+    async fn reset_cache(&self, collection: &str) -> Result<(), AdminError> {
+        Err(AdminError::no_caches(collection))
+    }
+
+    /// Drops what this process keeps of a collection; `false` where it has no rule of caching.
+    fn flush_cache(&self, collection: &str) -> bool {
+        let _ = collection;
+        false
+    }
+
     /// Begins to stop the process, as SIGTERM does. Returns at once.
     fn shutdown(&self);
 }
@@ -65,6 +84,18 @@ pub struct AdminError {
     pub hint: Option<String>,
 }
 
+impl AdminError {
+    fn no_caches(collection: &str) -> AdminError {
+        AdminError {
+            kind: AdminErrorKind::Conflict,
+            code: "no_caches",
+            message: format!("this process has no caches, and none of {collection}"),
+            details: None,
+            hint: None,
+        }
+    }
+}
+
 /// Whose fault an [`AdminError`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AdminErrorKind {
@@ -79,8 +110,9 @@ pub enum AdminErrorKind {
 }
 
 /// What there is, for 405.
-const ROUTES: [(&str, &str); 8] = [
+const ROUTES: [(&str, &str); 9] = [
     ("backup", "POST"),
+    ("caches", "GET"),
     ("config", "GET"),
     ("keys", "GET, POST"),
     ("migrate", "POST"),
@@ -148,6 +180,8 @@ pub(crate) async fn answer(
         }
         ("GET" | "HEAD", "keys") => keys::list(web.store()).await,
         ("POST", "keys") => keys::create(web.store(), body).await,
+        ("GET" | "HEAD", "caches") => Ok(caches::list(web.store())),
+        (_, path) if path.starts_with("caches/") => caches::answer(web, method, path, body).await,
         (_, _) => match path.strip_prefix("keys/") {
             Some(id) if method == Method::DELETE => keys::revoke(web.store(), id).await,
             Some(_) => Err(ApiError::method(method, "DELETE")),

@@ -1,0 +1,260 @@
+//! The tier: an engine with caches in front of it.
+//!
+//! It is an [`Engine`] itself, so that nothing above it knows of caches but by naming the
+//! collection that a read is asked of ([`Cacheable`]). A read of a collection that has a [`Rule`]
+//! goes by that collection's cache; all else, and all that only the owner may answer, goes
+//! through. A write goes through, and has the feed taken in.
+//!
+//! An answer is kept under BLAKE3 of the whole question, the schema's version in it, with the
+//! [tags](crate::Tag) of what its plan looked at. A read that is planned for another schema than
+//! the one that was taken in with the feed goes through: the engine says what is to be done.
+
+mod checker;
+mod collection;
+mod follower;
+mod question;
+mod rows;
+mod rule;
+
+pub use rule::{Rule, Strategy, UnknownStrategy};
+
+use crate::config::ConfigError;
+use crate::random::Random;
+use crate::replica::Replica;
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use collection::Collection;
+use follower::Follower;
+use pando_model::caching::CacheReport;
+use pando_model::clock::Clock;
+use pando_model::engine::{
+    Cacheable, Copies, Engine, EngineInfo, FeedCursor, FeedPage, Progress, Read, ReadAnswer,
+    ReadSteps, Result, SchemaChange, Statistics, StepsAnswer, Write, WriteAnswer,
+};
+use pando_model::inspection::Inspection;
+use pando_model::stamp::Position;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+type Collections = BTreeMap<Arc<str>, Arc<Collection>>;
+
+/// An engine with caches in front of it.
+pub struct Tier {
+    inner: Arc<dyn Engine>,
+    replica: Arc<Replica>,
+    follower: Follower,
+    collections: ArcSwap<Collections>,
+    /// Held while rules change: one after the other.
+    changing: parking_lot::Mutex<()>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+}
+
+impl Tier {
+    /// Caches in front of an engine: none yet, until there are [rules](Tier::apply); then it
+    /// follows, as a task of the current runtime.
+    pub fn new(
+        inner: Arc<dyn Engine>,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Arc<Tier> {
+        let Progress { low, history, .. } = inner.progress();
+        let replica = Replica::new(low, history, clock.now_us());
+        let follower =
+            Follower::start(Arc::clone(&inner), Arc::clone(&replica), Arc::clone(&clock));
+        Arc::new(Tier {
+            inner,
+            replica,
+            follower,
+            collections: ArcSwap::default(),
+            changing: parking_lot::Mutex::new(()),
+            clock,
+            random,
+        })
+    }
+
+    /// Has collections cached by these rules from now on, and no others. What lies in memory stays
+    /// as far as it fits. Nothing is changed where one of them cannot be.
+    pub fn apply(&self, rules: BTreeMap<String, Rule>) -> std::result::Result<(), ConfigError> {
+        for rule in rules.values() {
+            rule.config.validate()?;
+        }
+        let _alone = self.changing.lock();
+        let before = self.collections.load();
+        let mut after = Collections::new();
+        for (name, rule) in rules {
+            let name: Arc<str> = name.into();
+            let collection = match before.get(&name) {
+                Some(there) if *there.rule() == rule => Arc::clone(there),
+                Some(there) => {
+                    there.change(rule)?;
+                    Arc::clone(there)
+                }
+                None => Collection::new(
+                    Arc::clone(&self.replica),
+                    rule,
+                    Arc::clone(&self.clock),
+                    Arc::clone(&self.random),
+                )?,
+            };
+            after.insert(name, collection);
+        }
+        self.follower.need(!after.is_empty());
+        self.collections.store(Arc::new(after));
+        Ok(())
+    }
+
+    /// Has a store record nothing more for caches: those of a process that was killed.
+    pub async fn forget(engine: &dyn Engine) -> Result<()> {
+        follower::leave(engine).await
+    }
+
+    /// The rules in force.
+    pub fn rules(&self) -> BTreeMap<String, Rule> {
+        let collections = self.collections.load();
+        let rules = collections.iter();
+        rules
+            .map(|(name, collection)| (name.to_string(), Rule::clone(&collection.rule())))
+            .collect()
+    }
+
+    /// Drops what is kept of a collection; `false` where it has no rule.
+    pub fn flush(&self, collection: &str) -> bool {
+        match self.collections.load().get(collection) {
+            Some(collection) => {
+                collection.clear();
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The collection by whose cache a read goes; `None` where it goes through.
+    fn collection_of(&self, read: &Read, of: &Cacheable) -> Option<Arc<Collection>> {
+        let collection = self.collections.load().get(&of.collection).cloned()?;
+        let is_owners = matches!(read.freshness.copies, Copies::Owner | Copies::Latest);
+        if is_owners || question::is_foreign(&read.tree) {
+            collection.count_past();
+            return None;
+        }
+        // A question for another schema than the one that was taken in with the feed.
+        (self.follower.schema_version() == Some(read.schema_version)).then_some(collection)
+    }
+}
+
+#[async_trait]
+impl Engine for Tier {
+    fn info(&self) -> EngineInfo {
+        self.inner.info()
+    }
+
+    fn is_shared(&self) -> bool {
+        self.inner.is_shared()
+    }
+
+    fn progress(&self) -> Progress {
+        self.inner.progress()
+    }
+
+    async fn fetch_schema_version(&self) -> Result<u64> {
+        self.inner.fetch_schema_version().await
+    }
+
+    async fn read(&self, read: Read) -> Result<ReadAnswer> {
+        self.inner.read(read).await
+    }
+
+    async fn read_of(&self, read: Read, of: &Cacheable) -> Result<ReadAnswer> {
+        match self.collection_of(&read, of) {
+            Some(collection) => collection.read(self, read, of).await,
+            None => self.inner.read(read).await,
+        }
+    }
+
+    async fn read_steps(&self, read: ReadSteps) -> Result<StepsAnswer> {
+        self.inner.read_steps(read).await
+    }
+
+    async fn write(&self, write: Write) -> Result<WriteAnswer> {
+        let answer = self.inner.write(write).await;
+        // Also where the outcome is unknown.
+        self.follower.kick();
+        answer
+    }
+
+    async fn sweep_receipts(&self, now_us: i64, max: usize) -> Result<u64> {
+        self.inner.sweep_receipts(now_us, max).await
+    }
+
+    async fn apply(&self, change: SchemaChange) -> Result<Position> {
+        let applied = self.inner.apply(change).await;
+        self.follower.kick();
+        applied
+    }
+
+    async fn follow(&self, follower: &str) -> Result<FeedCursor> {
+        self.inner.follow(follower).await
+    }
+
+    async fn fetch_feed(&self, after: FeedCursor, max: usize) -> Result<FeedPage> {
+        self.inner.fetch_feed(after, max).await
+    }
+
+    async fn acknowledge_feed(&self, follower: &str, cursor: FeedCursor) -> Result<()> {
+        self.inner.acknowledge_feed(follower, cursor).await
+    }
+
+    async fn unfollow(&self, follower: &str) -> Result<()> {
+        self.inner.unfollow(follower).await
+    }
+
+    async fn backup(&self, path: &Path, progress: &(dyn Fn(u64, u64) + Send + Sync)) -> Result<()> {
+        self.inner.backup(path, progress).await
+    }
+
+    async fn verify(&self) -> Result<Vec<String>> {
+        self.inner.verify().await
+    }
+
+    async fn inspect(&self) -> Result<Inspection> {
+        self.inner.inspect().await
+    }
+
+    fn caches(&self) -> Option<CacheReport> {
+        let collections = self.collections.load();
+        let reports = collections.iter();
+        Some(CacheReport {
+            is_following: self.follower.schema_version().is_some(),
+            consumed: self.replica.consumed(),
+            asked_at_us: self.follower.asked_at_us(),
+            collections: reports.map(|(name, of)| of.report(name)).collect(),
+        })
+    }
+
+    async fn fetch_statistics(&self) -> Result<Statistics> {
+        self.inner.fetch_statistics().await
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.follower.stop();
+        if !self.inner.is_shared()
+            && let Err(error) = follower::leave(&*self.inner).await
+        {
+            tracing::debug!(%error, "could not end following");
+        }
+        self.inner.close().await
+    }
+}
+
+impl fmt::Debug for Tier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tier")
+            .field("collections", &self.collections.load().keys())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

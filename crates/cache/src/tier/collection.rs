@@ -1,0 +1,178 @@
+//! A collection with a rule: its cache, and how a read goes by it.
+
+use super::checker::Checker;
+use super::{Rule, Tier, question, rows};
+use crate::cache::{Answer, Cache, Load, LoadError, Loaded};
+use crate::config::ConfigError;
+use crate::random::Random;
+use crate::replica::Replica;
+use arc_swap::ArcSwap;
+use pando_model::caching::{CacheCounts, CacheEstimate, CollectionReport};
+use pando_model::clock::Clock;
+use pando_model::engine::{Cacheable, Engine, Expiry, Freshness, Read, ReadAnswer, Result};
+use pando_model::error::EngineError;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a caller who is ahead of what was taken in waits for it: about as long as it takes to
+/// ask the store once.
+const PATIENCE: Duration = Duration::from_millis(20);
+
+/// A collection with a rule.
+pub(super) struct Collection {
+    cache: Arc<Cache>,
+    rule: ArcSwap<Rule>,
+    checker: Checker,
+}
+
+impl Collection {
+    pub(super) fn new(
+        replica: Arc<Replica>,
+        rule: Rule,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> std::result::Result<Arc<Collection>, ConfigError> {
+        let checker = Checker::new(Arc::clone(&clock));
+        Ok(Arc::new(Collection {
+            cache: Cache::new(replica, rule.config.clone(), clock, random)?,
+            rule: ArcSwap::from_pointee(rule),
+            checker,
+        }))
+    }
+
+    pub(super) fn rule(&self) -> Arc<Rule> {
+        self.rule.load_full()
+    }
+
+    pub(super) fn change(&self, rule: Rule) -> std::result::Result<(), ConfigError> {
+        self.cache.reconfigure(rule.config.clone())?;
+        self.rule.store(Arc::new(rule));
+        Ok(())
+    }
+
+    pub(super) fn clear(&self) {
+        self.cache.clear();
+    }
+
+    pub(super) fn count_past(&self) {
+        self.cache.count_past();
+    }
+
+    /// Answers from memory, or else loads.
+    pub(super) async fn read(
+        self: &Arc<Self>,
+        tier: &Tier,
+        read: Read,
+        of: &Cacheable,
+    ) -> Result<ReadAnswer> {
+        let key = question::key_of(&read, of);
+        let freshness = read.freshness;
+        if let Some(seen) = freshness.seen
+            && self.cache.is_ahead(&key, &freshness)
+        {
+            // Asking for what has changed serves all who wait, and every entry; loading this one
+            // would serve nobody else.
+            tier.follower.reaches(seen, PATIENCE).await;
+        }
+        let load = || load_of(&tier.inner, &read, of.expiry);
+        let answer = match self.cache.get_or_load(&key, freshness, load).await {
+            Ok(answer) => answer,
+            Err(LoadError::Store(error)) => return Err(EngineError::of_shared(error)),
+            Err(LoadError::Abandoned(error)) => {
+                return Err(EngineError::internal("load an answer", error));
+            }
+        };
+        let rows = match rows::give(&answer.value, &read.tree) {
+            Ok(rows) => rows,
+            Err(error) => {
+                tracing::error!(%error, "what lay in the cache could not be read");
+                return tier.inner.read(read).await;
+            }
+        };
+        if answer.age.is_some() && self.checker.is_due() {
+            self.check(tier, key, read, &answer);
+        }
+        Ok(ReadAnswer {
+            rows,
+            low: answer.low,
+            high: answer.high,
+            lost: answer.lost,
+        })
+    }
+
+    /// Compares an answer with the store's, behind it.
+    fn check(self: &Arc<Self>, tier: &Tier, key: [u8; 32], read: Read, answer: &Answer) {
+        let this = Arc::clone(self);
+        let (engine, given) = (Arc::clone(&tier.inner), answer.value.clone());
+        let replica = Arc::clone(&tier.replica);
+        tokio::spawn(async move {
+            let check = this
+                .checker
+                .check(&*engine, &replica, &this.cache, &key, read, given);
+            check.await;
+        });
+    }
+
+    pub(super) fn report(&self, name: &str) -> CollectionReport {
+        let (rule, statistics) = (self.rule(), self.cache.statistics());
+        let (checked, inconsistent) = self.checker.counts();
+        let estimates = self.cache.estimates().into_iter();
+        CollectionReport {
+            collection: name.to_owned(),
+            strategy: rule.strategy.name(),
+            eviction: rule.config.eviction.name(),
+            capacity_bytes: rule.config.capacity_bytes as u64,
+            used_bytes: statistics.used_bytes as u64,
+            entries: statistics.entries as u64,
+            ttl_seconds: rule.config.ttl.map(|ttl| ttl.as_secs_f64()),
+            counts: CacheCounts {
+                hits: statistics.hits,
+                misses: statistics.misses,
+                ahead: statistics.ahead,
+                past: statistics.past,
+                loads: statistics.loads,
+                loads_failed: statistics.loads_failed,
+                stale_on_error: statistics.stale_on_error,
+                fills: statistics.fills,
+                fills_refused: statistics.fills_refused,
+                checked,
+                inconsistent,
+            },
+            estimates: estimates
+                .map(|estimate| CacheEstimate {
+                    eviction: estimate.eviction.name(),
+                    capacity_bytes: estimate.capacity_bytes as u64,
+                    hit_ratio: estimate.hit_ratio,
+                    looked_at: estimate.looked_at,
+                })
+                .collect(),
+        }
+    }
+}
+
+/// Asks the engine, and says what its answer depends on.
+fn load_of(engine: &Arc<dyn Engine>, read: &Read, expiry: Option<Expiry>) -> Load {
+    let (engine, read) = (Arc::clone(engine), read.clone());
+    Arc::new(move |freshness: Freshness| {
+        let engine = Arc::clone(&engine);
+        let read = Read {
+            freshness,
+            ..read.clone()
+        };
+        Box::pin(async move {
+            let tree = Arc::clone(&read.tree);
+            let answer = engine.read(read).await.map_err(Arc::new)?;
+            let value = rows::keep(&answer.rows)
+                .map_err(|error| Arc::new(EngineError::internal("keep an answer", error)))?;
+            Ok(Loaded {
+                value,
+                low: answer.low,
+                high: answer.high,
+                tags: question::touched(&tree, &answer.rows),
+                until_us: expiry
+                    .and_then(|expiry| question::first_end(&answer.rows, expiry.output)),
+                lost: answer.lost,
+            })
+        })
+    })
+}

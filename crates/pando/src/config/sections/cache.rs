@@ -1,0 +1,87 @@
+//! What can be set of the cache tier.
+
+use crate::config::units::{ByteSize, Duration};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What is kept in memory in front of the store.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Cache {
+    /// The collections that are cached, by name: `rest/TABLE`, `docs/NAME`, `kv/SPACE`,
+    /// `wide/TABLE`, `graph/NAME`. A table may say the same in its `WITH (cache = …)`; what
+    /// stands here goes before it.
+    pub collections: BTreeMap<String, CachedCollection>,
+}
+
+/// How a collection is cached. What is left out is as the table's `WITH (…)` has it, or else the
+/// default.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CachedCollection {
+    /// How reads and writes go by the cache; `read-through` if nothing is said.
+    #[schemars(extend("x-reload" = true))]
+    pub strategy: Option<StrategyName>,
+    /// What leaves a full cache first; `s3fifo` if nothing is said.
+    #[schemars(extend("x-reload" = true))]
+    pub eviction: Option<EvictionName>,
+    /// How much may lie in the memory of each process, bookkeeping included; `64MiB` if nothing
+    /// is said.
+    #[schemars(extend("x-reload" = true))]
+    pub capacity: Option<ByteSize>,
+    /// How long an answer is fresh; `0s` is until it changes, `5m` if nothing is said.
+    #[schemars(extend("x-reload" = true))]
+    pub ttl: Option<Duration>,
+    /// Up to which share of it a TTL is shortened by chance, so that what was loaded together does
+    /// not run out together; 0.1 if nothing is said.
+    #[schemars(extend("x-reload" = true))]
+    pub ttl_jitter: Option<f64>,
+    /// How long past its TTL an answer is given while it is loaded anew.
+    #[schemars(extend("x-reload" = true))]
+    pub stale_while_revalidate: Option<Duration>,
+    /// How long past its TTL an answer is given where the store fails.
+    #[schemars(extend("x-reload" = true))]
+    pub stale_if_error: Option<Duration>,
+    /// How long it is remembered that there is nothing; `0s` is never, `10s` if nothing is said.
+    #[schemars(extend("x-reload" = true))]
+    pub negative_ttl: Option<Duration>,
+    /// Whether it is told which hit ratio other policies and sizes would have; `false` if nothing
+    /// is said.
+    #[schemars(extend("x-reload" = true))]
+    pub shadow: Option<bool>,
+}
+
+/// How reads and writes of a collection go by its cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum StrategyName {
+    /// A miss is loaded by the process that met it.
+    CacheAside,
+    /// One process of all loads a key.
+    ReadThrough,
+    /// A write lays down what it wrote.
+    WriteThrough,
+    /// A write of this process invalidates by the feed alone.
+    WriteAround,
+    /// What is read in the last part of its TTL is loaded anew behind the answer.
+    RefreshAhead,
+}
+
+/// What leaves a full cache first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum EvictionName {
+    /// What was not used for the longest time.
+    Lru,
+    /// What is used seldom (W-TinyLFU).
+    Lfu,
+    /// What came first.
+    Fifo,
+    /// What was not used again soon after it came (S3-FIFO).
+    S3fifo,
+    /// What was not used since the hand came by (SIEVE).
+    Sieve,
+}

@@ -1,0 +1,125 @@
+//! `/admin/v1/caches`: what is cached, by which rules, and how well.
+
+use super::{json_of, ok};
+use crate::error::ApiError;
+use crate::reply::{self, Reply};
+use crate::web::Web;
+use http::{Method, StatusCode};
+use pando_model::caching::{CacheReport, CollectionReport};
+use pando_model::engine::Engine;
+use pando_store::Store;
+use percent_encoding::percent_decode_str;
+use serde_json::{Value, json};
+
+/// What may be done to one collection, and to what is kept of it.
+const ALLOWED: &str = "GET, PATCH, DELETE";
+const ALLOWED_ACTION: &str = "POST";
+
+/// The answer to `GET /admin/v1/caches`.
+pub(super) fn list(store: &Store) -> Reply {
+    ok(&caches(&**store.engine()))
+}
+
+/// The caches of this process; `null` where there are none.
+pub(super) fn caches(engine: &dyn Engine) -> Value {
+    engine.caches().as_ref().map_or(Value::Null, told)
+}
+
+/// Answers what concerns one collection: `caches/rest/reviews`, `caches/rest/reviews/flush`.
+pub(super) async fn answer(
+    web: &Web,
+    method: &Method,
+    path: &str,
+    body: &[u8],
+) -> Result<Reply, ApiError> {
+    let segments: Vec<&str> = path.split('/').skip(1).collect();
+    let (surface, name, action) = match segments.as_slice() {
+        [surface, name] => (*surface, *name, None),
+        [surface, name, action @ "flush"] => (*surface, *name, Some(*action)),
+        _ => return Err(ApiError::no_such_path()),
+    };
+    let name = percent_decode_str(name)
+        .decode_utf8()
+        .map_err(|_| ApiError::no_such_path())?;
+    let collection = format!("{surface}/{name}");
+    if action.is_some() {
+        if method != Method::POST {
+            return Err(ApiError::method(method, ALLOWED_ACTION));
+        }
+        if !web.admin().flush_cache(&collection) {
+            return Err(not_cached(&collection));
+        }
+        return Ok(reply::empty(StatusCode::NO_CONTENT));
+    }
+    match *method {
+        Method::GET | Method::HEAD => {}
+        Method::PATCH => {
+            let change: Value = json_of(body)?;
+            web.admin().change_cache(&collection, change).await?;
+        }
+        Method::DELETE => {
+            web.admin().reset_cache(&collection).await?;
+            return Ok(reply::empty(StatusCode::NO_CONTENT));
+        }
+        _ => return Err(ApiError::method(method, ALLOWED)),
+    }
+    let report = web.store().engine().caches();
+    let found = report
+        .iter()
+        .flat_map(|report| &report.collections)
+        .find(|found| found.collection == collection);
+    match found {
+        Some(found) => Ok(ok(&one(found))),
+        None => Err(not_cached(&collection)),
+    }
+}
+
+fn not_cached(collection: &str) -> ApiError {
+    let message = format!("{collection} is not cached");
+    ApiError::new(StatusCode::NOT_FOUND, "not_found", message).hint(format!(
+        "PATCH /admin/v1/caches/{collection} with {{\"strategy\": \"read-through\"}} has it cached."
+    ))
+}
+
+fn told(report: &CacheReport) -> Value {
+    json!({
+        "following": report.is_following,
+        "consumed": { "timeline": report.consumed.timeline, "p": report.consumed.p },
+        "collections": report.collections.iter().map(one).collect::<Vec<_>>(),
+    })
+}
+
+fn one(found: &CollectionReport) -> Value {
+    let counts = &found.counts;
+    let estimates = found.estimates.iter().map(|estimate| {
+        json!({
+            "eviction": estimate.eviction,
+            "capacity_bytes": estimate.capacity_bytes,
+            "hit_ratio": (estimate.looked_at > 0).then_some(estimate.hit_ratio),
+            "looked_at": estimate.looked_at,
+        })
+    });
+    json!({
+        "collection": found.collection,
+        "strategy": found.strategy,
+        "eviction": found.eviction,
+        "capacity_bytes": found.capacity_bytes,
+        "used_bytes": found.used_bytes,
+        "entries": found.entries,
+        "ttl_seconds": found.ttl_seconds,
+        "hit_ratio": counts.hit_ratio(),
+        "hits": counts.hits,
+        "misses": counts.misses,
+        "ahead": counts.ahead,
+        "past": counts.past,
+        "loads": counts.loads,
+        "loads_failed": counts.loads_failed,
+        "stale_on_error": counts.stale_on_error,
+        "fills": counts.fills,
+        "fills_refused": counts.fills_refused,
+        "checked": counts.checked,
+        "inconsistent": counts.inconsistent,
+        "inconsistency_rate": counts.inconsistency_rate(),
+        "estimates": estimates.collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,190 @@
+//! What `/metrics` tells of the caches, by collection. Collections are those that have a rule.
+
+use super::gauge;
+use pando_model::caching::{CacheReport, CollectionReport};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Read from the caches when they are asked for.
+#[derive(Default)]
+pub(super) struct CacheMetrics {
+    requests: Family<OutcomeLabels, Counter>,
+    loads: Family<ResultLabels, Counter>,
+    fills: Family<ResultLabels, Counter>,
+    checks: Family<ResultLabels, Counter>,
+    stale_on_error: Family<CollectionLabels, Counter>,
+    entries: Family<CollectionLabels, Gauge>,
+    used_bytes: Family<CollectionLabels, Gauge>,
+    capacity_bytes: Family<CollectionLabels, Gauge>,
+    inconsistency_rate: Family<CollectionLabels, Gauge<f64, AtomicU64>>,
+    shadow_hit_ratio: Family<ShadowLabels, Gauge<f64, AtomicU64>>,
+    following: Gauge,
+    consumed_position: Gauge,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CollectionLabels {
+    collection: String,
+}
+
+/// `hit`, `miss`, `ahead` (of what was taken in), `past` (only the owner may answer).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabels {
+    collection: String,
+    outcome: &'static str,
+}
+
+/// `done` or `failed`, `kept` or `refused`, `right` or `wrong`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResultLabels {
+    collection: String,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ShadowLabels {
+    collection: String,
+    eviction: &'static str,
+    capacity_bytes: u64,
+}
+
+impl CacheMetrics {
+    pub(super) fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "requests",
+            "Reads of a cached collection, by what memory had for them",
+            self.requests.clone(),
+        );
+        registry.register("loads", "Loads from the store", self.loads.clone());
+        registry.register(
+            "fills",
+            "Answers kept, or refused because something newer was known",
+            self.fills.clone(),
+        );
+        registry.register(
+            "checks",
+            "Answers compared with the store's, and whether they were wrong and stayed so",
+            self.checks.clone(),
+        );
+        registry.register(
+            "stale_on_error",
+            "Stale answers given because the store failed",
+            self.stale_on_error.clone(),
+        );
+        registry.register("entries", "Answers kept", self.entries.clone());
+        registry.register("used_bytes", "Bytes kept", self.used_bytes.clone());
+        registry.register(
+            "capacity_bytes",
+            "Bytes that may be kept",
+            self.capacity_bytes.clone(),
+        );
+        registry.register(
+            "inconsistency_rate",
+            "Wrong answers among those compared",
+            self.inconsistency_rate.clone(),
+        );
+        registry.register(
+            "shadow_hit_ratio",
+            "The hit ratio that another policy or size would have",
+            self.shadow_hit_ratio.clone(),
+        );
+        registry.register(
+            "following",
+            "Whether the feed of changes is followed",
+            self.following.clone(),
+        );
+        registry.register(
+            "consumed_position",
+            "The position up to which changes were taken in",
+            self.consumed_position.clone(),
+        );
+    }
+
+    /// Takes over what the caches say; collections without a rule are not told of any more.
+    pub(super) fn take(&self, report: &CacheReport) {
+        self.following.set(i64::from(report.is_following));
+        self.consumed_position.set(gauge(report.consumed.p));
+        self.shadow_hit_ratio.clear();
+        for gauges in [&self.entries, &self.used_bytes, &self.capacity_bytes] {
+            gauges.clear();
+        }
+        self.inconsistency_rate.clear();
+        for of in &report.collections {
+            self.take_one(of);
+        }
+    }
+
+    fn take_one(&self, of: &CollectionReport) {
+        let collection = || of.collection.clone();
+        let labels = CollectionLabels {
+            collection: collection(),
+        };
+        let counts = &of.counts;
+        for (outcome, count) in [
+            ("hit", counts.hits),
+            ("miss", counts.misses),
+            ("ahead", counts.ahead),
+            ("past", counts.past),
+        ] {
+            let labels = OutcomeLabels {
+                collection: collection(),
+                outcome,
+            };
+            set(&self.requests.get_or_create(&labels), count);
+        }
+        let wrong = counts.inconsistent;
+        for (family, result, count) in [
+            (
+                &self.loads,
+                "done",
+                counts.loads - counts.loads_failed.min(counts.loads),
+            ),
+            (&self.loads, "failed", counts.loads_failed),
+            (&self.fills, "kept", counts.fills),
+            (&self.fills, "refused", counts.fills_refused),
+            (
+                &self.checks,
+                "right",
+                counts.checked - wrong.min(counts.checked),
+            ),
+            (&self.checks, "wrong", wrong),
+        ] {
+            let labels = ResultLabels {
+                collection: collection(),
+                result,
+            };
+            set(&family.get_or_create(&labels), count);
+        }
+        set(
+            &self.stale_on_error.get_or_create(&labels),
+            counts.stale_on_error,
+        );
+        self.entries.get_or_create(&labels).set(gauge(of.entries));
+        self.used_bytes
+            .get_or_create(&labels)
+            .set(gauge(of.used_bytes));
+        self.capacity_bytes
+            .get_or_create(&labels)
+            .set(gauge(of.capacity_bytes));
+        let rate = counts.inconsistency_rate().unwrap_or(0.0);
+        self.inconsistency_rate.get_or_create(&labels).set(rate);
+        for estimate in &of.estimates {
+            let labels = ShadowLabels {
+                collection: collection(),
+                eviction: estimate.eviction,
+                capacity_bytes: estimate.capacity_bytes,
+            };
+            self.shadow_hit_ratio
+                .get_or_create(&labels)
+                .set(estimate.hit_ratio);
+        }
+    }
+}
+
+fn set(counter: &Counter, count: u64) {
+    counter.inner().store(count, Ordering::Relaxed);
+}
