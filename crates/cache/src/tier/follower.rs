@@ -41,7 +41,7 @@ struct Seen {
     replica: Arc<Replica>,
     kick: Notify,
     told: watch::Sender<Position>,
-    /// The schema as of what was taken in; 0 while nothing is followed.
+    /// One more than the schema as of what was taken in; 0 while nothing is followed.
     schema_version: AtomicU64,
     /// When the last page was asked for, in microseconds since 1970.
     asked_at_us: AtomicU64,
@@ -76,8 +76,10 @@ impl Follower {
 
     /// The schema as of what was taken in; `None` while nothing is followed.
     pub(super) fn schema_version(&self) -> Option<u64> {
-        let version = self.seen.schema_version.load(Ordering::Acquire);
-        (version > 0).then_some(version - 1)
+        self.seen
+            .schema_version
+            .load(Ordering::Acquire)
+            .checked_sub(1)
     }
 
     /// When the feed was last asked for; microseconds since 1970.

@@ -109,6 +109,7 @@ impl Store {
         };
         let (tree, plan) = ReadPlan::new(&directory, self.config(), &request, cursor.as_deref())?;
         let count = request.count.is_some();
+        let of = Cacheable::new(format!("rest/{}", request.table));
         let seal = self.cursor_sealer();
         let operation = Operation::reading(
             Reach::Many,
@@ -124,7 +125,7 @@ impl Store {
                 plan.answer(&request, &rows, &seal)
             },
         );
-        Ok(operation.planned_for(directory.version))
+        Ok(operation.planned_for(directory.version).cached_as(of))
     }
 
     /// A write to tables as an operation, likewise.

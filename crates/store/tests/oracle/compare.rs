@@ -6,6 +6,7 @@ use crate::side::Side;
 use pando_engine_memory::MemoryEngine;
 use pando_engine_sqlite::{SqliteConfig, SqliteEngine, Synchronous};
 use pando_model::clock::ManualClock;
+use pando_model::engine::Engine;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -18,6 +19,15 @@ const SHRINK_RUNS_MAX: usize = 200;
 /// When it begins: microseconds since 1970.
 const NOW_US: i64 = 1_800_000_000_000_000;
 
+/// Which two stores are compared.
+#[derive(Clone, Copy, Debug)]
+pub enum Pair {
+    /// SQLite, and memory.
+    Engines,
+    /// Memory, and memory with caches in front of it.
+    Caches,
+}
+
 /// Where the two gave different answers.
 struct Difference {
     place: usize,
@@ -28,7 +38,7 @@ struct Difference {
 ///
 /// # Panics
 /// At the first difference, with the seed and the events that lead to it.
-pub async fn both_answer_alike(what: &str, models: &[Model]) {
+pub async fn both_answer_alike(pair: Pair, what: &str, models: &[Model]) {
     let seed = number("PANDO_SEED").unwrap_or_else(rand::random);
     let count = number("PANDO_OPERATIONS").map_or(OPERATIONS, |count| count as usize);
     println!("{what}: {count} operations, PANDO_SEED={seed} repeats them");
@@ -41,19 +51,19 @@ pub async fn both_answer_alike(what: &str, models: &[Model]) {
         events.push(event);
     }
     let mut tally = Tally::default();
-    let Err(difference) = compare(&events, &mut tally).await else {
+    let Err(difference) = compare(pair, &events, &mut tally).await else {
         println!("{what}: the same answers; [answered, refused]: {tally:?}");
         return;
     };
     let mut kept = events[..=difference.place].to_vec();
     println!("{what}: event {} differs; shrinking", difference.place);
-    let shrunk = shrink(&mut kept).await.unwrap_or(difference);
+    let shrunk = shrink(pair, &mut kept).await.unwrap_or(difference);
     let trace = kept.iter().fold(String::new(), |mut trace, event| {
         let _ = writeln!(trace, "  {event:?}");
         trace
     });
-    let [sqlite, memory] = shrunk.answers;
-    panic!("PANDO_SEED={seed}: after\n{trace}sqlite says\n  {sqlite}\nmemory says\n  {memory}");
+    let [one, other] = shrunk.answers;
+    panic!("PANDO_SEED={seed}: {pair:?}: after\n{trace}one says\n  {one}\nthe other\n  {other}");
 }
 
 fn number(name: &str) -> Option<u64> {
@@ -71,20 +81,28 @@ fn operations_of(event: &Event) -> usize {
 /// How many of each verb were answered, and how many refused.
 type Tally = BTreeMap<String, [usize; 2]>;
 
-async fn compare(events: &[Event], tally: &mut Tally) -> Result<(), Difference> {
+async fn compare(pair: Pair, events: &[Event], tally: &mut Tally) -> Result<(), Difference> {
     let folder = tempfile::tempdir().unwrap();
     let mut config = SqliteConfig::new(folder.path().join("pando.db"));
     // What is compared are answers; durability has tests of its own.
     config.synchronous = Synchronous::Normal;
     let clock = Arc::new(ManualClock::new(NOW_US));
-    let sqlite = Side::open(SqliteEngine::open(config).unwrap(), &clock).await;
-    let engine = MemoryEngine::with_clock(&*clock);
-    let memory = Side::open(Arc::new(engine), &clock).await;
+    let in_memory = || Arc::new(MemoryEngine::with_clock(&*clock)) as Arc<dyn Engine>;
+    let (one, other) = match pair {
+        Pair::Engines => (
+            Side::open(SqliteEngine::open(config).unwrap(), &clock).await,
+            Side::open(in_memory(), &clock).await,
+        ),
+        Pair::Caches => (
+            Side::open(in_memory(), &clock).await,
+            Side::cached(in_memory(), &clock).await,
+        ),
+    };
     for (place, event) in events.iter().enumerate() {
         if let Event::Later(us) = event {
             clock.advance_us(*us);
         }
-        let answers = [sqlite.answer(event).await, memory.answer(event).await];
+        let answers = [one.answer(event).await, other.answer(event).await];
         if let Event::Alone(verb) = event {
             let counts = tally.entry(verb.name()).or_default();
             counts[usize::from(answers[0].starts_with("refused"))] += 1;
@@ -93,19 +111,27 @@ async fn compare(events: &[Event], tally: &mut Tally) -> Result<(), Difference> 
             return Err(Difference { place, answers });
         }
         if place + 1 == events.len() || (place + 1) % DUMP_EVERY == 0 {
-            let dumps = [sqlite.dump().await, memory.dump().await];
+            let dumps = [one.dump().await, other.dump().await];
             if dumps[0] != dumps[1] {
                 let answers = dumps.map(|dump| dump.join("\n  "));
                 return Err(Difference { place, answers });
             }
         }
     }
-    sqlite.store.close().await.unwrap();
+    one.store.close().await.unwrap();
+    other.store.close().await.unwrap();
+    if let Some(report) = other.store.engine().caches() {
+        for of in report.collections {
+            let counts = tally.entry(of.collection).or_default();
+            *counts = [of.counts.hits as usize, of.counts.misses as usize];
+            assert_eq!(of.counts.inconsistent, 0);
+        }
+    }
     Ok(())
 }
 
 /// Leaves out runs of events, halving their length, as long as answers still differ.
-async fn shrink(kept: &mut Vec<Event>) -> Option<Difference> {
+async fn shrink(pair: Pair, kept: &mut Vec<Event>) -> Option<Difference> {
     let mut last = None;
     let mut runs = 0;
     let mut length = kept.len() / 2;
@@ -115,7 +141,7 @@ async fn shrink(kept: &mut Vec<Event>) -> Option<Difference> {
             runs += 1;
             let mut fewer = kept.clone();
             fewer.drain(start..start + length);
-            match compare(&fewer, &mut Tally::new()).await {
+            match compare(pair, &fewer, &mut Tally::new()).await {
                 Err(difference) => {
                     fewer.truncate(difference.place + 1);
                     *kept = fewer;

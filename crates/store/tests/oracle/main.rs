@@ -1,5 +1,6 @@
 //! A store on SQLite and one on the memory engine: 10,000 random operations of each model, and
-//! of all of them together, have the same answers.
+//! of all of them together, have the same answers; and so have one with caches in front of its
+//! engine, and one without, for a caller who brings his stamps along.
 //!
 //! The seed is printed; `PANDO_SEED=… cargo test -p pando-store --test oracle` repeats a run, and
 //! `PANDO_OPERATIONS` makes it longer. Below the models the engines are compared by the
@@ -24,32 +25,38 @@ mod side;
 mod tables;
 mod wide;
 
-use crate::compare::both_answer_alike;
+use crate::compare::{Pair, both_answer_alike};
 use crate::event::Model;
+
+const ALL: [Model; 5] = [
+    Model::Kv,
+    Model::Docs,
+    Model::Wide,
+    Model::Graph,
+    Model::Tables,
+];
 
 #[tokio::test]
 async fn key_values_are_the_same_on_both_engines() {
-    both_answer_alike("key-values", &[Model::Kv]).await;
+    both_answer_alike(Pair::Engines, "key-values", &[Model::Kv]).await;
 }
 
 #[tokio::test]
 async fn documents_are_the_same_on_both_engines() {
-    both_answer_alike("documents", &[Model::Docs]).await;
+    both_answer_alike(Pair::Engines, "documents", &[Model::Docs]).await;
 }
 
 #[tokio::test]
 async fn wide_rows_are_the_same_on_both_engines() {
-    both_answer_alike("wide rows", &[Model::Wide]).await;
+    both_answer_alike(Pair::Engines, "wide rows", &[Model::Wide]).await;
 }
 
 #[tokio::test]
 async fn all_models_together_are_the_same_on_both_engines() {
-    let all = [
-        Model::Kv,
-        Model::Docs,
-        Model::Wide,
-        Model::Graph,
-        Model::Tables,
-    ];
-    both_answer_alike("all models", &all).await;
+    both_answer_alike(Pair::Engines, "all models", &ALL).await;
+}
+
+#[tokio::test]
+async fn all_models_are_the_same_with_caches_in_front_and_without() {
+    both_answer_alike(Pair::Caches, "cached models", &ALL).await;
 }

@@ -4,6 +4,7 @@ use crate::docs;
 use crate::draw::{Cursor, KEPT, When};
 use crate::event::{Event, Verb};
 use crate::tables;
+use pando_cache::{Config, Rule, SeededRandom, Strategy, Tier};
 use pando_model::clock::ManualClock;
 use pando_model::engine::Engine;
 use pando_store::config::Family;
@@ -11,7 +12,7 @@ use pando_store::error::StoreError;
 use pando_store::operation::Operation;
 use pando_store::precondition::{Precondition, Versions};
 use pando_store::request::Idempotency;
-use pando_store::session::Session;
+use pando_store::session::{Session, Stamped};
 use pando_store::{Store, StoreConfig};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
@@ -24,6 +25,8 @@ pub struct Side {
     pub store: Arc<Store>,
     pub name: &'static str,
     seen: Arc<Mutex<Seen>>,
+    /// What its caller has written and seen.
+    session: Mutex<Session>,
 }
 
 /// What a caller remembers.
@@ -79,6 +82,52 @@ impl Side {
             store,
             name,
             seen: Arc::default(),
+            session: Mutex::default(),
+        }
+    }
+
+    /// The same, with caches in front of the engine, of everything that is asked for.
+    pub async fn cached(engine: Arc<dyn Engine>, clock: &Arc<ManualClock>) -> Side {
+        let tier = Tier::new(
+            engine,
+            Arc::clone(clock) as _,
+            Arc::new(SeededRandom::new(1)),
+        );
+        let names = [
+            "docs/c",
+            "docs/d",
+            "graph/g",
+            "kv/s",
+            "kv/S",
+            "kv/s\u{1}",
+            "rest/items",
+            "wide/weather",
+            "wide/plain",
+        ];
+        let config = Config {
+            ttl: None,
+            ..Config::default()
+        };
+        let rule = Rule::new(Strategy::ReadThrough, config).unwrap();
+        let rules = names.map(|name| (name.to_owned(), rule.clone()));
+        tier.apply(rules.into()).unwrap();
+        let mut side = Side::open(Arc::clone(&tier) as _, clock).await;
+        side.name = "cached";
+        side
+    }
+
+    /// What its caller brings along now.
+    fn session(&self) -> Session {
+        self.session.lock().unwrap().clone()
+    }
+
+    /// The caller was handed a stamp.
+    fn note(&self, stamped: Stamped) {
+        let token = self.store.unseal(&self.store.seal(stamped.high)).unwrap();
+        let mut session = self.session.lock().unwrap();
+        match &mut session.token {
+            Some(seen) => seen.merge(&token),
+            None => session.token = Some(token),
         }
     }
 
@@ -113,6 +162,8 @@ impl Side {
 
     /// What comes of an event, in words.
     pub async fn answer(&self, event: &Event) -> String {
+        // Caches follow in a task of their own.
+        tokio::task::yield_now().await;
         in_words(match event {
             Event::Alone(verb) => self.alone(verb, None).await,
             Event::Keyed(verb, key, request) => {
@@ -159,8 +210,9 @@ impl Side {
         if operation.writes() || key.is_some() {
             return self.carried_out(operation.as_write(), key).await;
         }
-        let session = Session::default();
-        Ok(self.store.answer(&operation, &session).await?.0)
+        let (answer, stamped) = self.store.answer(&operation, &self.session()).await?;
+        self.note(stamped);
+        Ok(answer)
     }
 
     async fn together(&self, verbs: &[Verb]) -> Result<String, StoreError> {
@@ -186,8 +238,11 @@ impl Side {
         key: Option<&Idempotency>,
     ) -> Result<String, StoreError> {
         let operation = operation.map(|text| Ok(text.into_bytes()));
-        let session = Session::default();
-        let done = self.store.carry_out(&operation, key, &session).await?;
+        let done = self
+            .store
+            .carry_out(&operation, key, &self.session())
+            .await?;
+        self.note(done.stamped);
         let answer = String::from_utf8(done.answer).unwrap();
         Ok(format!("{answer}, replayed {}", done.replayed))
     }
