@@ -97,16 +97,17 @@ bench-linkbench: build ## LinkBench's mix on a graph of 1e6 nodes and 5e6 edges
 bench-postgres: build ## the store over PostgreSQL against tokio-postgres, COPY and PgBouncer, and reads over replicas
 	.ci/install cluster
 	$(CARGO) build --release --locked -p pando-bench
-	target/release/pando-bench postgres postgres-http postgres-spread
+	target/release/pando-bench postgres postgres-http postgres-spread cache-http-postgres
 
 soak: ## all rounds of the power-cut and kill tests, over tables and over all five models
 	PANDO_POWER_ROUNDS=200 $(CARGO) test --locked -p pando-engine-sqlite
 	PANDO_POWER_ROUNDS=200 $(CARGO) test --locked -p pando-store --test crash -- --nocapture
 	PANDO_KILL_ROUNDS=50 $(CARGO) test --locked -p pando --test kill --test kill_models -- --nocapture
 
-soak-failover: ## PostgreSQL failing in nine ways for 30 s each, and 1e5 reads of what was written
+soak-failover: ## PostgreSQL failing in nine ways for 30 s each, without and with caches, and 1e5 reads of what was written
 	.ci/install cluster
 	PANDO_FAILOVER_SECONDS=30 $(CARGO) test --release --locked -p pando --test failover -- --nocapture --test-threads 1
+	PANDO_CACHED=1 PANDO_FAILOVER_SECONDS=30 $(CARGO) test --release --locked -p pando --test failover -- --nocapture --test-threads 1
 	PANDO_PAIRS=100000 $(CARGO) test --release --locked -p pando --test lagging -- --nocapture
 
 docs: ## the crates' documentation: target/doc

@@ -29,7 +29,7 @@ Examples:
   pando-bench postgres-spread      reads over a primary and two replicas against the primary alone
   pando-bench cache-traces         hit ratios on recorded traces, against the optimum
 Names: idle point-read page models wide-column traverse insert trailbase import import-kv
-       cache-hit cache-traces scale linkbench postgres, or of it postgres-point-read postgres-insert postgres-import;
+       cache-hit cache-traces cache-http cache-http-postgres scale linkbench postgres, or of it postgres-point-read postgres-insert postgres-import;
        postgres-http postgres-spread";
 
 fn main() -> Result<()> {
@@ -56,6 +56,7 @@ fn main() -> Result<()> {
             "import-kv",
             "cache-hit",
             "cache-traces",
+            "cache-http",
         ]
     } else {
         arguments.iter().map(String::as_str).collect()
@@ -96,6 +97,8 @@ async fn run(name: &str) -> Result<Vec<report::Report>> {
         "scale" => benches::scale::run().await,
         "cache-hit" => cache::hit::run(),
         "cache-traces" => cache::traces::run(),
+        "cache-http" => cache::http::over_sqlite().await,
+        "cache-http-postgres" => cache::http::over_postgres().await,
         "linkbench" => linkbench::run().await,
         "postgres" => postgres::run(&postgres::ALL).await,
         name if postgres::ALL.contains(&name) => postgres::run(&[name]).await,

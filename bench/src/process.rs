@@ -51,11 +51,20 @@ impl Server {
         Server::start(command, address, "/readyz").await
     }
 
+    /// The same, by a file of settings.
+    pub async fn pando_with(data_dir: &Path, settings: &Path) -> Result<Server> {
+        let address = free_address()?;
+        let mut command = serve(data_dir, address)?;
+        command.arg("--config").arg(settings);
+        Server::start(command, address, "/readyz").await
+    }
+
     /// Pando over a database of PostgreSQL's, with so many connections to read.
     pub async fn pando_over_postgres(data_dir: &Path, url: &str, pool: usize) -> Result<Server> {
         let address = free_address()?;
         let mut command = serve(data_dir, address)?;
         command
+            .current_dir(data_dir)
             .env("PANDO__STORE__ENGINE", "postgres")
             .env("PANDO__STORE__POSTGRES__URL", url)
             .env("PANDO__STORE__POSTGRES__POOL", pool.to_string());

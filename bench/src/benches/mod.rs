@@ -12,6 +12,6 @@ pub mod trailbase;
 pub mod traverse;
 pub mod wide_column;
 
-mod items;
+pub mod items;
 mod model_data;
 pub mod turns;

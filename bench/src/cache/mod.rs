@@ -1,6 +1,7 @@
-//! The cache tier, engine-free: hit ratios on recorded traces, and what a hit costs.
+//! The cache tier: hit ratios on recorded traces, what a hit costs, and what it gains over HTTP.
 
 pub mod hit;
+pub mod http;
 mod simulate;
 pub mod traces;
 

@@ -7,7 +7,7 @@ pub mod direct;
 pub mod http;
 mod rows;
 pub mod spread;
-mod subject;
+pub mod subject;
 
 use crate::benches::turns::{PAIRS, TURN};
 use crate::process::cpu_of;
@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// Connections of each side, and the tasks that share them.
-const CONNECTIONS: usize = 10;
+pub const CONNECTIONS: usize = 10;
 const TASKS: usize = 50;
 /// Rows that are read by key.
 const ITEMS: u64 = 100_000;
@@ -65,7 +65,7 @@ pub async fn run(names: &[&str]) -> Result<Vec<Report>> {
 }
 
 /// A server with a database for each side.
-async fn start() -> Result<Postgres> {
+pub async fn start() -> Result<Postgres> {
     // As a server of its own would have it; and no checkpoint falls into one side's turn.
     let postgres = Postgres::builder()
         .setting("shared_buffers", "512MB")

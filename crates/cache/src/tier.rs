@@ -15,6 +15,7 @@ mod follower;
 mod question;
 mod rows;
 mod rule;
+mod through;
 
 pub use rule::{Rule, Strategy, UnknownStrategy};
 
@@ -28,10 +29,11 @@ use follower::Follower;
 use pando_model::caching::CacheReport;
 use pando_model::clock::Clock;
 use pando_model::engine::{
-    Cacheable, Copies, Engine, EngineInfo, FeedCursor, FeedPage, Progress, Read, ReadAnswer,
-    ReadSteps, Result, SchemaChange, Statistics, StepsAnswer, Write, WriteAnswer,
+    Cacheable, Copies, Engine, EngineInfo, FeedCursor, FeedPage, Freshness, LaidDown, Progress,
+    Read, ReadAnswer, ReadSteps, Result, SchemaChange, Statistics, StepsAnswer, Write, WriteAnswer,
 };
 use pando_model::inspection::Inspection;
+use pando_model::plan::RowSet;
 use pando_model::stamp::Position;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -131,6 +133,25 @@ impl Tier {
         }
     }
 
+    /// Keeps what a write found, as of its own position. What cannot be kept is removed by the feed.
+    fn lay_down(&self, schema_version: u64, laid: LaidDown, rows: &RowSet, at: Position) {
+        let LaidDown { tree, of } = laid;
+        let read = Read {
+            schema_version,
+            tree,
+            count: false,
+            freshness: Freshness::default(),
+        };
+        let is_current = self.follower.schema_version() == Some(schema_version);
+        let collection = self.collections.load().get(&of.collection).cloned();
+        if let Some(collection) = collection
+            && is_current
+            && !question::is_foreign(&read.tree)
+        {
+            collection.lay_down(&read, &of, rows, at);
+        }
+    }
+
     /// The collection by whose cache a read goes; `None` where it goes through.
     fn collection_of(&self, read: &Read, of: &Cacheable) -> Option<Arc<Collection>> {
         let collection = self.collections.load().get(&of.collection).cloned()?;
@@ -182,6 +203,29 @@ impl Engine for Tier {
         // Also where the outcome is unknown.
         self.follower.kick();
         answer
+    }
+
+    fn lays_down(&self, collection: &str) -> bool {
+        let collections = self.collections.load();
+        collections
+            .get(collection)
+            .is_some_and(|found| found.rule().strategy == Strategy::WriteThrough)
+    }
+
+    async fn write_through(&self, write: Write, lay_down: Vec<LaidDown>) -> Result<WriteAnswer> {
+        if lay_down.is_empty() {
+            return self.write(write).await;
+        }
+        let schema_version = write.schema_version;
+        let (write, found) = through::reading(write, &lay_down);
+        let answer = self.write(write).await?;
+        if let WriteAnswer::Done { at, .. } = &answer {
+            let rows = std::mem::take(&mut *found.lock());
+            for (one, rows) in lay_down.into_iter().zip(rows) {
+                self.lay_down(schema_version, one, &rows, *at);
+            }
+        }
+        Ok(answer)
     }
 
     async fn sweep_receipts(&self, now_us: i64, max: usize) -> Result<u64> {
@@ -255,6 +299,3 @@ impl fmt::Debug for Tier {
             .finish_non_exhaustive()
     }
 }
-
-#[cfg(test)]
-mod tests;

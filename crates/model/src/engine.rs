@@ -33,7 +33,9 @@
 
 mod read;
 
-pub use read::{Cacheable, Copies, Expiry, Freshness, Read, ReadAnswer, ReadSteps, StepsAnswer};
+pub use read::{
+    Cacheable, Copies, Expiry, Freshness, LaidDown, Read, ReadAnswer, ReadSteps, StepsAnswer,
+};
 
 use crate::caching::CacheReport;
 use crate::error::{EngineError, Refusal};
@@ -89,6 +91,20 @@ pub trait Engine: Send + Sync {
     /// ([`WriteAnswer::Replayed`]); for another request, [`EngineError::KeyReused`].
     /// Receipts past their `expires_at_us` count as absent and are removed in passing.
     async fn write(&self, write: Write) -> Result<WriteAnswer>;
+
+    /// Whether a write of a collection is to lay down what it wrote ([`Engine::write_through`]).
+    /// Memory only.
+    fn lays_down(&self, collection: &str) -> bool {
+        let _ = collection;
+        false
+    }
+
+    /// The same as [`Engine::write`]; and these questions are answered inside the transaction, for
+    /// whoever keeps answers, as of its position.
+    async fn write_through(&self, write: Write, lay_down: Vec<LaidDown>) -> Result<WriteAnswer> {
+        let _ = lay_down;
+        self.write(write).await
+    }
 
     /// Removes receipts that had run out by `now_us` (microseconds since 1970), the oldest
     /// first and `max` at most; gives how many. It takes no position: nobody could see them.

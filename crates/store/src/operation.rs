@@ -9,7 +9,9 @@ use crate::error::StoreError;
 use crate::request::Idempotency;
 use crate::session::{Result, Session, Stamped};
 use crate::store::Store;
-use pando_model::engine::{Cacheable, Outcome, Read, ReadSteps, Receipt, Step, Write, WriteAnswer};
+use pando_model::engine::{
+    Cacheable, LaidDown, Outcome, Read, ReadSteps, Receipt, Step, Write, WriteAnswer,
+};
 use pando_model::error::{EngineError, Refusal};
 use pando_model::slot::Slot;
 use std::sync::Arc;
@@ -38,6 +40,8 @@ pub struct Operation<T> {
     pub(crate) planned_for: Option<u64>,
     /// Whose rules of caching hold where it is one read, answered by itself.
     pub(crate) cacheable: Option<Cacheable>,
+    /// What a write by itself lays down in a cache.
+    pub(crate) lays_down: Vec<LaidDown>,
 }
 
 /// Which slots an operation touches.
@@ -88,6 +92,7 @@ impl<T: 'static> Operation<T> {
             writes: false,
             planned_for: None,
             cacheable: None,
+            lays_down: Vec::new(),
         }
     }
 
@@ -117,6 +122,19 @@ impl<T: 'static> Operation<T> {
         self
     }
 
+    /// The same, and what a read would then find is laid down in its collection's cache.
+    #[must_use]
+    pub(crate) fn laying_down<U>(mut self, read: &Operation<U>) -> Operation<T> {
+        if let ([Step::Read { tree, count: false }], Some(of)) = (&read.steps[..], &read.cacheable)
+        {
+            self.lays_down.push(LaidDown {
+                tree: Arc::clone(tree),
+                of: of.clone(),
+            });
+        }
+        self
+    }
+
     /// The same, with something else made of its result.
     #[must_use]
     pub fn map<U: 'static>(
@@ -131,6 +149,7 @@ impl<T: 'static> Operation<T> {
             writes: self.writes,
             planned_for: self.planned_for,
             cacheable: self.cacheable,
+            lays_down: self.lays_down,
         }
     }
 
@@ -157,6 +176,7 @@ impl<T: 'static> Operation<T> {
             writes: self.writes,
             planned_for: self.planned_for,
             cacheable: self.cacheable,
+            lays_down: self.lays_down,
         }
     }
 
@@ -264,14 +284,21 @@ impl Store {
     ) -> std::result::Result<WriteAnswer, EngineError> {
         let conclude = Arc::clone(&operation.conclude);
         let version = self.schema().version;
-        self.engine()
-            .write(Write {
-                schema_version: operation.planned_for.unwrap_or(version),
-                steps: operation.steps.clone(),
-                receipt: idempotency.map(|key| self.receipt(key, operation.reach)),
-                finish: Box::new(move |outcomes| conclude(outcomes)),
-            })
-            .await
+        let write = Write {
+            schema_version: operation.planned_for.unwrap_or(version),
+            steps: operation.steps.clone(),
+            receipt: idempotency.map(|key| self.receipt(key, operation.reach)),
+            finish: Box::new(move |outcomes| conclude(outcomes)),
+        };
+        let lay_down = self.to_lay_down(&operation.lays_down);
+        self.engine().write_through(write, lay_down).await
+    }
+
+    /// Those that are of collections whose writes lay down what they wrote.
+    pub(crate) fn to_lay_down(&self, all: &[LaidDown]) -> Vec<LaidDown> {
+        let wanted = all.iter();
+        let wanted = wanted.filter(|one| self.engine().lays_down(&one.of.collection));
+        wanted.cloned().collect()
     }
 
     /// Where an idempotency key lies: in the written slot if there is one only, so that it
@@ -322,7 +349,10 @@ impl Store {
                 }
             };
             let (high, lost) = (answer.high, answer.lost);
-            return Ok((vec![Outcome::found(answer.rows)], Stamped { high, lost }));
+            return Ok((
+                vec![Outcome::found(answer.rows)],
+                session.stamped(high, lost),
+            ));
         }
         let read = ReadSteps {
             schema_version,
@@ -333,7 +363,7 @@ impl Store {
             .once_caught_up(|| async { Ok(self.engine().read_steps(read.clone()).await?) })
             .await?;
         let (high, lost) = (answer.high, answer.lost);
-        Ok((answer.outcomes, Stamped { high, lost }))
+        Ok((answer.outcomes, session.stamped(high, lost)))
     }
 
     fn carried_out(&self, answer: WriteAnswer, session: &Session) -> CarriedOut {

@@ -55,6 +55,16 @@ impl Session {
             .is_some_and(|seen| owner.history.reach(seen, owner.high) != Reach::Contained)
     }
 
+    /// What a caller is handed: he keeps what he has seen, though a copy that is behind him, an
+    /// answer that was kept, or a process that has heard of less goes by an earlier position.
+    pub fn stamped(&self, high: Position, lost: bool) -> Stamped {
+        let seen = self.seen().filter(|_| !lost);
+        Stamped {
+            high: seen.map_or(high, |seen| seen.max(high)),
+            lost,
+        }
+    }
+
     fn seen(&self) -> Option<Position> {
         self.token.as_ref()?.position(SHARD)
     }
@@ -94,3 +104,35 @@ pub struct TableAnswer {
 
 /// Answers or errors of the store.
 pub type Result<T> = std::result::Result<T, StoreError>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::token::Token;
+
+    #[test]
+    fn a_caller_is_handed_nothing_older_than_what_he_brought_unless_that_is_lost() {
+        let at = |timeline, p| Position { timeline, p };
+        for (seen, high, lost, expected) in [
+            (None, at(1, 5), false, at(1, 5)),
+            (Some(at(1, 7)), at(1, 5), false, at(1, 7)),
+            (Some(at(1, 3)), at(1, 5), false, at(1, 5)),
+            (Some(at(1, 7)), at(2, 5), false, at(2, 5)),
+            (Some(at(1, 7)), at(1, 5), true, at(1, 5)),
+        ] {
+            let session = Session {
+                token: seen.map(|seen| Token::of(SHARD, seen)),
+                ..Session::default()
+            };
+            let stamped = session.stamped(high, lost);
+            assert_eq!(
+                stamped,
+                Stamped {
+                    high: expected,
+                    lost
+                },
+                "{seen:?}"
+            );
+        }
+    }
+}

@@ -21,16 +21,15 @@ use crate::params::malformed;
 use crate::reply::{self, Reply};
 use crate::rest;
 use crate::route::Route;
-use crate::stamps::StampHeaders;
+use crate::stamps::{self, StampHeaders};
 use crate::tx;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue};
+use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, StatusCode, Version};
 use hyper::body::Body;
 use pando_store::Store;
-use pando_store::session::Stamped;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -101,7 +100,7 @@ impl Web {
         };
         let mut reply = match outcome {
             Ok(reply) => reply,
-            Err(error) => self.tell(error, &route),
+            Err(error) => self.tell(error, &route, &parts.headers),
         };
         if let Some(unread) = body
             && !intake::discard(unread).await
@@ -240,15 +239,13 @@ impl Web {
     }
 
     /// The answer that tells an error; with a stamp where the caller was let in.
-    fn tell(&self, error: ApiError, route: &Route<'_>) -> Reply {
+    fn tell(&self, error: ApiError, route: &Route<'_>, headers: &HeaderMap) -> Reply {
         let status = error.status_code();
         let let_in = status != StatusCode::UNAUTHORIZED && status != StatusCode::FORBIDDEN;
         let mut reply = error.into_reply();
         if let_in && route.is_data() {
-            let stamped = Stamped {
-                high: self.store.engine().progress().high,
-                lost: false,
-            };
+            let session = stamps::session_of(&self.store, headers).unwrap_or_default();
+            let stamped = session.stamped(self.store.engine().progress().high, false);
             self.stamps.put(&self.store, stamped, reply.headers_mut());
         }
         reply

@@ -11,6 +11,8 @@ use pando_model::caching::{CacheCounts, CacheEstimate, CollectionReport};
 use pando_model::clock::Clock;
 use pando_model::engine::{Cacheable, Engine, Expiry, Freshness, Read, ReadAnswer, Result};
 use pando_model::error::EngineError;
+use pando_model::plan::RowSet;
+use pando_model::stamp::Position;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -98,6 +100,26 @@ impl Collection {
             high: answer.high,
             lost: answer.lost,
         })
+    }
+
+    /// Keeps what a write found inside its transaction, which is true as of its position.
+    pub(super) fn lay_down(&self, read: &Read, of: &Cacheable, rows: &RowSet, at: Position) {
+        let Ok(value) = rows::keep(rows) else {
+            return;
+        };
+        let loaded = Loaded {
+            value,
+            low: at,
+            high: at,
+            tags: question::touched(&read.tree, rows),
+            until_us: of
+                .expiry
+                .and_then(|expiry| question::first_end(rows, expiry.output)),
+            lost: false,
+        };
+        // Refused or kept, which is counted.
+        let key = question::key_of(read, of);
+        let _ = self.cache.fill(&key, loaded, Duration::ZERO);
     }
 
     /// Compares an answer with the store's, behind it.

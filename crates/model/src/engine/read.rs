@@ -91,6 +91,15 @@ pub struct Expiry {
     pub output: usize,
 }
 
+/// A question that a write answers for whoever keeps answers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LaidDown {
+    /// What is read.
+    pub tree: Arc<Tree>,
+    /// Of what it is asked.
+    pub of: Cacheable,
+}
+
 impl Cacheable {
     /// Of a collection whose rows stay until they are changed.
     pub fn new(collection: impl Into<Arc<str>>) -> Cacheable {

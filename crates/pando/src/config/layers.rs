@@ -12,7 +12,7 @@ pub(super) use document::leaves;
 use super::keys::{self, Form, NoSuchKey};
 use super::{Config, ConfigError, Problem, checks};
 use document::{json_of, put, remove};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -95,6 +95,15 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
     let mut document = serde_json::to_value(Config::default()).unwrap_or_default();
     let mut origins = BTreeMap::new();
     for setting in settings {
+        let is_there = || {
+            let mut path = setting.path.iter();
+            path.try_fold(&document, |value, key| value.get(key))
+                .is_some()
+        };
+        // A name without settings is there, by its defaults; it takes nothing away.
+        if setting.value == Value::Object(Map::new()) && is_there() {
+            continue;
+        }
         put(&mut document, &setting.path, setting.value);
         origins.insert(setting.path.join("."), setting.origin);
     }
@@ -245,6 +254,13 @@ fn walk(
         let origin = origin_at(key.span().start);
         match (keys::form(&names), value.get_ref()) {
             (Err(error), _) => problems.push(no_such_key(origin.to_string(), &names, error)),
+            (Ok(Form::Table), DeValue::Table(inner)) if inner.is_empty() => {
+                settings.push(Setting {
+                    path: path.clone(),
+                    value: Value::Object(Map::new()),
+                    origin,
+                });
+            }
             (Ok(Form::Table), DeValue::Table(inner)) => {
                 walk(path, inner, origin_at, settings, problems);
             }

@@ -187,6 +187,14 @@ impl Site {
     }
 }
 
+/// Caches in front of all that is asked for.
+const CACHED: &str = "[cache.collections.\"rest/entry\"]\n[cache.collections.\"kv/counters\"]\n";
+
+/// Whether `PANDO_CACHED` says so.
+fn is_cached() -> bool {
+    std::env::var_os("PANDO_CACHED").is_some()
+}
+
 fn start_processes(root: &Path, settings: &str) -> (Vec<Server>, String) {
     let migrations = root.join("migrations");
     std::fs::create_dir(&migrations).expect("a folder");
@@ -203,7 +211,8 @@ fn start_processes(root: &Path, settings: &str) -> (Vec<Server>, String) {
         let text = format!(
             "[auth]\nrequired = true\n[limits]\nrequest_timeout = \"55s\"\n[store]\n\
              engine = \"postgres\"\nmigrate = true\nmigrations = \"../migrations\"\n\
-             [store.postgres]\npool = 4\n{settings}"
+             [store.postgres]\npool = 4\n{settings}{}",
+            if is_cached() { CACHED } else { "" }
         );
         std::fs::write(folder.join("pando.toml"), text).expect("a file");
         if number == 0 {

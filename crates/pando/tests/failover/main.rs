@@ -3,7 +3,8 @@
 //! session reads older than what it wrote or saw, no read fails, and what is not done is said.
 //!
 //! `PANDO_FAILOVER_SECONDS` (4) is how long clients go on behind a failure at least;
-//! `make soak-failover` lets them for 30.
+//! `make soak-failover` lets them for 30, and does it all again with caches in front
+//! (`PANDO_CACHED=1`).
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)] // a test
 

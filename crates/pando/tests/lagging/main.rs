@@ -51,6 +51,36 @@ async fn stale(site: &Arc<Site>, consistency: Consistency, pairs: u64, first: u6
     stale.load(Relaxed)
 }
 
+/// The same table, in the memory of each process; nothing runs out while it is looked at.
+const CACHED: &str = "create table note (id bigint primary key, n bigint not null) \
+                      with (cache = 'read-through', ttl = '1h');";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_reads_older_than_what_it_wrote_with_caches_in_front_either() {
+    let site = Arc::new(Site::start(CACHED, 2).await);
+    site.delay(1, Duration::from_millis(200)).await;
+    let count = pairs();
+    let found = stale(&site, Consistency::Session, count, 1).await;
+    println!("{count} pairs with caches in front: {found} stale");
+    assert_eq!(found, 0);
+    // Read again and again, by who has seen less than is known: from memory.
+    let hits = site
+        .caches()
+        .iter()
+        .map(|caches| hits_of(caches))
+        .sum::<u64>();
+    assert!(hits > 0, "nothing was answered from memory");
+    let without = stale(&site, Consistency::None, count.min(2_000), 1_000).await;
+    println!("with caches and without the stamp: {without} stale");
+    assert!(without > 0, "the same test finds nothing without the stamp");
+}
+
+/// Answers from memory.
+fn hits_of(caches: &serde_json::Value) -> u64 {
+    let collections = caches["collections"].as_array().into_iter().flatten();
+    collections.filter_map(|of| of["hits"].as_u64()).sum()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_reads_older_than_what_it_wrote_and_without_the_stamp_somebody_does() {
     let site = Arc::new(Site::start(TABLE, 2).await);

@@ -66,6 +66,15 @@ impl Site {
         replica.set_apply_delay(time).await.expect("a delay");
     }
 
+    /// What each process says of its caches.
+    pub fn caches(&self) -> Vec<serde_json::Value> {
+        let asked = self.processes.iter().map(|process| {
+            let path = "/admin/v1/caches";
+            process.connect().ask("GET", path, &self.key, "").json()
+        });
+        asked.collect()
+    }
+
     /// Somebody who asks any of the processes.
     pub fn caller(&self, consistency: Consistency) -> Ask {
         let addresses: Vec<SocketAddr> = self.processes.iter().map(|one| one.address).collect();

@@ -191,10 +191,11 @@ impl Store {
             Ok(vec![put.clone()])
         });
         let steps = vec![read_state(key), decide];
-        Ok(Operation::writing(key.reach(), steps, move |outcomes| {
+        let put = Operation::writing(key.reach(), steps, move |outcomes| {
             let created = current(&outcomes, now_us).is_none();
             Ok(Stored { created, version })
-        }))
+        });
+        Ok(put.laying_down(&self.kv_get(key)))
     }
 
     /// Removes a value; `false` where there was none.
@@ -206,9 +207,10 @@ impl Store {
             Ok(vec![delete.clone()])
         });
         let steps = vec![read_state(key), decide];
-        Operation::writing(key.reach(), steps, move |outcomes| {
+        let delete = Operation::writing(key.reach(), steps, move |outcomes| {
             Ok(current(&outcomes, now_us).is_some())
-        })
+        });
+        delete.laying_down(&self.kv_get(key))
     }
 
     /// Counts a counter up, or down; one that is not there begins at 0. It keeps its time to
@@ -238,16 +240,13 @@ impl Store {
                 expires_at_us: given.or(kept),
             }))])
         });
-        Ok(Operation::writing(
-            key.reach(),
-            vec![read, decide],
-            move |outcomes| {
-                let (value, before) = count(&outcomes, by, now_us)?;
-                let created = before.is_none();
-                let stored = Stored { created, version };
-                Ok(Counted { value, stored })
-            },
-        ))
+        let incr = Operation::writing(key.reach(), vec![read, decide], move |outcomes| {
+            let (value, before) = count(&outcomes, by, now_us)?;
+            let created = before.is_none();
+            let stored = Stored { created, version };
+            Ok(Counted { value, stored })
+        });
+        Ok(incr.laying_down(&self.kv_get(key)))
     }
 
     /// A version that nothing had before.

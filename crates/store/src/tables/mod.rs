@@ -176,7 +176,7 @@ impl Store {
             let request = request.clone();
             aside(weight, move || plan.answer(&request, &rows, seal)).await??
         };
-        Ok((shaped, Stamped { high, lost }))
+        Ok((shaped, session.stamped(high, lost)))
     }
 
     async fn try_write(
@@ -189,10 +189,7 @@ impl Store {
         let planned = write::plan(self, &directory, request).await?;
         let (changes, receipt, finisher) = planned.into_parts();
         if changes.is_empty() && receipt.is_none() {
-            let stamped = Stamped {
-                high: self.engine().progress().high,
-                lost: false,
-            };
+            let stamped = session.stamped(self.engine().progress().high, false);
             return Ok(Written {
                 answer: (encode.lock())(&finisher.finish(Vec::new())?),
                 replayed: false,
@@ -200,18 +197,20 @@ impl Store {
             });
         }
         let encode = Arc::clone(encode);
-        let answer = self
-            .engine()
-            .write(Write {
-                schema_version: directory.version,
-                steps: changes.into_iter().map(Step::from).collect(),
-                receipt,
-                finish: Box::new(move |outcomes| {
-                    let answer = finisher.finish(outcomes)?;
-                    Ok((encode.lock())(&answer))
-                }),
-            })
-            .await?;
+        let lay_down = match self.engine().lays_down(&format!("rest/{}", request.table)) {
+            true => write::laid_down(&directory, self.config(), request, &changes),
+            false => Vec::new(),
+        };
+        let write = Write {
+            schema_version: directory.version,
+            steps: changes.into_iter().map(Step::from).collect(),
+            receipt,
+            finish: Box::new(move |outcomes| {
+                let answer = finisher.finish(outcomes)?;
+                Ok((encode.lock())(&answer))
+            }),
+        };
+        let answer = self.engine().write_through(write, lay_down).await?;
         let (answer, at, replayed) = match answer {
             WriteAnswer::Done { at, answer } => (answer, at, false),
             WriteAnswer::Replayed { at, answer } => (answer, at, true),

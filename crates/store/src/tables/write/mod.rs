@@ -9,14 +9,19 @@ mod rows;
 
 use super::directory::{Directory, Entry};
 use super::payload::Payload;
+use super::read::ReadPlan;
 use super::refusals;
 use super::resolve::Resolver;
+use crate::config::StoreConfig;
 use crate::operation::Reach;
-use crate::request::{Condition, Field, Operand, Resolution, Returning, TableWrite, Test, Verb};
+use crate::request::{
+    Condition, EmbedPath, Field, Operand, Query, Resolution, Returning, Shape, TableRead,
+    TableWrite, Test, Verb,
+};
 use crate::session;
 use crate::store::Store;
 use finish::Finisher;
-use pando_model::engine::Receipt;
+use pando_model::engine::{Cacheable, LaidDown, Receipt};
 use pando_model::error::Refusal;
 use pando_model::plan::{
     Change, Comparison, Conflict, Delete, Filter, Insert, Output, Row, Scalar, Select, Tree, Update,
@@ -89,6 +94,66 @@ pub(crate) async fn plan(
         changes,
         finisher,
     })
+}
+
+/// Rows of one write that are laid down in a cache at most.
+const LAID_DOWN_MAX: usize = 16;
+
+/// The questions for whole rows by their primary keys whose answers a write changes, where it
+/// names few.
+pub(crate) fn laid_down(
+    directory: &Directory,
+    config: &StoreConfig,
+    request: &TableWrite,
+    changes: &[Change],
+) -> Vec<LaidDown> {
+    let mut asked = Vec::new();
+    for change in changes {
+        match change {
+            Change::Insert(insert) if insert.rows.len() <= LAID_DOWN_MAX => {
+                let rows = insert.rows.iter();
+                asked.extend(rows.filter_map(|row| by_key(&insert.table, row)));
+            }
+            Change::Update(_) | Change::Delete(_) => asked.push(request.query.filters.clone()),
+            Change::Insert(_) => {}
+        }
+    }
+    let questions = asked.into_iter().filter_map(|filters| {
+        let read = TableRead {
+            table: request.table.clone(),
+            query: Query {
+                filters,
+                ..Query::default()
+            },
+            count: None,
+            shape: Shape::Array,
+        };
+        let (tree, _) = ReadPlan::new(directory, config, &read, None).ok()?;
+        Some(LaidDown {
+            tree: Arc::new(tree),
+            of: Cacheable::new(format!("rest/{}", request.table)),
+        })
+    });
+    questions.collect()
+}
+
+/// The filters that find a row by its primary key; `None` where it is the engine that makes it.
+fn by_key(table: &Table, row: &Row) -> Option<Vec<(EmbedPath, Condition)>> {
+    let keys = table.primary_key.columns.iter().map(|ix| {
+        let column = &table.columns[*ix];
+        let text = row.get(*ix)?.to_text(&column.ty)?;
+        let test = Condition::Test {
+            field: Field {
+                name: column.name.clone(),
+                path: Vec::new(),
+                as_text: false,
+            },
+            negated: false,
+            test: Test::Compare(Comparison::Eq, Operand::One(text)),
+        };
+        Some((EmbedPath::new(), test))
+    });
+    keys.collect()
 }
 
 /// The condition on the rows that are changed, what the change returns, and what is made of it.

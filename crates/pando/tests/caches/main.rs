@@ -1,0 +1,11 @@
+//! Caches in front of a real store, over HTTP: what is answered from memory, what is not, and
+//! what is never.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)] // a test
+
+mod mixed;
+mod rules;
+mod site;
+mod strategies;
+#[path = "../support/mod.rs"]
+mod support;
