@@ -40,6 +40,7 @@ const ARROWS: Arrows = &[
     (
         "pando",
         &[
+            "pando-cache",
             "pando-client",
             "pando-model",
             "pando-store",
@@ -57,7 +58,8 @@ const TEST_ARROWS: Arrows = &[
         "pando-client",
         &["pando-engine-memory", "pando-store", "pando-web"],
     ),
-    ("pando-store", &["pando-engine-memory"]),
+    ("pando-cache", &["pando-engine-memory"]),
+    ("pando-store", &["pando-cache", "pando-engine-memory"]),
     ("pando-store", &["pando-engine-sqlite"]),
     ("pando-store", &["pando-cluster", "pando-engine-postgres"]),
     ("pando-store", &["pando-powercut", "pando-workload"]),

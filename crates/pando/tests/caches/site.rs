@@ -91,7 +91,7 @@ pub fn wait_until_following(server: &Server) {
 pub struct Caller {
     connection: Connection,
     stamp: Option<String>,
-    headers: String,
+    pub headers: String,
 }
 
 impl Caller {

@@ -4,9 +4,15 @@ use crate::site::{Caller, Site};
 use std::time::{Duration, Instant};
 
 fn settings(strategy: &str, more: &str) -> String {
-    ["rest/reviews", "kv/carts"]
-        .map(|name| format!("[cache.collections.\"{name}\"]\nstrategy = \"{strategy}\"\n{more}\n"))
-        .concat()
+    [
+        "rest/reviews",
+        "kv/carts",
+        "docs/notes",
+        "graph/g",
+        "wide/weather",
+    ]
+    .map(|name| format!("[cache.collections.\"{name}\"]\nstrategy = \"{strategy}\"\n{more}\n"))
+    .concat()
 }
 
 #[test]
@@ -82,6 +88,46 @@ fn what_is_written_through_is_read_from_memory_from_the_first_read_on() {
     caller.write("PATCH", "/rest/v1/reviews?stars=eq.1", r#"{"stars":4}"#);
     let read = caller.read("/rest/v1/reviews?id=eq.5");
     assert!(read.contains("\"stars\":4"), "{read}");
+}
+
+#[test]
+fn what_is_written_through_of_the_other_models_is_read_from_memory_too() {
+    let site = Site::start(&settings("write-through", "ttl = \"1h\""));
+    let mut caller = Caller::new(&site.server);
+    for (method, path, body, expected) in [
+        ("PUT", "/docs/v1/notes/a", r#"{"x":1}"#, "\"x\": 1"),
+        ("PATCH", "/docs/v1/notes/a", r#"{"x":2}"#, "\"x\": 2"),
+        ("DELETE", "/docs/v1/notes/a", "", "not_found"),
+        (
+            "PUT",
+            "/graph/v1/g/nodes/a",
+            r#"{"kind":"k","body":{"x":3}}"#,
+            "\"x\":3",
+        ),
+        (
+            "PATCH",
+            "/graph/v1/g/nodes/a",
+            r#"{"body":{"x":4}}"#,
+            "\"x\":4",
+        ),
+        (
+            "PUT",
+            "/wide/v1/weather/JFK/010",
+            r#"{"obs:temp":5}"#,
+            "\"obs:temp\":5",
+        ),
+    ] {
+        caller.headers = match method {
+            "PATCH" => "Content-Type: application/merge-patch+json\r\n".to_owned(),
+            _ => String::new(),
+        };
+        caller.write(method, path, body);
+        let found = caller.ask("GET", path, "").body;
+        assert!(found.contains(expected), "{method} {path}: {found}");
+    }
+    for (collection, hits) in [("docs/notes", 3), ("graph/g", 2), ("wide/weather", 1)] {
+        assert_eq!(site.hits_and_loads(collection), (hits, 0), "{collection}");
+    }
 }
 
 /// Reads for a while; the answers, and how often memory had none that could be given.

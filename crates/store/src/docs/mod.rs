@@ -83,10 +83,11 @@ impl Store {
             planned.steps(&collections)
         });
         let steps = vec![read_version(key), decide];
-        Ok(Operation::writing(key.reach(), steps, move |outcomes| {
+        let put = Operation::writing(key.reach(), steps, move |outcomes| {
             let created = version_of(&outcomes).is_none();
             Ok(Stored { created, version })
-        }))
+        });
+        Ok(put.laying_down(&self.docs_get(key)))
     }
 
     /// Stores a document under an id that Pando makes.
@@ -167,15 +168,12 @@ impl Store {
         });
         let steps = vec![read_version(key), decide];
         let own = key.clone();
-        Ok(Operation::writing(
-            key.reach(),
-            steps,
-            move |mut outcomes| {
-                let rows = outcomes.pop().and_then(|read| read.rows);
-                rows.and_then(|mut set| document_of(set.rows.pop()?))
-                    .ok_or_else(|| refused::not_found("document", own.id()))
-            },
-        ))
+        let patch = Operation::writing(key.reach(), steps, move |mut outcomes| {
+            let rows = outcomes.pop().and_then(|read| read.rows);
+            rows.and_then(|mut set| document_of(set.rows.pop()?))
+                .ok_or_else(|| refused::not_found("document", own.id()))
+        });
+        Ok(patch.laying_down(&self.docs_get(key)))
     }
 
     /// Removes a document; `false` where there was none.
@@ -193,9 +191,10 @@ impl Store {
             Ok(steps)
         });
         let steps = vec![read_version(key), decide];
-        Operation::writing(key.reach(), steps, |outcomes| {
+        let delete = Operation::writing(key.reach(), steps, |outcomes| {
             Ok(version_of(&outcomes).is_some())
-        })
+        });
+        delete.laying_down(&self.docs_get(key))
     }
 }
 

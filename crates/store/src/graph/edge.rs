@@ -239,10 +239,11 @@ impl Store {
             Ok(vec![own.read_nodes(), when_new])
         });
         let steps = vec![key.read(), decide];
-        Ok(Operation::writing(key.reach(), steps, move |outcomes| {
+        let put = Operation::writing(key.reach(), steps, move |outcomes| {
             let created = version_of(&outcomes).is_none();
             Ok(Stored { created, version })
-        }))
+        });
+        Ok(put.laying_down(&self.graph_edge(key)))
     }
 
     /// Removes an edge; `false` where there was none.
@@ -260,9 +261,10 @@ impl Store {
             Ok(steps)
         });
         let steps = vec![key.read(), decide];
-        Operation::writing(key.reach(), steps, |outcomes| {
+        let delete = Operation::writing(key.reach(), steps, |outcomes| {
             Ok(version_of(&outcomes).is_some())
-        })
+        });
+        delete.laying_down(&self.graph_edge(key))
     }
 
     /// Removes a node's edges of one kind and direction, the newest first, as many as are

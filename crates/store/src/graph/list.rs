@@ -48,13 +48,11 @@ impl Store {
         check_kind(kind)?;
         let direction = range.direction;
         let name = cursor_name(node, kind, direction);
-        let behind = match &range.cursor {
-            Some(cursor) => {
-                let place = self.open_list_cursor("graph", &name, cursor)?;
-                Some(place_of(&place).ok_or_else(|| refused::malformed("the cursor is damaged"))?)
-            }
-            None => None,
-        };
+        let behind = range.cursor.as_ref().map(|cursor| {
+            let place = self.open_list_cursor("graph", &name, cursor)?;
+            place_of(&place).ok_or_else(|| refused::malformed("the cursor is damaged"))
+        });
+        let behind = behind.transpose()?;
         let max_rows = self.config().max_rows;
         let most = range.limit.unwrap_or(max_rows).min(max_rows);
         let capped = range.limit.is_none_or(|limit| limit > max_rows);

@@ -106,14 +106,11 @@ impl Store {
         });
         let read = Step::read(tree(select(&NODE, &[node::VERSION], key.filter())));
         let reach = Reach::Slot(key.slot());
-        Ok(Operation::writing(
-            reach,
-            vec![read, decide],
-            move |outcomes| {
-                let created = version_of(&outcomes).is_none();
-                Ok(Stored { created, version })
-            },
-        ))
+        let put = Operation::writing(reach, vec![read, decide], move |outcomes| {
+            let created = version_of(&outcomes).is_none();
+            Ok(Stored { created, version })
+        });
+        Ok(put.laying_down(&self.graph_node(key)))
     }
 
     /// Changes a node in part, and answers it as it is then. `not_found` where there is none.
@@ -142,9 +139,8 @@ impl Store {
         });
         let reach = Reach::Slot(key.slot());
         let steps = vec![key.read(), decide];
-        Ok(Operation::writing(reach, steps, move |outcomes| {
-            patched(&outcomes)
-        }))
+        let patch = Operation::writing(reach, steps, move |outcomes| patched(&outcomes));
+        Ok(patch.laying_down(&self.graph_node(key)))
     }
 
     /// Removes a node, its edges in both directions with their other ends, and what was

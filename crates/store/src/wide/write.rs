@@ -1,6 +1,7 @@
 //! Cells written, and superfluous versions of them taken away.
 
 use super::name::{ColumnName, RowKey, Selector};
+use super::read::Wanted;
 use super::relation::{AT, CELL, EXPIRES_AT, FAMILY, PARTITION, QUALIFIER, ROW, TABLE, VALUE};
 use crate::config::Family;
 use crate::kv::expiry;
@@ -70,9 +71,8 @@ impl Store {
             }),
         ];
         let reach = row.partition.reach();
-        Ok(Operation::writing(reach, steps, |outcomes| {
-            Ok(!is_there(&outcomes))
-        }))
+        let put = Operation::writing(reach, steps, |outcomes| Ok(!is_there(&outcomes)));
+        Ok(put.laying_down(&self.wide_get(row, &Wanted::default())?))
     }
 
     /// Removes a row, or some columns of it; concludes whether there was anything.
