@@ -14,7 +14,7 @@
 //! read that filled the entry, covers what the caller has seen; the caller is handed the `high` of
 //! that read.
 //!
-//! What several processes share lies behind the port [`Level2`]; [`Admission`] and [`Breaker`] say
+//! What several processes share lies behind the port [`Level2`](pando_model::level2::Level2); [`Admission`] and [`Breaker`] say
 //! when the store, or another service, is to be left alone. All three are asked by nobody yet.
 //!
 //! It loads by what it is given and writes nothing. An engine of the second level, and the strategies
@@ -42,7 +42,6 @@ pub use cache::{Answer, Cache, Found, Load, LoadError, LoadResult, Loaded, Stati
 pub use config::{Config, ConfigError};
 pub use entry::{Age, Entry, Value, weight_bytes};
 pub use flight::{Abandoned, Flights, Ticket};
-pub use level2::{Lease, Level2, Record, Unreachable};
 pub use policy::{Eviction, UnknownEviction};
 pub use random::{Random, SeededRandom, ThreadRandom};
 pub use replica::{Refused, Replica};

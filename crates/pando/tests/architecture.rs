@@ -57,6 +57,7 @@ const TEST_ARROWS: Arrows = &[
         "pando-client",
         &["pando-engine-memory", "pando-store", "pando-web"],
     ),
+    ("pando-cache", &["pando-engine-memory"]),
     ("pando-store", &["pando-engine-memory"]),
     ("pando-store", &["pando-engine-sqlite"]),
     ("pando-store", &["pando-cluster", "pando-engine-postgres"]),

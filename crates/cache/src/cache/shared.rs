@@ -2,9 +2,10 @@
 
 use super::{Cache, Found, Loaded};
 use crate::entry::{Times, Value};
-use crate::level2::{Record, Shared};
+use crate::level2::Shared;
 use crate::replica::{Fill, Refused};
 use pando_model::engine::{Copies, Freshness};
+use pando_model::level2::Record;
 use pando_model::stamp::Reach;
 use std::time::Duration;
 
