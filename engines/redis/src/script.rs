@@ -173,8 +173,9 @@ pub(crate) fn read_lease(said: Value, body_bytes_max: usize) -> Option<Lease> {
         (b"held", Value::Int(ms)) => Some(Lease::Held(Duration::from_millis(
             u64::try_from(ms).unwrap_or(0),
         ))),
+        // What cannot be taken is no answer: he may load, and others with him.
         (b"newer", Value::BulkString(bytes)) => {
-            record::read(bytes, body_bytes_max).map(Lease::Newer)
+            Some(record::read(bytes, body_bytes_max).map_or(Lease::Granted, Lease::Newer))
         }
         _ => None,
     }
