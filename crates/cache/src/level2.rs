@@ -106,4 +106,6 @@ impl Shared {
 }
 
 #[cfg(test)]
+mod on_redis;
+#[cfg(test)]
 mod tests;

@@ -55,6 +55,10 @@ impl Way {
                 .map_err(|_| Unusable::new("password_file", "it holds what is not UTF-8"))?;
             settings = settings.set_password(password.trim_end_matches(['\r', '\n']));
         }
+        if address.is_encrypted {
+            // The library asks for the process's own; one that is chosen already stays.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+        }
         let root_cert = match &config.ca_file {
             Some(path) => Some(read("ca_file", path)?),
             None => None,
