@@ -1,9 +1,12 @@
 //! The cache of one collection: asked before the store, filled with what the store said.
 
+mod backing;
 mod count;
+mod errand;
 mod load;
 mod shared;
 
+pub use backing::Backing;
 pub use count::Statistics;
 pub use load::{Load, LoadError, LoadResult};
 
@@ -14,6 +17,7 @@ use crate::random::Random;
 use crate::replica::{Consumed, Entries, Fill, Refused, Replica};
 use crate::resident::Resident;
 use crate::shadow::{Estimate, Seen, Shadow};
+use crate::sharing::Prefix;
 use crate::tag::Tag;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use count::{Count, Counts};
@@ -38,6 +42,9 @@ pub struct Cache {
     random: Arc<dyn Random>,
     seed: u64,
     counts: Counts,
+    backing: Backing,
+    /// What keys begin with at the second level, where there is one.
+    prefix: ArcSwapOption<Prefix>,
 }
 
 /// What the store said.
@@ -101,6 +108,17 @@ impl Cache {
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Result<Arc<Cache>, ConfigError> {
+        Cache::backed(replica, config, clock, random, Backing::default())
+    }
+
+    /// The same, with what stands between it and the store.
+    pub fn backed(
+        replica: Arc<Replica>,
+        config: Config,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        backing: Backing,
+    ) -> Result<Arc<Cache>, ConfigError> {
         config.validate()?;
         let seed = (random.unit() * (1_u64 << 53) as f64) as u64;
         let shape = config.shape();
@@ -121,20 +139,35 @@ impl Cache {
             random,
             seed,
             counts: Counts::default(),
+            prefix: ArcSwapOption::from_pointee(backing.prefix()),
+            backing,
         }))
+    }
+
+    /// Changes what keys begin with at the second level: after a migration, say. What is on its
+    /// way there goes to where it was begun for. Without a second level nothing happens.
+    pub fn set_prefix(&self, prefix: Prefix) {
+        if self.backing.sharing.is_some() {
+            self.prefix.store(Some(Arc::new(prefix)));
+        }
     }
 
     /// What is in memory for a caller. It is looked at as a request of the policy and the shadow.
     pub fn get(&self, key: &[u8], freshness: &Freshness) -> Found {
+        self.look(key, freshness).0
+    }
+
+    /// The same, with the entry that was looked at and the time of it.
+    fn look(&self, key: &[u8], freshness: &Freshness) -> (Found, Option<(Arc<Entry>, i64)>) {
         if matches!(freshness.copies, Copies::Owner | Copies::Latest) {
             self.counts.add(Count::Past);
-            return Found::Past;
+            return (Found::Past, None);
         }
         // Before the entry, see `replica`.
         let consumed = self.replica.before();
         let Some(entry) = self.entries.get(key) else {
             self.counts.add(Count::Miss);
-            return Found::Miss;
+            return (Found::Miss, None);
         };
         let now_us = self.clock.now_us();
         let found = self.judge(&entry, &consumed, freshness, now_us);
@@ -147,7 +180,7 @@ impl Cache {
         if let (Found::Hit { .. }, Some(shadow)) = (&found, &*self.shadow.load()) {
             shadow.observe(key, now_us, || seen(&entry));
         }
-        found
+        (found, Some((entry, now_us)))
     }
 
     /// Whether something lies there that a caller is ahead of. Nothing is counted.
@@ -251,6 +284,7 @@ impl Cache {
             high: loaded.high,
             tags: loaded.tags,
             times: times.ok_or(Refused::Absent)?,
+            now_us,
         };
         self.replica.fill(self.collection, fill)
     }
@@ -305,6 +339,7 @@ impl fmt::Debug for Cache {
         f.debug_struct("Cache")
             .field("collection", &self.collection)
             .field("config", &self.config.load())
+            .field("backing", &self.backing)
             .finish_non_exhaustive()
     }
 }

@@ -6,6 +6,7 @@ use crate::resident::Weighed;
 use crate::tag::Tag;
 use bytes::Bytes;
 use pando_model::stamp::Position;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +42,9 @@ pub struct Entry {
     pub(crate) high: Position,
     pub(crate) tags: Box<[Tag]>,
     pub(crate) times: Times,
+    /// When it was last laid down at the second level, or taken from there, in microseconds since
+    /// 1970.
+    pub(crate) shared_at_us: AtomicI64,
     pub(crate) weight_bytes: usize,
 }
 
@@ -136,7 +140,29 @@ impl Entry {
     }
 }
 
+impl Entry {
+    /// Whether it is to be laid down again now; true for one of all who ask at once. Entries that
+    /// came together do not go there together: each has a time of its own, up to twice `every_us`.
+    pub(crate) fn is_to_be_shared(&self, now_us: i64, every_us: i64) -> bool {
+        let last_us = self.shared_at_us.load(Ordering::Relaxed);
+        // In [0, 1), and different for ids that follow on one another: the golden ratio.
+        let spread =
+            (self.id.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 11) as f64 / (1_u64 << 53) as f64;
+        let every_us = every_us.saturating_add((every_us as f64 * spread) as i64);
+        now_us.saturating_sub(last_us) >= every_us
+            && self
+                .shared_at_us
+                .compare_exchange(last_us, now_us, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+    }
+}
+
 impl Times {
+    /// From when on it may not be given any more, whatever happens.
+    pub(crate) fn dead_from_us(&self) -> i64 {
+        self.stale_until_us.max(self.error_until_us)
+    }
+
     /// Of an entry that is filled now; `None` where what was found is not to be kept.
     pub(crate) fn new(
         config: &Config,
@@ -226,6 +252,7 @@ mod tests {
             high: at,
             tags: Box::default(),
             times,
+            shared_at_us: AtomicI64::new(0),
             weight_bytes: 1,
         })
     }
@@ -270,6 +297,25 @@ mod tests {
         assert_eq!(found.age(i64::MAX - 1), Age::Fresh);
         assert!(!found.is_due(i64::MAX - 1, 1.0, &SeededRandom::new(1)));
         assert!(entry(&config, Value::Absent, 0).is_none());
+    }
+
+    #[test]
+    fn entries_that_came_together_are_laid_down_again_one_by_one_and_each_once() {
+        let mut one = entry(&config(), Value::Found(Bytes::new()), 0).unwrap();
+        let mut dues = Vec::new();
+        for id in 0..1_000 {
+            one.id = id;
+            one.shared_at_us = AtomicI64::new(0);
+            let due = (0..=20).find(|tenths| one.is_to_be_shared(tenths * 100, 1_000));
+            let due = due.unwrap();
+            assert!(due >= 10, "{due}");
+            assert!(!one.is_to_be_shared(due * 100, 1_000), "once");
+            dues.push(due);
+        }
+        for tenth in 11..=20 {
+            let count = dues.iter().filter(|due| **due == tenth).count();
+            assert!((80..120).contains(&count), "{tenth}: {count}");
+        }
     }
 
     #[test]

@@ -14,11 +14,13 @@
 //! read that filled the entry, covers what the caller has seen; the caller is handed the `high` of
 //! that read.
 //!
-//! What several processes share lies behind the port [`Level2`]; [`Admission`] and [`Breaker`] say
-//! when the store, or another service, is to be left alone. All three are asked by nobody yet.
+//! On its way to the store a cache goes by what stands behind it ([`Backing`]): the second level
+//! that several processes share ([`Sharing`]), where one loads for all and the others wait, and
+//! [`Admission`], which caps what is loaded at once. A [`Breaker`] leaves the second level alone
+//! while it is down or slow.
 //!
-//! It loads by what it is given and writes nothing. An engine of the second level, and the strategies
-//! of writing, are not here yet (`docs/decisions/0008-cache.md`).
+//! It loads by what it is given and writes nothing. The strategies of writing are not here yet
+//! (`docs/decisions/0008-cache.md`).
 
 mod admission;
 mod breaker;
@@ -34,19 +36,20 @@ mod random;
 mod replica;
 mod resident;
 mod shadow;
+mod sharing;
 mod tag;
 mod tier;
 
 pub use admission::{Admission, AdmissionConfig, Asked, Headroom, NotAdmitted, Permit, Place};
 pub use breaker::{Breaker, BreakerConfig, BreakerOpen, BreakerState, Call};
-pub use cache::{Answer, Cache, Found, Load, LoadError, LoadResult, Loaded, Statistics};
+pub use cache::{Answer, Backing, Cache, Found, Load, LoadError, LoadResult, Loaded, Statistics};
 pub use config::{Config, ConfigError};
 pub use entry::{Age, Entry, Value, weight_bytes};
 pub use flight::{Abandoned, Flights, Ticket};
-pub use level2::{Lease, Level2, Record, Unreachable};
 pub use policy::{Eviction, UnknownEviction};
 pub use random::{Random, SeededRandom, ThreadRandom};
 pub use replica::{Refused, Replica};
 pub use shadow::Estimate;
+pub use sharing::{Prefix, Sharing, SharingConfig};
 pub use tag::Tag;
 pub use tier::{Rule, Strategy, Tier, UnknownStrategy};

@@ -23,6 +23,7 @@ use pando_model::stamp::{History, Position, Reach};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 /// Entries of one collection.
 pub(crate) type Entries = Resident<Arc<[u8]>, Arc<Entry>>;
@@ -83,7 +84,7 @@ pub enum Refused {
 }
 
 /// More would make an entry's bookkeeping outweigh it, and an invalidation's work unbounded.
-const TAGS_MAX: usize = 1024;
+pub(crate) const TAGS_MAX: usize = 1024;
 
 /// What is to be kept.
 pub(crate) struct Fill {
@@ -93,6 +94,8 @@ pub(crate) struct Fill {
     pub(crate) high: Position,
     pub(crate) tags: Vec<Tag>,
     pub(crate) times: Times,
+    /// The time, in microseconds since 1970.
+    pub(crate) now_us: i64,
 }
 
 impl Replica {
@@ -282,6 +285,7 @@ impl Replica {
             high: fill.high,
             tags: fill.tags.into_boxed_slice(),
             times: fill.times,
+            shared_at_us: AtomicI64::new(fill.now_us),
         });
         state.entry_next += 1;
         if !entries.insert(Arc::clone(&fill.key), Arc::clone(&entry)) {

@@ -23,6 +23,7 @@ pub mod id;
 pub mod inspection;
 pub mod json;
 pub mod layout;
+pub mod level2;
 pub mod numeric;
 pub mod pattern;
 pub mod plan;

@@ -20,6 +20,7 @@ const ARROWS: Arrows = &[
     ("pando-engine-sqlite", &["pando-model"]),
     ("pando-engine-memory", &["pando-model"]),
     ("pando-engine-postgres", &["pando-model"]),
+    ("pando-engine-redis", &["pando-model"]),
     ("pando-cluster", &[]),
     ("pando-conformance", &["pando-model"]),
     ("pando-powercut", &[]),
@@ -58,7 +59,10 @@ const TEST_ARROWS: Arrows = &[
         "pando-client",
         &["pando-engine-memory", "pando-store", "pando-web"],
     ),
-    ("pando-cache", &["pando-engine-memory"]),
+    (
+        "pando-cache",
+        &["pando-cluster", "pando-engine-memory", "pando-engine-redis"],
+    ),
     ("pando-store", &["pando-cache", "pando-engine-memory"]),
     ("pando-store", &["pando-engine-sqlite"]),
     ("pando-store", &["pando-cluster", "pando-engine-postgres"]),
@@ -73,6 +77,10 @@ const TEST_ARROWS: Arrows = &[
     (
         "pando-engine-postgres",
         &["pando-cluster", "pando-conformance", "pando-engine-memory"],
+    ),
+    (
+        "pando-engine-redis",
+        &["pando-cluster", "pando-conformance"],
     ),
     (
         "pando-conformance",
@@ -232,7 +240,9 @@ where
 #[test]
 fn only_the_composition_root_names_engines() {
     for package in metadata().workspace_packages() {
-        if !["pando-model", "pando-store", "pando-web"].contains(&package.name.as_str()) {
+        if !["pando-cache", "pando-model", "pando-store", "pando-web"]
+            .contains(&package.name.as_str())
+        {
             continue;
         }
         for file in rust_files(&folder_of(package).join("src")) {
@@ -246,7 +256,9 @@ fn only_the_composition_root_names_engines() {
                 .lines()
                 .filter(|line| !line.trim_start().starts_with("//"));
             for line in code {
-                let named = line.contains("rusqlite") || line.contains("pando_engine_");
+                let named = ["rusqlite", "redis::", "pando_engine_"]
+                    .iter()
+                    .any(|engine| line.contains(engine));
                 assert!(!named, "{}: {line}", file.display());
             }
         }

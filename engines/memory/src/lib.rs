@@ -26,9 +26,12 @@ mod receipts;
 mod relation;
 mod reshape;
 mod select;
+mod shared;
 mod statement;
 mod steps;
 mod table;
+
+pub use crate::shared::{MemoryLevel2, Records};
 
 use crate::database::Database;
 use async_trait::async_trait;

@@ -1,11 +1,14 @@
-//! Real parts for tests: PostgreSQL 15, streaming replicas, clusters under Patroni and etcd, and
-//! a TCP proxy that makes faults. Nothing is mocked; nothing is left behind.
+//! Real parts for tests: PostgreSQL 15, streaming replicas, clusters under Patroni and etcd, Redis
+//! alone, under sentinels and as a cluster, and a TCP proxy that makes faults. Nothing is mocked;
+//! nothing is left behind.
 //!
 //! | what | how |
 //! |---|---|
 //! | one PostgreSQL: settings, TLS, passwords, restart, SIGKILL, SIGSTOP, CPU quota | [`Postgres::builder`] |
 //! | a primary and replicas: synchronous or not, lag, promotion, rejoining | [`PostgresBuilder::start_replicated`] |
 //! | a cluster under Patroni: failover, switch-over, hosts cut off, etcd down | [`Patroni::builder`] |
+//! | one Redis: settings, TLS, passwords, SIGKILL, SIGSTOP, started empty or with what it saved | [`Redis::builder`] |
+//! | a Redis and a replica that sentinels look after; a cluster of three | [`Sentinels::start`], [`RedisCluster::start`] |
 //! | faults between any two: cut, refused, delayed, throttled, half-open | [`Proxy::start`] |
 //!
 //! ```no_run
@@ -63,6 +66,7 @@ mod postgres;
 mod program;
 mod proxy;
 mod quota;
+mod redis;
 mod server;
 mod site;
 mod tls;
@@ -72,6 +76,7 @@ pub use error::{Error, Result};
 pub use patroni::{Builder as PatroniBuilder, Etcd, Node, Patroni, Role, Status, Timing};
 pub use postgres::{Builder as PostgresBuilder, Postgres, Replication, Standby, Stop};
 pub use proxy::{Connection, Cut, Faults, Proxy, Traffic, Way};
+pub use redis::{Builder as RedisBuilder, Redis, RedisCluster, Sentinels};
 pub use server::{Server, Wal};
 pub use site::Network;
 pub use tls::{Authority, Certificate};

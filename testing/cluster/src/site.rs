@@ -106,8 +106,13 @@ impl Site {
 
     /// A port for PostgreSQL on a host's address.
     pub(crate) fn postgres_port(&self, address: Ipv4Addr) -> Result<SocketAddr> {
+        self.port(address, POSTGRES_PORT)
+    }
+
+    /// A port for a program on a host's address: its usual one on a LAN.
+    pub(crate) fn port(&self, address: Ipv4Addr, usual: u16) -> Result<SocketAddr> {
         if self.lan.is_some() {
-            return Ok((address, POSTGRES_PORT).into());
+            return Ok((address, usual).into());
         }
         // Free now; and later too, for nothing else has this address.
         let free = TcpListener::bind((address, 0)).and_then(|socket| socket.local_addr());

@@ -4,7 +4,8 @@
 //! which prints each case's name as it passes. A capability that an engine does
 //! not have is tested for a clear `Unsupported`; nothing is passed over.
 //!
-//! [`differential`] compares two engines on random operations.
+//! [`differential`] compares two engines on random operations. [`level2`] is the suite of the port
+//! to what processes share of their caches.
 //!
 //! `PANDO_CASE=receipts` runs only the cases with that in their name.
 
@@ -19,6 +20,7 @@ mod cases;
 pub mod differential;
 #[macro_use]
 pub mod fixture;
+pub mod level2;
 
 use crate::fixture::bench::Bench;
 use async_trait::async_trait;

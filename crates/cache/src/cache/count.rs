@@ -14,11 +14,16 @@ pub(super) enum Count {
     OnError,
     Fill,
     FillRefused,
+    NotAdmitted,
+    Shared,
+    SharedWait,
+    Unshared,
+    Restamp,
 }
 
 /// How often each did.
 #[derive(Debug, Default)]
-pub(super) struct Counts([AtomicU64; 9]);
+pub(super) struct Counts([AtomicU64; 14]);
 
 /// What happened at a cache since it was made, and what lies in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,6 +46,16 @@ pub struct Statistics {
     pub fills: u64,
     /// Answers that were not.
     pub fills_refused: u64,
+    /// Loads that the store had no headroom for: it was not asked.
+    pub loads_not_admitted: u64,
+    /// Answers taken from the second level.
+    pub shared_hits: u64,
+    /// Those that were waited for while another process loaded them.
+    pub shared_waits: u64,
+    /// Loads without a lease: the second level did not answer, or another process took too long.
+    pub loads_unleased: u64,
+    /// Entries that were laid down at the second level again.
+    pub restamps: u64,
     /// Entries that lie there.
     pub entries: usize,
     /// What they take.
@@ -64,6 +79,11 @@ impl Counts {
             stale_on_error: of(Count::OnError),
             fills: of(Count::Fill),
             fills_refused: of(Count::FillRefused),
+            loads_not_admitted: of(Count::NotAdmitted),
+            shared_hits: of(Count::Shared),
+            shared_waits: of(Count::SharedWait),
+            loads_unleased: of(Count::Unshared),
+            restamps: of(Count::Restamp),
             entries,
             used_bytes,
         }

@@ -1,5 +1,6 @@
 //! What a cache does where it has no answer: one load for all who wait, and what follows of it.
 
+use super::backing::tell;
 use super::count::Count;
 use super::{Answer, Cache, Found, Loaded};
 use crate::flight::Abandoned;
@@ -18,6 +19,17 @@ pub type Load = Arc<dyn Fn(Freshness) -> BoxFuture<'static, LoadResult> + Send +
 
 /// What a flight is for: a key, and how old the copy may be that answers where that is said.
 pub(super) type Wanted = (Arc<[u8]>, Option<Duration>);
+
+/// What a load is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Aim {
+    /// Somebody waits for what is not in memory.
+    Miss,
+    /// What is in memory is to be newer.
+    Refresh,
+    /// Only the store may answer.
+    Past,
+}
 
 /// Why there is no answer.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -43,15 +55,18 @@ impl Cache {
         freshness: Freshness,
         load: impl FnOnce() -> Load,
     ) -> Result<Answer, LoadError> {
-        match self.get(key, &freshness) {
+        let (found, looked_at) = self.look(key, &freshness);
+        match found {
             Found::Hit { answer, is_due } => {
                 if is_due {
                     self.refresh(key, load());
+                } else if let Some((entry, now_us)) = looked_at {
+                    self.restamp_in_time(key, &entry, now_us);
                 }
                 Ok(answer)
             }
             Found::OnError(kept) => match self.load(key, freshness, load()).await {
-                Err(error) if is_fault(&error) => {
+                Err(error) if error.is_fault() => {
                     self.counts.add(Count::OnError);
                     Ok(kept)
                 }
@@ -59,7 +74,10 @@ impl Cache {
             },
             Found::Miss | Found::Ahead => self.load(key, freshness, load()).await,
             // His question is not like the others': nobody waits for it, nor he for theirs.
-            Found::Past => Ok(Arc::clone(self).run(key.into(), freshness, load()).await?),
+            Found::Past => {
+                let run = Arc::clone(self).run(key.into(), freshness, load(), Aim::Past);
+                Ok(run.await?)
+            }
         }
     }
 
@@ -73,10 +91,9 @@ impl Cache {
         let key: Arc<[u8]> = key.into();
         let this = Arc::clone(self);
         let task = Arc::clone(&key);
-        drop(
-            self.flights
-                .join((key, None), || this.run(task, freshness, load)),
-        );
+        drop(self.flights.join((key, None), || {
+            this.run(task, freshness, load, Aim::Refresh)
+        }));
     }
 
     async fn load(
@@ -97,9 +114,9 @@ impl Cache {
         for _ in 0..SHARED_ROUNDS {
             let this = Arc::clone(self);
             let (task, load) = (Arc::clone(&key), Arc::clone(&load));
-            let ticket = self
-                .flights
-                .join((Arc::clone(&key), within), || this.run(task, shared, load));
+            let ticket = self.flights.join((Arc::clone(&key), within), || {
+                this.run(task, shared, load, Aim::Miss)
+            });
             let led = ticket.led;
             match ticket.landed().await? {
                 Ok(answer) if led || self.is_for(&answer, &freshness) => return Ok(answer),
@@ -110,7 +127,9 @@ impl Cache {
                 Ok(_) | Err(_) => {}
             }
         }
-        Ok(Arc::clone(self).run(key, freshness, load).await?)
+        Ok(Arc::clone(self)
+            .run(key, freshness, load, Aim::Miss)
+            .await?)
     }
 
     /// Whether what was loaded for another one may be given to this caller.
@@ -131,36 +150,70 @@ impl Cache {
         key: Arc<[u8]>,
         freshness: Freshness,
         load: Load,
+        aim: Aim,
     ) -> Result<Answer, Arc<EngineError>> {
+        match &self.backing.sharing {
+            Some((sharing, _)) if aim != Aim::Past => {
+                self.run_errand(sharing, &key, freshness, &load, aim).await
+            }
+            _ => {
+                let (loaded, took) = self.ask_store(freshness, &load, aim).await?;
+                let answer = Answer::loaded(&loaded);
+                // Refused or kept, which is counted: it is the caller's answer all the same.
+                let _ = self.fill(&key, loaded, took);
+                Ok(answer)
+            }
+        }
+    }
+
+    /// What the store says, and how long that took.
+    pub(super) async fn ask_store(
+        &self,
+        freshness: Freshness,
+        load: &Load,
+        aim: Aim,
+    ) -> Result<(Loaded, Duration), Arc<EngineError>> {
+        let permit = match aim {
+            Aim::Past => None,
+            Aim::Miss | Aim::Refresh => self.admitted().await?,
+        };
         let began_us = self.clock.now_us();
         self.counts.add(Count::Load);
-        let loaded = load(freshness).await.inspect_err(|_| {
-            self.counts.add(Count::LoadFailed);
-        })?;
+        let loaded = load(freshness).await;
+        tell(permit, &loaded);
+        let loaded = loaded.inspect_err(|_| self.counts.add(Count::LoadFailed))?;
         let load_us = self.clock.now_us().saturating_sub(began_us);
         let took = Duration::from_micros(u64::try_from(load_us).unwrap_or(0));
-        let answer = Answer {
+        Ok((loaded, took))
+    }
+}
+
+impl Answer {
+    /// An answer that comes from the store.
+    pub(super) fn loaded(loaded: &Loaded) -> Answer {
+        Answer {
             value: loaded.value.clone(),
             low: loaded.low,
             high: loaded.high,
             lost: loaded.lost,
             age: None,
-        };
-        // Refused or kept, which is counted: it is the caller's answer all the same.
-        let _ = self.fill(&key, loaded, took);
-        Ok(answer)
+        }
+    }
+}
+
+impl LoadError {
+    fn is_fault(&self) -> bool {
+        match self {
+            LoadError::Abandoned(_) => true,
+            LoadError::Store(error) => is_fault(error),
+        }
     }
 }
 
 /// Whether the store failed, and did not answer that the question is wrong.
-fn is_fault(error: &LoadError) -> bool {
-    match error {
-        LoadError::Abandoned(_) => true,
-        LoadError::Store(error) => matches!(
-            **error,
-            EngineError::Unavailable { .. }
-                | EngineError::Internal { .. }
-                | EngineError::Corrupt(_)
-        ),
-    }
+pub(super) fn is_fault(error: &EngineError) -> bool {
+    matches!(
+        error,
+        EngineError::Unavailable { .. } | EngineError::Internal { .. } | EngineError::Corrupt(_)
+    )
 }

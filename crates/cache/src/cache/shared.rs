@@ -2,9 +2,10 @@
 
 use super::{Cache, Found, Loaded};
 use crate::entry::{Times, Value};
-use crate::level2::{Record, Shared};
-use crate::replica::{Fill, Refused};
+use crate::level2::Shared;
+use crate::replica::{Fill, Refused, TAGS_MAX};
 use pando_model::engine::{Copies, Freshness};
+use pando_model::level2::Record;
 use pando_model::stamp::Reach;
 use std::time::Duration;
 
@@ -46,6 +47,7 @@ impl Cache {
             high: shared.high,
             tags: shared.tags,
             times,
+            now_us,
         };
         match self.replica.fill(self.collection, fill) {
             Ok(entry) => self.judge(&entry, &consumed, freshness, now_us),
@@ -56,7 +58,12 @@ impl Cache {
 
     /// What was loaded, in so long, for other processes; `None` where it is not to be kept.
     pub fn record(&self, loaded: &Loaded, took: Duration) -> Option<Record> {
-        if loaded.lost {
+        self.share(loaded, took).map(|(record, _)| record)
+    }
+
+    /// The same, with how long it is of use to anybody.
+    pub(super) fn share(&self, loaded: &Loaded, took: Duration) -> Option<(Record, Duration)> {
+        if loaded.lost || loaded.tags.len() > TAGS_MAX {
             return None;
         }
         let load_us = i64::try_from(took.as_micros()).unwrap_or(i64::MAX);
@@ -70,12 +77,18 @@ impl Cache {
             tags: loaded.tags.clone(),
             times: times.until(loaded.until_us),
         };
-        Some(shared.encode())
+        Some((shared.encode(), keep(&shared.times, now_us)?))
     }
 
     /// What lies in memory, as true as it is known to be by now: laid down again, it is of use to
-    /// a process whose follower began after it was read.
+    /// a process whose follower began after it was read. `get_or_load` does so by itself, every
+    /// [`SharingConfig::restamp`](crate::SharingConfig::restamp) for what is asked for.
     pub fn restamp(&self, key: &[u8]) -> Option<Record> {
+        self.share_again(key).map(|(record, _)| record)
+    }
+
+    /// The same, with how long it is of use to anybody.
+    pub(super) fn share_again(&self, key: &[u8]) -> Option<(Record, Duration)> {
         // Before the entry, see `replica`.
         let consumed = self.replica.before();
         let entry = self.entries.get(key)?;
@@ -90,6 +103,13 @@ impl Cache {
             tags: entry.tags.to_vec(),
             times: entry.times,
         };
-        Some(shared.encode())
+        Some((shared.encode(), keep(&shared.times, self.clock.now_us())?))
     }
+}
+
+/// How long something is of use to anybody; `None` where it is not any more.
+fn keep(times: &Times, now_us: i64) -> Option<Duration> {
+    let left_us = times.dead_from_us().saturating_sub(now_us);
+    let left_us = u64::try_from(left_us).ok().filter(|left_us| *left_us > 0)?;
+    Some(Duration::from_micros(left_us))
 }

@@ -1,16 +1,20 @@
 //! Three processes over one store and one second level that loses, delays and brings back.
 
-use super::memory::Memory;
 use super::*;
 use crate::cache::{Found, Loaded};
 use crate::replica::Guards;
 use crate::replica::world::{BOTH, World, at, value_of};
 use futures_util::FutureExt;
+use pando_engine_memory::MemoryLevel2;
+use pando_model::clock::ManualClock;
 use pando_model::engine::{Copies, Freshness};
+use pando_model::level2::Level2;
 use proptest::prelude::*;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(3_600);
 
@@ -83,7 +87,8 @@ fn what_is_of_another_timeline_is_not_taken() {
 fn stale_answers(guards: Guards, seed: u64) -> (usize, usize, usize) {
     let mut random = StdRng::seed_from_u64(seed);
     let mut worlds = [(); 3].map(|()| World::new(guards));
-    let (level2, mut kept) = (Memory::new(), BTreeMap::new());
+    let level2 = MemoryLevel2::new(Arc::new(ManualClock::new(0)));
+    let (mut kept, mut is_away) = (BTreeMap::new(), false);
     let mut sessions = [at(10); 3];
     let mut reads: Vec<(usize, u8, Loaded)> = Vec::new();
     let mut messages: Vec<(u8, Record)> = Vec::new();
@@ -123,9 +128,12 @@ fn stale_answers(guards: Guards, seed: u64) -> (usize, usize, usize) {
             9 => match random.random_range(0..10) {
                 0 => level2.restart(BTreeMap::new()),
                 1 => level2.restart(kept.clone()),
-                2..=4 => kept = level2.records.lock().clone(),
+                2..=4 => kept = level2.records(),
                 5 => worlds[node] = worlds[node].restarted(),
-                6 => *level2.is_away.lock() ^= true,
+                6 => {
+                    is_away = !is_away;
+                    level2.set_away(is_away);
+                }
                 _ => now(level2.invalidate(&[key], worlds[node].now())).unwrap_or(()),
             },
             10 => messages.extend(worlds[node].cache.restamp(&[key]).map(|r| (key, r))),
@@ -171,25 +179,6 @@ fn without_the_floor_or_the_comparison_the_second_level_gives_stale_answers() {
         let stale: usize = (0..50).map(|seed| stale_answers(guards, seed).2).sum();
         assert!(stale > 0, "{guards:?}");
     }
-}
-
-#[test]
-fn one_at_a_time_is_granted_the_load_until_he_is_done_or_his_time_is() {
-    let level2 = Memory::new();
-    let world = World::new(BOTH);
-    let span = Duration::from_secs(1);
-    let lease = |holder, past| now(level2.lease(b"k", holder, span, past)).unwrap();
-    assert_eq!(lease(1, None), Lease::Granted);
-    assert_eq!(lease(2, None), Lease::Held(span));
-    now(level2.release(b"k", 2)).unwrap();
-    assert_eq!(lease(2, None), Lease::Held(span), "it was not his");
-    level2.clock.advance_us(1_000_000);
-    assert_eq!(lease(2, None), Lease::Granted, "the first one died");
-    let loaded = record(&world, &world.read(1));
-    assert_eq!(now(level2.put(b"k", loaded.clone(), LONG)), Ok(true));
-    now(level2.release(b"k", 2)).unwrap();
-    assert_eq!(lease(3, None), Lease::Newer(loaded), "he need not load");
-    assert_eq!(lease(3, Some(at(10))), Lease::Granted, "of no use to him");
 }
 
 proptest! {

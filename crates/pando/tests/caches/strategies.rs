@@ -102,13 +102,13 @@ fn what_is_written_through_of_the_other_models_is_read_from_memory_too() {
             "PUT",
             "/graph/v1/g/nodes/a",
             r#"{"kind":"k","body":{"x":3}}"#,
-            "\"x\":3",
+            "\"x\": 3",
         ),
         (
             "PATCH",
             "/graph/v1/g/nodes/a",
             r#"{"body":{"x":4}}"#,
-            "\"x\":4",
+            "\"x\": 4",
         ),
         (
             "PUT",

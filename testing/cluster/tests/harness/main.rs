@@ -6,6 +6,7 @@ mod left_behind;
 mod patroni;
 mod postgres;
 mod proxy;
+mod redis;
 mod replication;
 
 use std::process::Command;
