@@ -35,6 +35,8 @@ pub struct Config {
     /// In which part of its TTL, counted from the end, an entry that is asked for is loaded anew
     /// behind the answer; 0 is never, beside `early_refresh`.
     pub refresh_share: f64,
+    /// Whether one process of all loads a key, where they share a second level.
+    pub leases: bool,
     /// Whether ghosts are kept, which tell what other policies and sizes would do.
     pub shadow: bool,
 }
@@ -53,6 +55,7 @@ impl Default for Config {
             negative_ttl: Some(Duration::from_secs(10)),
             early_refresh: 1.0,
             refresh_share: 0.0,
+            leases: true,
             shadow: false,
         }
     }

@@ -19,9 +19,13 @@ mod through;
 
 pub use rule::{Rule, Strategy, UnknownStrategy};
 
+use crate::admission::{Admission, AdmissionConfig};
+use crate::breaker::BreakerState;
+use crate::cache::Backing;
 use crate::config::ConfigError;
 use crate::random::Random;
 use crate::replica::Replica;
+use crate::sharing::{Prefix, Sharing};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use collection::Collection;
@@ -38,7 +42,10 @@ use pando_model::stamp::Position;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+/// The only shard there is.
+const SHARD: &str = "0";
 
 type Collections = BTreeMap<Arc<str>, Arc<Collection>>;
 
@@ -48,6 +55,10 @@ pub struct Tier {
     replica: Arc<Replica>,
     follower: Follower,
     collections: ArcSwap<Collections>,
+    /// How many loads may be on the store at once.
+    admission: Arc<Admission>,
+    /// What is shared with other processes, and the name of the store there.
+    shared: OnceLock<(Arc<Sharing>, String)>,
     /// Held while rules change: one after the other.
     changing: parking_lot::Mutex<()>,
     clock: Arc<dyn Clock>,
@@ -61,20 +72,45 @@ impl Tier {
         inner: Arc<dyn Engine>,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
-    ) -> Arc<Tier> {
+    ) -> std::result::Result<Arc<Tier>, ConfigError> {
+        let admission = Admission::new(AdmissionConfig::default(), Arc::clone(&clock))?;
         let Progress { low, history, .. } = inner.progress();
         let replica = Replica::new(low, history, clock.now_us());
         let follower =
             Follower::start(Arc::clone(&inner), Arc::clone(&replica), Arc::clone(&clock));
-        Arc::new(Tier {
+        Ok(Arc::new(Tier {
             inner,
             replica,
             follower,
             collections: ArcSwap::default(),
+            admission,
+            shared: OnceLock::new(),
             changing: parking_lot::Mutex::new(()),
             clock,
             random,
-        })
+        }))
+    }
+
+    /// Has collections that get a rule from now on share their answers with other processes.
+    /// `store` tells this store from every other one that lies there.
+    pub fn share(&self, sharing: Arc<Sharing>, store: impl Into<String>) {
+        // It is said once, by who put the process together.
+        let _ = self.shared.set((sharing, store.into()));
+    }
+
+    /// What a collection's cache has behind it. The schema is a part of each question.
+    fn backing(&self, collection: &str) -> Backing {
+        let shared = self.shared.get();
+        Backing {
+            sharing: shared.map(|(sharing, store)| {
+                (
+                    Arc::clone(sharing),
+                    Prefix::new(store, SHARD, 0, collection),
+                )
+            }),
+            admission: Some(Arc::clone(&self.admission)),
+            ..Backing::default()
+        }
     }
 
     /// Has collections cached by these rules from now on, and no others. What lies in memory stays
@@ -99,6 +135,7 @@ impl Tier {
                     rule,
                     Arc::clone(&self.clock),
                     Arc::clone(&self.random),
+                    self.backing(&name),
                 )?,
             };
             after.insert(name, collection);
@@ -269,7 +306,16 @@ impl Engine for Tier {
     fn caches(&self) -> Option<CacheReport> {
         let collections = self.collections.load();
         let reports = collections.iter();
+        let headroom = self.admission.headroom();
         Some(CacheReport {
+            shared: self.shared.get().map(|(sharing, _)| match sharing.state() {
+                BreakerState::Closed => "asked",
+                BreakerState::HalfOpen => "probed",
+                BreakerState::Open => "left alone",
+            }),
+            loads_max: headroom.limit as u64,
+            loads_under_way: headroom.under_way as u64,
+            loads_waiting: headroom.waiting as u64,
             is_following: self.follower.schema_version().is_some(),
             consumed: self.replica.consumed(),
             asked_at_us: self.follower.asked_at_us(),

@@ -316,7 +316,7 @@ async fn walk(feed: Feed, strategy: Strategy, span: Duration, seed: u64) -> Walk
         record: Vec::new(),
     };
     engine.apply(change).await.unwrap();
-    let tier = Tier::new(engine, Arc::new(SystemClock), Arc::new(ThreadRandom));
+    let tier = Tier::new(engine, Arc::new(SystemClock), Arc::new(ThreadRandom)).unwrap();
     let rule = Rule::new(strategy, Config::default()).unwrap();
     tier.apply([(COLLECTION.to_owned(), rule)].into()).unwrap();
     let until = Instant::now() + span;

@@ -11,6 +11,15 @@ pub struct CacheReport {
     pub consumed: Position,
     /// When it was last asked for, in microseconds since 1970.
     pub asked_at_us: i64,
+    /// What is shared with other processes: whether it is `asked`, `probed` or `left alone`;
+    /// `None` where nothing is.
+    pub shared: Option<&'static str>,
+    /// How many loads may be on the store at once, by its headroom.
+    pub loads_max: u64,
+    /// How many are.
+    pub loads_under_way: u64,
+    /// How many wait for a place.
+    pub loads_waiting: u64,
     /// Each collection that has a rule, by name.
     pub collections: Vec<CollectionReport>,
 }
@@ -59,6 +68,14 @@ pub struct CacheCounts {
     pub fills: u64,
     /// Answers that were not, because something newer was known.
     pub fills_refused: u64,
+    /// Loads that the store had no headroom for: it was not asked.
+    pub loads_not_admitted: u64,
+    /// Answers taken from what processes share.
+    pub shared_hits: u64,
+    /// Those that were waited for while another process loaded them.
+    pub shared_waits: u64,
+    /// Loads without a lease: what is shared did not answer, or another process took too long.
+    pub loads_unleased: u64,
     /// Answers that were compared with the store's.
     pub checked: u64,
     /// Of these, those that were wrong and stayed so.

@@ -4,6 +4,7 @@
 pub mod adopt;
 pub mod cache;
 mod postgres;
+pub mod redis;
 
 pub use postgres::{fault_of_url, inspect, is_empty};
 
@@ -71,8 +72,11 @@ pub async fn open_served(
         refuse_data_of_sqlite(dir)?;
     }
     let engine = open_engine(config, dir, Purpose::General).await?;
-    let tier = Tier::new(engine, Arc::new(SystemClock), Arc::new(ThreadRandom));
+    let tier = Tier::new(engine, Arc::new(SystemClock), Arc::new(ThreadRandom))?;
     let store = open_on(Arc::clone(&tier) as Arc<dyn Engine>, config, dir).await?;
+    if let Some(sharing) = redis::sharing(&config.cache)? {
+        tier.share(sharing, store.identity().await?);
+    }
     let caches = Caches::new(Arc::clone(&store), tier, config.cache.clone());
     caches.look();
     Ok((store, caches))

@@ -49,6 +49,7 @@ const ARROWS: Arrows = &[
             "pando-engine-sqlite",
             "pando-engine-memory",
             "pando-engine-postgres",
+            "pando-engine-redis",
         ],
     ),
 ];

@@ -63,6 +63,7 @@ impl Cache {
         let holder = rand::random::<u128>();
         let (mut errand, mut step) = Errand::begin(sharing.config(), self.clock.now_us());
         let mut taken = None;
+        let has_leases = self.config.load().leases;
         let is_leased = loop {
             let heard = match step {
                 Step::Fetch => sharing.fetch(&name).await.map_or(Heard::Away, Heard::There),
@@ -70,6 +71,7 @@ impl Cache {
                     taken = self.take_for(key, &record, &freshness, aim);
                     Heard::Taken(taken.is_some())
                 }
+                Step::Lease(_) if !has_leases => Heard::Leased(Lease::Granted),
                 Step::Lease(past) => {
                     let lease = sharing.lease(&name, holder, past).await;
                     lease.map_or(Heard::Away, Heard::Leased)
@@ -98,7 +100,7 @@ impl Cache {
         let mut held = Held {
             sharing: Arc::clone(sharing),
             name,
-            holder: is_leased.then_some(holder),
+            holder: (is_leased && has_leases).then_some(holder),
             loaded: None,
         };
         let loaded = {

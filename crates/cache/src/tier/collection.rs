@@ -2,7 +2,7 @@
 
 use super::checker::Checker;
 use super::{Rule, Tier, question, rows};
-use crate::cache::{Answer, Cache, Load, LoadError, Loaded};
+use crate::cache::{Answer, Backing, Cache, Load, LoadError, Loaded};
 use crate::config::ConfigError;
 use crate::random::Random;
 use crate::replica::Replica;
@@ -33,10 +33,11 @@ impl Collection {
         rule: Rule,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
+        backing: Backing,
     ) -> std::result::Result<Arc<Collection>, ConfigError> {
         let checker = Checker::new(Arc::clone(&clock));
         Ok(Arc::new(Collection {
-            cache: Cache::new(replica, rule.config.clone(), clock, random)?,
+            cache: Cache::backed(replica, rule.config.clone(), clock, random, backing)?,
             rule: ArcSwap::from_pointee(rule),
             checker,
         }))
@@ -157,6 +158,10 @@ impl Collection {
                 stale_on_error: statistics.stale_on_error,
                 fills: statistics.fills,
                 fills_refused: statistics.fills_refused,
+                loads_not_admitted: statistics.loads_not_admitted,
+                shared_hits: statistics.shared_hits,
+                shared_waits: statistics.shared_waits,
+                loads_unleased: statistics.loads_unleased,
                 checked,
                 inconsistent,
             },

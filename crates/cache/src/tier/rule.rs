@@ -88,6 +88,10 @@ const AHEAD_STALE: Duration = Duration::from_secs(60);
 impl Rule {
     /// A rule with what its strategy asks of its cache; refuses what cannot be.
     pub fn new(strategy: Strategy, mut config: Config) -> Result<Rule, ConfigError> {
+        config.leases = matches!(
+            strategy,
+            Strategy::ReadThrough | Strategy::WriteThrough | Strategy::WriteBehind
+        );
         if strategy == Strategy::RefreshAhead {
             if config.ttl.is_none() {
                 let value = "none".to_owned();

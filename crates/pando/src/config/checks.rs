@@ -42,6 +42,10 @@ pub fn faults(config: &Config) -> Vec<(Cow<'static, str>, String)> {
         )
         .chain(faults_of_families(config))
         .chain(
+            parts::redis::fault_of_redis(&config.cache)
+                .map(|(path, message)| (Cow::Borrowed(path), message)),
+        )
+        .chain(
             parts::cache::faults(&config.cache)
                 .into_iter()
                 .map(|(path, message)| (Cow::Owned(path), message)),

@@ -175,7 +175,10 @@ impl Loaded {
         place(&mut self.config.data_dir, "data_dir");
         place(&mut self.config.store.migrations, "store.migrations");
         let (tls, postgres) = (&mut self.config.tls, &mut self.config.store.postgres);
+        let cache = &mut self.config.cache;
         for (path, setting) in [
+            (&mut cache.redis_password_file, "cache.redis_password_file"),
+            (&mut cache.redis_ca_file, "cache.redis_ca_file"),
             (&mut tls.cert, "tls.cert"),
             (&mut tls.key, "tls.key"),
             (&mut postgres.password_file, "store.postgres.password_file"),

@@ -38,7 +38,11 @@ pub fn difference(old: &Config, new: &Config) -> Difference {
 pub fn merged(old: &Config, new: &Config) -> Config {
     Config {
         auth: new.auth.clone(),
-        cache: new.cache.clone(),
+        // Another Redis waits for the next start.
+        cache: super::Cache {
+            collections: new.cache.collections.clone(),
+            ..old.cache.clone()
+        },
         cors: new.cors.clone(),
         // Turning encryption on or off takes other listeners; other files do too, for they
         // are read again under the names they had.

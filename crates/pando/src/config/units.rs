@@ -61,6 +61,11 @@ impl Duration {
         Duration(std::time::Duration::from_secs(seconds))
     }
 
+    /// So many milliseconds.
+    pub const fn millis(millis: u64) -> Duration {
+        Duration(std::time::Duration::from_millis(millis))
+    }
+
     /// As the standard library has it.
     pub const fn get(self) -> std::time::Duration {
         self.0

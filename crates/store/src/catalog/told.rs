@@ -18,7 +18,26 @@ const NEWS: &str = "news";
 /// The setting that says who does the upkeep, and until when.
 const UPKEEP: &str = "upkeep";
 
+/// The setting that tells this store from every other one.
+const IDENTITY: &str = "store";
+
 impl Catalog {
+    /// A name that no other store has; made when it is first asked for.
+    pub(crate) async fn identity(&self) -> Result<String> {
+        if let Some(known) = self.fetch_setting(IDENTITY).await? {
+            return Ok(known);
+        }
+        let ours = vec![text(IDENTITY), text(random_name()?)];
+        let wanted = equals(tables::setting::NAME, text(IDENTITY));
+        let made = self.decide(&tables::SETTING, wanted, move |rows| {
+            rows.is_empty()
+                .then(|| vec![put(&tables::SETTING, ours.clone())])
+        });
+        made.await?;
+        let known = self.fetch_setting(IDENTITY).await?;
+        known.ok_or_else(|| StoreError::Catalog("the store has no name of its own".to_owned()))
+    }
+
     /// Carries out changes that other processes must know of: they look for the news.
     pub(crate) async fn write_news(&self, mut changes: Vec<Change>) -> Result<Position> {
         changes.push(news()?);
@@ -85,6 +104,11 @@ impl Store {
             self.reload_schema().await?;
         }
         Ok(())
+    }
+
+    /// A name that no other store has, for what several stores share.
+    pub async fn identity(&self) -> Result<String> {
+        self.catalog().identity().await
     }
 
     /// The rules of caching that were changed while it runs, by collection, as they were written.

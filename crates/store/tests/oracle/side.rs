@@ -92,7 +92,8 @@ impl Side {
             engine,
             Arc::clone(clock) as _,
             Arc::new(SeededRandom::new(1)),
-        );
+        )
+        .unwrap();
         let names = [
             "docs/c",
             "docs/d",

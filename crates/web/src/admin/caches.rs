@@ -85,6 +85,12 @@ fn told(report: &CacheReport) -> Value {
     json!({
         "following": report.is_following,
         "consumed": { "timeline": report.consumed.timeline, "p": report.consumed.p },
+        "shared": report.shared,
+        "loads": {
+            "most": report.loads_max,
+            "under_way": report.loads_under_way,
+            "waiting": report.loads_waiting,
+        },
         "collections": report.collections.iter().map(one).collect::<Vec<_>>(),
     })
 }
@@ -117,6 +123,10 @@ fn one(found: &CollectionReport) -> Value {
         "stale_on_error": counts.stale_on_error,
         "fills": counts.fills,
         "fills_refused": counts.fills_refused,
+        "loads_not_admitted": counts.loads_not_admitted,
+        "shared_hits": counts.shared_hits,
+        "shared_waits": counts.shared_waits,
+        "loads_unleased": counts.loads_unleased,
         "checked": counts.checked,
         "inconsistent": counts.inconsistent,
         "inconsistency_rate": counts.inconsistency_rate(),

@@ -23,6 +23,10 @@ pub(super) struct CacheMetrics {
     inconsistency_rate: Family<CollectionLabels, Gauge<f64, AtomicU64>>,
     shadow_hit_ratio: Family<ShadowLabels, Gauge<f64, AtomicU64>>,
     following: Gauge,
+    loads_max: Gauge,
+    loads_under_way: Gauge,
+    loads_waiting: Gauge,
+    shared: Gauge,
     consumed_position: Gauge,
 }
 
@@ -31,7 +35,8 @@ struct CollectionLabels {
     collection: String,
 }
 
-/// `hit`, `miss`, `ahead` (of what was taken in), `past` (only the owner may answer).
+/// `hit`, `miss`, `ahead` (of what was taken in), `past` (only the owner may answer); of those that
+/// were not hits, `shared` were answered by what processes share.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OutcomeLabels {
     collection: String,
@@ -59,28 +64,25 @@ impl CacheMetrics {
             "Reads of a cached collection, by what memory had for them",
             self.requests.clone(),
         );
-        registry.register("loads", "Loads from the store", self.loads.clone());
-        registry.register(
-            "fills",
-            "Answers kept, or refused because something newer was known",
-            self.fills.clone(),
-        );
-        registry.register(
-            "checks",
-            "Answers compared with the store's, and whether they were wrong and stayed so",
-            self.checks.clone(),
-        );
+        for (name, help, counters) in [
+            ("loads", "Loads from the store", &self.loads),
+            (
+                "fills",
+                "Answers kept, or refused because something newer was known",
+                &self.fills,
+            ),
+            (
+                "checks",
+                "Answers compared with the store's, and whether they were wrong and stayed so",
+                &self.checks,
+            ),
+        ] {
+            registry.register(name, help, counters.clone());
+        }
         registry.register(
             "stale_on_error",
             "Stale answers given because the store failed",
             self.stale_on_error.clone(),
-        );
-        registry.register("entries", "Answers kept", self.entries.clone());
-        registry.register("used_bytes", "Bytes kept", self.used_bytes.clone());
-        registry.register(
-            "capacity_bytes",
-            "Bytes that may be kept",
-            self.capacity_bytes.clone(),
         );
         registry.register(
             "inconsistency_rate",
@@ -92,21 +94,64 @@ impl CacheMetrics {
             "The hit ratio that another policy or size would have",
             self.shadow_hit_ratio.clone(),
         );
-        registry.register(
-            "following",
-            "Whether the feed of changes is followed",
-            self.following.clone(),
-        );
-        registry.register(
-            "consumed_position",
-            "The position up to which changes were taken in",
-            self.consumed_position.clone(),
-        );
+        self.register_gauges(registry);
+    }
+
+    fn register_gauges(&self, registry: &mut Registry) {
+        for (name, help, gauges) in [
+            ("entries", "Answers kept", &self.entries),
+            ("used_bytes", "Bytes kept", &self.used_bytes),
+            (
+                "capacity_bytes",
+                "Bytes that may be kept",
+                &self.capacity_bytes,
+            ),
+        ] {
+            registry.register(name, help, gauges.clone());
+        }
+        for (name, help, gauge) in [
+            (
+                "following",
+                "Whether the feed of changes is followed",
+                &self.following,
+            ),
+            (
+                "consumed_position",
+                "The position up to which changes were taken in",
+                &self.consumed_position,
+            ),
+            (
+                "loads_max",
+                "Loads that may be on the store at once",
+                &self.loads_max,
+            ),
+            (
+                "loads_under_way",
+                "Loads on the store",
+                &self.loads_under_way,
+            ),
+            (
+                "loads_waiting",
+                "Loads that wait for a place",
+                &self.loads_waiting,
+            ),
+            (
+                "shared_up",
+                "Whether what processes share is asked",
+                &self.shared,
+            ),
+        ] {
+            registry.register(name, help, gauge.clone());
+        }
     }
 
     /// Takes over what the caches say; collections without a rule are not told of any more.
     pub(super) fn take(&self, report: &CacheReport) {
         self.following.set(i64::from(report.is_following));
+        self.loads_max.set(gauge(report.loads_max));
+        self.loads_under_way.set(gauge(report.loads_under_way));
+        self.loads_waiting.set(gauge(report.loads_waiting));
+        self.shared.set(i64::from(report.shared == Some("asked")));
         self.consumed_position.set(gauge(report.consumed.p));
         self.shadow_hit_ratio.clear();
         for gauges in [&self.entries, &self.used_bytes, &self.capacity_bytes] {
@@ -129,6 +174,7 @@ impl CacheMetrics {
             ("miss", counts.misses),
             ("ahead", counts.ahead),
             ("past", counts.past),
+            ("shared", counts.shared_hits),
         ] {
             let labels = OutcomeLabels {
                 collection: collection(),
@@ -144,6 +190,8 @@ impl CacheMetrics {
                 counts.loads - counts.loads_failed.min(counts.loads),
             ),
             (&self.loads, "failed", counts.loads_failed),
+            (&self.loads, "not_admitted", counts.loads_not_admitted),
+            (&self.loads, "unleased", counts.loads_unleased),
             (&self.fills, "kept", counts.fills),
             (&self.fills, "refused", counts.fills_refused),
             (

@@ -4,11 +4,24 @@ use crate::config::units::{ByteSize, Duration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// What is kept in memory in front of the store.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Cache {
+    /// A Redis that all processes share what they loaded by: `redis://HOST:6379/0`, with TLS
+    /// `rediss://…`, behind sentinels `redis+sentinel://HOST:26379,HOST:26379/NAME`, a cluster
+    /// `redis+cluster://HOST:6379,HOST:6379`. Without one each process has its own memory only.
+    pub redis: Option<String>,
+    /// A file with Redis's password and nothing else.
+    #[schemars(extend("x-path" = true))]
+    pub redis_password_file: Option<PathBuf>,
+    /// Certificates (PEM) of those who may vouch for Redis; the system's where none are named.
+    #[schemars(extend("x-path" = true))]
+    pub redis_ca_file: Option<PathBuf>,
+    /// How long Redis may take to answer; then it is as if it were not there.
+    pub redis_timeout: Duration,
     /// The collections that are cached, by name: `rest/TABLE`, `docs/NAME`, `kv/SPACE`,
     /// `wide/TABLE`, `graph/NAME`. A table may say the same in its `WITH (cache = …)`; what
     /// stands here goes before it.
@@ -84,4 +97,16 @@ pub enum EvictionName {
     S3fifo,
     /// What was not used since the hand came by (SIEVE).
     Sieve,
+}
+
+impl Default for Cache {
+    fn default() -> Cache {
+        Cache {
+            redis: None,
+            redis_password_file: None,
+            redis_ca_file: None,
+            redis_timeout: Duration::millis(50),
+            collections: BTreeMap::new(),
+        }
+    }
 }

@@ -1,0 +1,66 @@
+//! The Redis that processes share what they loaded by.
+
+use crate::config::Cache;
+use anyhow::Context;
+use pando_cache::{Sharing, SharingConfig};
+use pando_engine_redis::{RedisConfig, RedisLevel2};
+use pando_model::clock::SystemClock;
+use std::sync::Arc;
+
+/// The way to the Redis that a configuration names, if it names one. Redis need not be there.
+pub fn sharing(written: &Cache) -> anyhow::Result<Option<Arc<Sharing>>> {
+    let Some(redis) = redis_of(written) else {
+        return Ok(None);
+    };
+    let redis = RedisLevel2::start(redis).context("cannot use [cache] redis")?;
+    let redis = Arc::new(redis);
+    tokio::spawn(warn_of_shortfalls(Arc::clone(&redis)));
+    let sharing = Sharing::new(redis, SharingConfig::default(), Arc::new(SystemClock))?;
+    Ok(Some(sharing))
+}
+
+fn redis_of(written: &Cache) -> Option<RedisConfig> {
+    let mut redis = RedisConfig::new(written.redis.as_ref()?);
+    redis.password_file.clone_from(&written.redis_password_file);
+    redis.ca_file.clone_from(&written.redis_ca_file);
+    redis.call_timeout = written.redis_timeout.get();
+    Some(redis)
+}
+
+/// What is wrong with the Redis that a configuration names; nothing secret is repeated.
+pub fn fault_of_redis(written: &Cache) -> Option<(&'static str, String)> {
+    let named = [
+        (
+            "cache.redis_password_file",
+            written.redis_password_file.is_some(),
+        ),
+        ("cache.redis_ca_file", written.redis_ca_file.is_some()),
+    ];
+    let Some(redis) = redis_of(written) else {
+        let (path, _) = named.into_iter().find(|(_, is_named)| *is_named)?;
+        return Some((path, "there is no [cache] redis that it is for".to_owned()));
+    };
+    let fault = redis.validate().err()?;
+    let path = match fault.setting {
+        "password_file" => named[0].0,
+        "ca_file" => named[1].0,
+        "call_timeout" => "cache.redis_timeout",
+        _ => "cache.redis",
+    };
+    Some((path, fault.reason))
+}
+
+/// Says how Redis is set up where that does not do for a cache.
+async fn warn_of_shortfalls(redis: Arc<RedisLevel2>) {
+    match redis.inspect().await {
+        Ok(shortfalls) => {
+            for found in shortfalls {
+                let (setting, mend) = (found.setting, &found.mend);
+                tracing::warn!(setting, mend, "{}", found.message);
+            }
+        }
+        Err(error) => {
+            tracing::warn!(%error, "Redis does not answer; each process has its own cache")
+        }
+    }
+}
