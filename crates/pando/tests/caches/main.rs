@@ -5,6 +5,8 @@
 
 mod mixed;
 mod rules;
+mod several;
+mod shared;
 mod site;
 mod strategies;
 #[path = "../support/mod.rs"]

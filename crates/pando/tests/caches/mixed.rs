@@ -3,8 +3,9 @@
 //!
 //! `PANDO_CACHE_SECONDS` (4) is how long it takes; the checker's rate is taken over all of it.
 
+use crate::several::Several;
 use crate::support::Server;
-use pando_cluster::Postgres;
+use pando_cluster::Redis;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::Value;
@@ -12,7 +13,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-const PROCESSES: usize = 3;
 const CLIENTS: u64 = 64;
 /// Rows that are read; each client writes some of its own.
 const ROWS: u64 = 256;
@@ -20,52 +20,6 @@ const ROWS: u64 = 256;
 const TABLE: &str = "create table counter (id bigint primary key, n bigint not null) \
                      with (cache = 'read-through', ttl = '1h');";
 const SETTINGS: &str = "[cache.collections.\"kv/counters\"]\nttl = \"1h\"\n";
-
-struct Site {
-    _postgres: Postgres,
-    processes: Vec<Server>,
-    _folder: tempfile::TempDir,
-}
-
-impl Site {
-    async fn start() -> Site {
-        let postgres = Postgres::builder().start().await.expect("start PostgreSQL");
-        let folder = tempfile::tempdir().expect("a folder");
-        let url = format!("postgres://postgres@{}/postgres", postgres.address());
-        let migrations = folder.path().join("migrations");
-        std::fs::create_dir(&migrations).expect("a folder");
-        std::fs::write(migrations.join("0001_counter.sql"), TABLE).expect("a file");
-        let root = folder.path().to_owned();
-        let start = move |number: usize| {
-            let folder = root.join(format!("node-{number}"));
-            std::fs::create_dir(&folder).expect("a folder");
-            let text = format!(
-                "[store]\nengine = \"postgres\"\nmigrate = true\n\
-                 migrations = \"../migrations\"\n[store.postgres]\nurl = \"{url}\"\npool = 4\n{SETTINGS}"
-            );
-            std::fs::write(folder.join("pando.toml"), text).expect("a file");
-            let server = Server::start_with(&folder, &["--role", "web"], &[]);
-            crate::site::wait_until_following(&server);
-            server
-        };
-        let started = tokio::task::spawn_blocking(move || (0..PROCESSES).map(start).collect());
-        Site {
-            processes: started.await.expect("processes start"),
-            _postgres: postgres,
-            _folder: folder,
-        }
-    }
-
-    /// Of all processes together: a count of a collection's cache.
-    fn count(&self, collection: &str, name: &str) -> u64 {
-        let caches = self.processes.iter();
-        let counts = caches.map(|process| {
-            let cache = crate::site::cache_of(process, collection);
-            cache[name].as_u64().unwrap_or(0)
-        });
-        counts.sum()
-    }
-}
 
 /// A session on all processes, and the newest that it has seen of each counter.
 struct Session {
@@ -142,14 +96,38 @@ impl Session {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_over_several_processes_read_nothing_older_and_the_checker_finds_nothing_wrong() {
+    read_and_write(Several::start(TABLE, SETTINGS).await, async || {}).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nor_where_they_share_a_redis_that_forgets_all_and_is_killed() {
+    let redis = Redis::builder().start().await.expect("start Redis");
+    let settings = format!("[cache]\nredis = \"{}\"\n{SETTINGS}", redis.url());
+    let site = Several::start(TABLE, &settings).await;
+    let harm = async || {
+        redis.cli(&["FLUSHALL"]).await.expect("Redis forgets");
+        tokio::time::sleep(span() / 4).await;
+        redis.kill().await.expect("Redis runs");
+        tokio::time::sleep(span() / 4).await;
+        redis.start_empty().await.expect("Redis starts");
+    };
+    read_and_write(site, harm).await;
+}
+
+fn span() -> Duration {
     let said = std::env::var("PANDO_CACHE_SECONDS").ok();
-    let span = Duration::from_secs(said.and_then(|said| said.parse().ok()).unwrap_or(4));
+    Duration::from_secs(said.and_then(|said| said.parse().ok()).unwrap_or(4))
+}
+
+/// Clients read and write while harm is done.
+async fn read_and_write(site: Several, harm: impl AsyncFnOnce()) {
+    let span = span();
     let seed: u64 = std::env::var("PANDO_SEED")
         .ok()
         .and_then(|said| said.parse().ok())
         .unwrap_or_else(rand::random);
     println!("PANDO_SEED={seed} repeats the clients");
-    let site = Arc::new(Site::start().await);
+    let site = Arc::new(site);
     let until = Instant::now() + span;
     let clients = (0..CLIENTS).map(|own| {
         let site = Arc::clone(&site);
@@ -169,8 +147,10 @@ async fn sessions_over_several_processes_read_nothing_older_and_the_checker_find
             (requests, older)
         })
     });
+    let clients: Vec<_> = clients.collect();
+    harm().await;
     let (mut requests, mut older) = (0, 0);
-    for client in clients.collect::<Vec<_>>() {
+    for client in clients {
         let (own, found) = client.await.expect("a client ends");
         requests += own;
         older += found;

@@ -90,7 +90,7 @@ pub fn wait_until_following(server: &Server) {
 /// Somebody who keeps the stamp that he is handed.
 pub struct Caller {
     connection: Connection,
-    stamp: Option<String>,
+    pub stamp: Option<String>,
     pub headers: String,
 }
 

@@ -1,0 +1,108 @@
+//! What several web processes share by Redis: one of all loads a key, and the others are given it.
+
+use crate::several::{PROCESSES, Several};
+use crate::site::Caller;
+use pando_cluster::Redis;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+const TABLE: &str = "create table reviews (id bigint primary key, stars int) \
+                     with (cache = 'read-through', ttl = '1h');";
+/// So many ask for one key at the same time.
+const CROWD: usize = 10_000;
+const QUESTION: &str = "/rest/v1/reviews?id=eq.1";
+
+async fn start(redis: &Redis) -> Several {
+    let more = "[limits]\nmax_requests = 8000\nheader_timeout = \"2m\"\n";
+    let settings = format!("{more}[cache]\nredis = \"{}\"\n", redis.url());
+    Several::start(TABLE, &settings).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_process_has_loaded_the_others_take_from_redis() {
+    let redis = Redis::builder().start().await.expect("start Redis");
+    let site = start(&redis).await;
+    let body = r#"[{"id":1,"stars":5},{"id":2,"stars":4}]"#;
+    let mut first = Caller::new(&site.processes[0]);
+    first.write("POST", "/rest/v1/reviews", body);
+    for (n, process) in site.processes.iter().enumerate() {
+        let mut caller = Caller::new(process);
+        for _ in 0..2 {
+            assert!(caller.read(QUESTION).contains("\"stars\":5"), "process {n}");
+        }
+    }
+    assert_eq!(site.count("rest/reviews", "loads"), 1);
+    assert_eq!(site.count("rest/reviews", "shared_hits"), 2);
+    // A change is seen by all, whatever lies there.
+    first.write("PATCH", QUESTION, r#"{"stars":1}"#);
+    let stamp = first.stamp.clone();
+    for process in &site.processes {
+        let mut caller = Caller::new(process);
+        caller.stamp = stamp.clone();
+        assert!(caller.read(QUESTION).contains("\"stars\":1"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_ten_thousand_who_miss_one_key_on_three_processes_one_loads() {
+    let redis = Redis::builder().start().await.expect("start Redis");
+    let site = start(&redis).await;
+    let mut first = Caller::new(&site.processes[0]);
+    first.write("POST", "/rest/v1/reviews", r#"{"id":1,"stars":5}"#);
+    // Everybody is connected before anybody asks.
+    let mut crowd = Vec::with_capacity(CROWD);
+    for n in 0..CROWD {
+        let address = site.processes[n % PROCESSES].address;
+        crowd.push(TcpStream::connect(address).await.expect("a connection"));
+    }
+    let asked = crowd.into_iter().map(|mut connection| {
+        tokio::spawn(async move {
+            let question =
+                format!("GET {QUESTION} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+            let sent = connection.write_all(question.as_bytes()).await;
+            sent.expect("it is sent");
+            let mut answer = String::new();
+            let read = connection.read_to_string(&mut answer).await;
+            read.expect("it is answered");
+            answer
+        })
+    });
+    for answer in asked.collect::<Vec<_>>() {
+        let answer = answer.await.expect("somebody asks");
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert!(answer.ends_with("[{\"id\":1,\"stars\":5}]"), "{answer}");
+    }
+    assert_eq!(site.count("rest/reviews", "loads"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_redis_each_process_answers_by_itself_and_says_so() {
+    let redis = Redis::builder().start().await.expect("start Redis");
+    let site = start(&redis).await;
+    let mut caller = Caller::new(&site.processes[0]);
+    let state = |caller: &mut Caller| {
+        let told = caller.ask("GET", "/admin/v1/caches", "").json();
+        told["shared"].as_str().map(str::to_owned)
+    };
+    assert_eq!(state(&mut caller).as_deref(), Some("asked"));
+    caller.write("POST", "/rest/v1/reviews", r#"{"id":1,"stars":5}"#);
+    redis.kill().await.expect("Redis runs");
+    let began = std::time::Instant::now();
+    let mut n = 0;
+    while state(&mut caller).as_deref() != Some("left alone") {
+        assert!(
+            began.elapsed().as_secs() < 20,
+            "it is asked in vain all the time"
+        );
+        n += 1;
+        // Each is another question, which nobody has asked before.
+        let read = caller.read(&format!("{QUESTION}&stars=lt.{}", 100 + n));
+        assert!(read.contains("\"stars\":5"), "{read}");
+    }
+    redis.start().await.expect("Redis starts");
+    while state(&mut caller).as_deref() != Some("asked") {
+        assert!(began.elapsed().as_secs() < 60, "it is not asked again");
+        n += 1;
+        caller.read(&format!("{QUESTION}&stars=lt.{}", 100 + n));
+    }
+}
