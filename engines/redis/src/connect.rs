@@ -12,6 +12,8 @@ use redis::{
     Pipeline, ProtocolVersion, RedisConnectionInfo, RedisFuture, RedisResult, TlsCertificates,
     TlsMode, Value,
 };
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 use std::path::Path;
 use std::time::Duration;
 
@@ -60,7 +62,7 @@ impl Way {
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
         let root_cert = match &config.ca_file {
-            Some(path) => Some(read("ca_file", path)?),
+            Some(path) => Some(read_certificates(path)?),
             None => None,
         };
         let certificates = address.is_encrypted.then_some(TlsCertificates {
@@ -199,6 +201,19 @@ fn tcp() -> TcpSettings {
 fn read(setting: &'static str, path: &Path) -> Result<Vec<u8>, Unusable> {
     std::fs::read(path)
         .map_err(|error| Unusable::new(setting, format!("cannot read {}: {error}", path.display())))
+}
+
+/// Certificates as they stand in the file. One without any would be taken, and trust nobody.
+fn read_certificates(path: &Path) -> Result<Vec<u8>, Unusable> {
+    let text = read("ca_file", path)?;
+    let mut certificates = CertificateDer::pem_slice_iter(&text);
+    match certificates.next() {
+        Some(Ok(_)) => Ok(text),
+        Some(Err(_)) | None => {
+            let none = format!("{} holds no certificate (PEM)", path.display());
+            Err(Unusable::new("ca_file", none))
+        }
+    }
 }
 
 impl ConnectionLike for Connection {

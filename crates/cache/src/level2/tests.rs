@@ -1,5 +1,7 @@
 //! Three processes over one store and one second level that loses, delays and brings back.
 
+mod on_redis;
+
 use super::*;
 use crate::cache::{Found, Loaded};
 use crate::replica::Guards;
@@ -82,13 +84,21 @@ fn what_is_of_another_timeline_is_not_taken() {
     }
 }
 
+fn level2() -> MemoryLevel2 {
+    MemoryLevel2::new(Arc::new(ManualClock::new(0)))
+}
+
+fn toggle(level2: &MemoryLevel2, is_away: &mut bool) {
+    *is_away = !*is_away;
+    level2.set_away(*is_away);
+}
+
 /// How many answers from either level were given, came from the second one, and were older than
 /// their caller, or than they said.
 fn stale_answers(guards: Guards, seed: u64) -> (usize, usize, usize) {
     let mut random = StdRng::seed_from_u64(seed);
     let mut worlds = [(); 3].map(|()| World::new(guards));
-    let level2 = MemoryLevel2::new(Arc::new(ManualClock::new(0)));
-    let (mut kept, mut is_away) = (BTreeMap::new(), false);
+    let (level2, mut kept, mut is_away) = (level2(), BTreeMap::new(), false);
     let mut sessions = [at(10); 3];
     let mut reads: Vec<(usize, u8, Loaded)> = Vec::new();
     let mut messages: Vec<(u8, Record)> = Vec::new();
@@ -130,10 +140,7 @@ fn stale_answers(guards: Guards, seed: u64) -> (usize, usize, usize) {
                 1 => level2.restart(kept.clone()),
                 2..=4 => kept = level2.records(),
                 5 => worlds[node] = worlds[node].restarted(),
-                6 => {
-                    is_away = !is_away;
-                    level2.set_away(is_away);
-                }
+                6 => toggle(&level2, &mut is_away),
                 _ => now(level2.invalidate(&[key], worlds[node].now())).unwrap_or(()),
             },
             10 => messages.extend(worlds[node].cache.restamp(&[key]).map(|r| (key, r))),

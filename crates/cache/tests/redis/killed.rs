@@ -9,6 +9,7 @@ use rand::Rng;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
+use tokio::task::JoinHandle;
 
 const CLIENTS: usize = 300;
 const KEYS: u32 = 3_000;
@@ -26,38 +27,18 @@ struct Seen {
     answers: usize,
 }
 
-/// A crowd reads, with little in memory, and writes a little; Redis is killed, and comes up again
-/// with nothing.
-async fn killed_under_load(admission: Option<AdmissionConfig>) -> Seen {
-    let redis = Redis::builder().start().await.unwrap();
-    let store = Store::new(8, Duration::from_millis(4));
-    let mut setup = Setup::new(redis.url());
-    setup.admission = admission;
-    setup.sharing.breaker.open_max = Duration::from_secs(1);
-    // On a machine with two cores a crowd is slow by itself.
-    setup.redis.call_timeout = Duration::from_secs(1);
-    setup.sharing.breaker.slow_after = Duration::from_secs(1);
-    // Some forty of three thousand entries: nearly all is asked of Redis.
-    setup.cache = Config {
-        capacity_bytes: 16 << 10,
-        entry_bytes: 400,
-        ttl: None,
-        ..Config::default()
-    };
-    let processes = Process::three(&setup, &store);
-    let read = |key| processes[key as usize % 3].read_well(key, store.now());
-    let warm = stream::iter(0..KEYS).map(read).buffer_unordered(16);
-    warm.for_each(async |_| {}).await;
-    for process in &processes {
-        process.sharing.settled().await;
-    }
-    store.most_at_once();
-    let (is_over, answers) = (
-        Arc::new(AtomicBool::new(false)),
-        Arc::new(AtomicUsize::new(0)),
-    );
-    let clients: Vec<_> = (0..CLIENTS)
-        .map(|n| {
+/// Clients that read, and write a little, until it is over; each answer is counted.
+struct Crowd {
+    is_over: Arc<AtomicBool>,
+    answers: Arc<AtomicUsize>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Crowd {
+    fn start(processes: &[Arc<Process>]) -> Crowd {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let answers = Arc::new(AtomicUsize::new(0));
+        let client = |n: usize| {
             let process = Arc::clone(&processes[n % 3]);
             let (is_over, answers) = (Arc::clone(&is_over), Arc::clone(&answers));
             tokio::spawn(async move {
@@ -71,29 +52,76 @@ async fn killed_under_load(admission: Option<AdmissionConfig>) -> Seen {
                     answers.fetch_add(1, SeqCst);
                 }
             })
-        })
-        .collect();
-    let follower = {
-        let (processes, is_over) = (processes.clone(), Arc::clone(&is_over));
-        tokio::spawn(async move {
-            while !is_over.load(SeqCst) {
+        };
+        let mut tasks: Vec<_> = (0..CLIENTS).map(client).collect();
+        let (processes, ends) = (processes.to_vec(), Arc::clone(&is_over));
+        tasks.push(tokio::spawn(async move {
+            while !ends.load(SeqCst) {
                 processes.iter().for_each(|process| process.follow());
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
-        })
-    };
-    let answered = async |more: usize| {
-        let until_then = answers.load(SeqCst) + more;
-        let look = async || match answers.load(SeqCst) {
+        }));
+        Crowd {
+            is_over,
+            answers,
+            tasks,
+        }
+    }
+
+    /// Waits until so many more are answered.
+    async fn answered(&self, more: usize) {
+        let until_then = self.answers.load(SeqCst) + more;
+        let look = async || match self.answers.load(SeqCst) {
             now if now >= until_then => Ok(()),
             now => Err(format!("{now} of {until_then} are")),
         };
         until("answered", WHILE, look).await.unwrap();
+    }
+
+    /// How many were answered; each had to be.
+    async fn end(self) -> usize {
+        self.is_over.store(true, SeqCst);
+        for task in self.tasks {
+            task.await.expect("every request is answered");
+        }
+        self.answers.load(SeqCst)
+    }
+}
+
+fn setup(url: String, admission: Option<AdmissionConfig>) -> Setup {
+    let mut setup = Setup::new(url);
+    setup.admission = admission;
+    setup.sharing.breaker.open_max = Duration::from_secs(1);
+    // On a machine with two cores a crowd is slow by itself.
+    setup.redis.call_timeout = Duration::from_secs(1);
+    setup.sharing.breaker.slow_after = Duration::from_secs(1);
+    // Some forty of three thousand entries: nearly all is asked of Redis.
+    setup.cache = Config {
+        capacity_bytes: 16 << 10,
+        entry_bytes: 400,
+        ttl: None,
+        ..Config::default()
     };
-    answered(2_000).await;
+    setup
+}
+
+/// A crowd reads, with little in memory; Redis is killed, and comes up again with nothing.
+async fn killed_under_load(admission: Option<AdmissionConfig>) -> Seen {
+    let redis = Redis::builder().start().await.unwrap();
+    let store = Store::new(8, Duration::from_millis(4));
+    let processes = Process::three(&setup(redis.url(), admission), &store);
+    let read = |key| processes[key as usize % 3].read_well(key, store.now());
+    let warm = stream::iter(0..KEYS).map(read).buffer_unordered(16);
+    warm.for_each(async |_| {}).await;
+    for process in &processes {
+        process.sharing.settled().await;
+    }
+    store.most_at_once();
+    let crowd = Crowd::start(&processes);
+    crowd.answered(2_000).await;
     let before = store.most_at_once();
     redis.kill().await.unwrap();
-    answered(4_000).await;
+    crowd.answered(4_000).await;
     let after = store.most_at_once();
     redis.start_empty().await.unwrap();
     let shared = sum(&processes, |s| s.shared_hits);
@@ -102,16 +130,10 @@ async fn killed_under_load(admission: Option<AdmissionConfig>) -> Seen {
         false => Err("little is shared"),
     };
     until("sharing again", WHILE, look).await.unwrap();
-    is_over.store(true, SeqCst);
-    for client in clients {
-        client.await.expect("every request is answered");
-    }
-    follower.await.unwrap();
-    let answers = answers.load(SeqCst);
     Seen {
         before,
         after,
-        answers,
+        answers: crowd.end().await,
     }
 }
 
