@@ -39,6 +39,11 @@ impl Origins {
         self.any || self.named.contains(origin)
     }
 
+    /// Whether this origin is named by itself, not by `*`.
+    pub(crate) fn name_one(&self, origin: &HeaderValue) -> bool {
+        self.named.contains(origin) && origin != "*"
+    }
+
     /// The answer to a preflight request of a named origin; `None` for any other request.
     pub(crate) fn preflight(&self, method: &Method, headers: &HeaderMap) -> Option<Reply> {
         if method != Method::OPTIONS
