@@ -40,7 +40,7 @@ pub enum NoSuchKey {
 }
 
 /// What later rungs bring, by path.
-const LATER: [(&str, &str); 12] = [
+const LATER: [(&str, &str); 11] = [
     (
         "store.shards",
         "one database is [store.postgres]; several are rung 9",
@@ -48,7 +48,6 @@ const LATER: [(&str, &str); 12] = [
     ("cache", "the cache tier is rung 5"),
     ("queue", "queues are rung 7"),
     ("topics", "topics are rung 7"),
-    ("sessions", "shared sessions are rung 3"),
     ("balancer", "the balancer is rung 3"),
     ("assets", "assets are rung 6"),
     ("edge", "edges are rung 6"),

@@ -15,7 +15,7 @@ mod sections;
 pub mod units;
 
 pub use layers::{Loaded, Origin, Sources, load};
-pub use sections::{Config, EngineKind, Log, LogFormat, Postgres};
+pub use sections::{Config, DataAccess, EngineKind, Log, LogFormat, Postgres};
 
 use std::fmt;
 

@@ -4,8 +4,10 @@
 //! file, in the JSON Schema and in editors. `x-reload` marks what SIGHUP and the
 //! admin API change in a running server; `x-path` what is relative to the file.
 
+mod sessions;
 mod store;
 
+pub use sessions::{DataAccess, Sessions};
 pub use store::{EngineKind, Postgres, Store};
 
 use super::units::{ByteSize, Duration};
@@ -33,6 +35,8 @@ pub struct Config {
     pub limits: Limits,
     /// What is declared of collections of documents, by their names.
     pub docs: BTreeMap<String, Collection>,
+    /// Sessions of an application's users.
+    pub sessions: Sessions,
     /// Encryption with certificates from files.
     pub tls: Tls,
     /// Where and how data is kept.
@@ -201,6 +205,7 @@ impl Default for Config {
             cors: Cors::default(),
             limits: Limits::default(),
             docs: BTreeMap::new(),
+            sessions: Sessions::default(),
             tls: Tls::default(),
             store: Store::default(),
             log: Log::default(),

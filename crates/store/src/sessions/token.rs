@@ -184,5 +184,5 @@ mod tests {
     }
 
     const PLACE_OF_ADA: i64 = 6_622_009_483_158_755_831;
-    const PLACE_OF_NOBODY_1: i64 = 0;
+    const PLACE_OF_NOBODY_1: i64 = -244_676_699_626_475_315;
 }
