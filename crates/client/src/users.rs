@@ -97,10 +97,7 @@ impl UserSessions {
     /// Begins a session of somebody who has just shown who they are.
     /// [`Call::data`], [`Call::idle`], [`Call::absolute`] and [`Call::instead_of`] say more.
     pub fn begin(&self, user: &str) -> Call<GivenSession> {
-        self.begin_with(&Said {
-            user: Some(user),
-            ..Said::default()
-        })
+        self.begin_with(&Said { user: Some(user) })
     }
 
     /// Begins a session of nobody yet.
@@ -191,10 +188,7 @@ impl HeldSession {
 
     /// The same, for somebody who has just shown who they are.
     pub fn rotate_as(&self, user: &str) -> Call<Option<GivenSession>> {
-        self.rotate_with(&Said {
-            user: Some(user),
-            ..Said::default()
-        })
+        self.rotate_with(&Said { user: Some(user) })
     }
 
     fn rotate_with(&self, said: &Said<'_>) -> Call<Option<GivenSession>> {

@@ -153,7 +153,9 @@ pub fn v7_3_1_a_session_that_is_not_used_ends(site: &Site) {
     });
     assert!(began.elapsed() >= Duration::from_millis(500));
     assert!(!site.is_alive(&unused.token));
-    until("use gives no time", || us(&site.shown(&used.token)["expires_at"]) > first);
+    until("use gives no time", || {
+        us(&site.shown(&used.token)["expires_at"]) > first
+    });
 }
 
 pub fn v7_3_2_a_session_ends_however_much_it_is_used(site: &Site) {
