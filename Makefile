@@ -91,9 +91,9 @@ bench: build ## figures, each a ratio measured in one run; ten minutes
 	$(CARGO) build --release --locked -p pando-bench
 	target/release/pando-bench
 
-bench-large: build ## a point read at 1e4 and at 1e7 rows
+bench-large: build ## a point read at 1e4 and at 1e7 rows, and sessions at 1e3 and at 1e6
 	$(CARGO) build --release --locked -p pando-bench
-	target/release/pando-bench scale
+	target/release/pando-bench scale sessions
 
 bench-linkbench: build ## LinkBench's mix on a graph of 1e6 nodes and 5e6 edges
 	$(CARGO) build --release --locked -p pando-bench

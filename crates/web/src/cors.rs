@@ -9,7 +9,7 @@ const METHODS: HeaderValue =
     HeaderValue::from_static("GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS");
 /// What a page may read of an answer besides its body.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
-    "Content-Range, Location, Preference-Applied, Pando-Stamp, Pando-Stamp-Lost, Pando-Cursor, \
+    "Content-Range, ETag, Location, Preference-Applied, Pando-Stamp, Pando-Stamp-Lost, Pando-Cursor, \
      Pando-Truncated, Link, Retry-After, Idempotency-Replayed",
 );
 

@@ -76,6 +76,7 @@ impl Store {
         steps.extend(record.user.as_deref().map(read_others));
         let per_user_max = self.config().sessions.per_user_max;
         let (own, planned, before) = (token.clone(), record.clone(), begin.instead_of);
+        let reached = reach(&token).and(before.as_ref().map_or(Reach::Nothing, reach));
         steps.push(Step::decide(move |outcomes| {
             let now = generation(outcomes.first());
             let mut record = planned.clone();
@@ -85,8 +86,9 @@ impl Store {
             gone.extend(before.as_ref().map(key));
             Ok(replaced(gone, record.row(&own)))
         }));
+        // Of nobody's the place is another each time; a receipt has to be found again.
         let reach = match &record.user {
-            Some(_) => reach(&token),
+            Some(_) => reached,
             None => Reach::Many,
         };
         let begun = move |_| Ok(record.clone());

@@ -34,6 +34,8 @@ use serde::Serialize;
 use std::borrow::Cow;
 
 const INVALID: &str = "session_invalid";
+/// Room for what a body holds besides data: names, a user, times.
+const BODY_BESIDE_DATA: u64 = 8 << 10;
 
 /// Who asks, and through what.
 #[derive(Clone, Copy)]
@@ -91,8 +93,12 @@ where
         if parts.method == Method::OPTIONS {
             return Ok(reply::allowing(allowed));
         }
+        // Who brings neither key nor token is not listened to for long.
+        if asker.caller.is_none() && !asker.is_open && holder::held(&parts.headers).is_none() {
+            return Err(nobody());
+        }
         let body = deadline
-            .for_body(intake::taken(body, web.limits().max_body))
+            .for_body(intake::taken(body, body_max(web)))
             .await?;
         let request = Request {
             web,
@@ -294,7 +300,7 @@ impl Request<'_> {
     /// The session that the request holds; a browser that was made to send it holds none.
     fn held(&self) -> Result<Held, ApiError> {
         let Some((token, by)) = holder::held(&self.parts.headers) else {
-            return Err(holder::nobody("session_required", "a session is required"));
+            return Err(nobody());
         };
         let reads = matches!(self.parts.method, Method::GET | Method::HEAD);
         if by == By::Cookie && self.asker.caller.is_none() && !reads {
@@ -435,6 +441,17 @@ fn or_is_over(record: Option<Record>, shows_data: bool) -> Answer {
         Some(record) => body::answer(StatusCode::OK, &record, shows_data),
         None => is_over().into_answer(),
     }
+}
+
+/// Bytes of a body at most: escapes of JSON make six of one.
+fn body_max(web: &Web) -> u64 {
+    let data = web.store().config().sessions.data_bytes_max as u64;
+    let most = data.saturating_mul(6).saturating_add(BODY_BESIDE_DATA);
+    most.min(web.limits().max_body)
+}
+
+fn nobody() -> ApiError {
+    holder::nobody("session_required", "a session is required")
 }
 
 fn is_over() -> ApiError {

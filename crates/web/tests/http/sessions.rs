@@ -491,3 +491,16 @@ async fn no_answer_and_no_error_shows_a_token_that_was_sent() {
         }
     }
 }
+
+#[tokio::test]
+async fn nobody_makes_the_server_read_more_than_a_session_holds() {
+    let world = World::new().await;
+    let large = "x".repeat(1 << 20);
+    let (_, token) = begin(&world, json!({ "user": "ada" })).await;
+    for (headers, status) in [(vec![], 401), (vec![("pando-session", &*token)], 413)] {
+        let refused = world
+            .ask_publicly_with("PATCH", CURRENT, &headers, &large)
+            .await;
+        assert_eq!(refused.status, status, "{refused:?}");
+    }
+}
