@@ -10,7 +10,7 @@ CARGO := cargo
 VENV := target/venv
 SOURCES := $(shell find crates engines -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
 
-.PHONY: help run build test test-rust test-clients test-docs test-crash fmt lint lint-fmt \
+.PHONY: help run build test test-rust test-clients test-docs test-browser test-crash fmt lint lint-fmt \
 	lint-clippy lint-deps advisories reference demo bench bench-large bench-linkbench bench-postgres soak soak-failover docs clean
 
 help: ## what there is
@@ -43,6 +43,11 @@ test-clients: ## real clients, fuzzing and injection against the real binary, on
 	$(CARGO) build --locked -p pando
 	testing/clients/run.sh all
 	testing/clients/run.sh --engine memory js python injection
+
+test-browser: ## a real browser and the cookies of sessions and stamps
+	.ci/install browser
+	$(CARGO) build --locked -p pando
+	testing/clients/browser/run.py
 
 test-docs: ## run what the documents show
 	.ci/install test
@@ -86,9 +91,9 @@ bench: build ## figures, each a ratio measured in one run; ten minutes
 	$(CARGO) build --release --locked -p pando-bench
 	target/release/pando-bench
 
-bench-large: build ## a point read at 1e4 and at 1e7 rows
+bench-large: build ## a point read at 1e4 and at 1e7 rows, and sessions at 1e3 and at 1e6
 	$(CARGO) build --release --locked -p pando-bench
-	target/release/pando-bench scale
+	target/release/pando-bench scale sessions
 
 bench-linkbench: build ## LinkBench's mix on a graph of 1e6 nodes and 5e6 edges
 	$(CARGO) build --release --locked -p pando-bench

@@ -23,13 +23,15 @@ Examples:
   pando-bench                      all that fit in ten minutes
   pando-bench point-read insert    these
   pando-bench scale                a point read at 1e4 and at 1e7 rows
+  pando-bench sessions             a million sessions against a thousand
   pando-bench linkbench            a graph of 1e6 nodes and 5e6 edges
   pando-bench postgres             the store over PostgreSQL against tokio-postgres and COPY
   pando-bench postgres-http        pando serve over PostgreSQL against axum through PgBouncer
   pando-bench postgres-spread      reads over a primary and two replicas against the primary alone
   pando-bench cache-traces         hit ratios on recorded traces, against the optimum
 Names: idle point-read page models wide-column traverse insert trailbase import import-kv
-       cache-hit cache-traces cache-http cache-http-postgres scale linkbench postgres, or of it postgres-point-read postgres-insert postgres-import;
+       cache-hit cache-traces cache-http cache-http-postgres scale sessions linkbench postgres,
+       or of it postgres-point-read postgres-insert postgres-import;
        postgres-http postgres-spread";
 
 fn main() -> Result<()> {
@@ -95,6 +97,7 @@ async fn run(name: &str) -> Result<Vec<report::Report>> {
         "traverse" => benches::traverse::run().await,
         "wide-column" => benches::wide_column::run().await,
         "scale" => benches::scale::run().await,
+        "sessions" => benches::sessions::run().await,
         "cache-hit" => cache::hit::run(),
         "cache-traces" => cache::traces::run(),
         "cache-http" => cache::http::over_sqlite().await,

@@ -59,6 +59,14 @@ impl Server {
         Server::start(command, address, "/readyz").await
     }
 
+    /// The same, with settings: names of variables and their values.
+    pub async fn pando_set(data_dir: &Path, settings: &[(&str, &str)]) -> Result<Server> {
+        let address = free_address()?;
+        let mut command = serve(data_dir, address)?;
+        command.envs(settings.iter().copied());
+        Server::start(command, address, "/readyz").await
+    }
+
     /// Pando over a database of PostgreSQL's, with so many connections to read.
     pub async fn pando_over_postgres(data_dir: &Path, url: &str, pool: usize) -> Result<Server> {
         let address = free_address()?;

@@ -8,6 +8,7 @@ pub mod models;
 pub mod page;
 pub mod point_read;
 pub mod scale;
+pub mod sessions;
 pub mod trailbase;
 pub mod traverse;
 pub mod wide_column;

@@ -176,6 +176,32 @@ impl<T> Call<T> {
         }
     }
 
+    /// With a member in a body that is an object.
+    pub(crate) fn saying<V: Serialize + ?Sized>(mut self, name: &str, value: &V) -> Call<T> {
+        self.request = self.request.and_then(|mut request| {
+            let wrong = |error| Error::usage("a value cannot be written as JSON").because(error);
+            let text = serde_json::to_string(value).map_err(wrong)?;
+            let name = serde_json::to_string(name).map_err(wrong)?;
+            let rest = request.body.strip_suffix(b"}").unwrap_or(b"{");
+            let comma = if rest.len() > 1 { "," } else { "" };
+            request.body = [rest, format!("{comma}{name}:{text}}}").as_bytes()]
+                .concat()
+                .into();
+            Ok(request)
+        });
+        self
+    }
+
+    /// With a header that is shown nowhere.
+    pub(crate) fn with_secret(self, name: HeaderName, value: Result<HeaderValue>) -> Call<T> {
+        match value {
+            Ok(value) => self.changed(|request| {
+                request.headers.insert(name, value);
+            }),
+            Err(error) => self.failed(error),
+        }
+    }
+
     /// With a body of any type.
     pub fn body(self, content_type: &str, body: impl Into<Bytes>) -> Call<T> {
         let body = body.into();

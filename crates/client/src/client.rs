@@ -19,6 +19,9 @@ use uuid::Uuid;
 /// Values have up to `max_body` (16 MiB as a rule), in base64 a third more, and lists several.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 
+/// It takes no idempotency key: its answer is kept nowhere.
+const ROTATION: &str = "/sessions/v1/current/rotate";
+
 /// A client of one server. Clones share its connections, its settings and its [`Session`].
 #[derive(Clone)]
 pub struct Client {
@@ -92,11 +95,12 @@ impl Client {
 
     /// A request of any kind, answered as it comes; an error answer is an error. Methods but
     /// `GET`, `HEAD` and `OPTIONS` are writes: they carry an idempotency key, but for the admin
-    /// API, which knows none; what may have been done there is not sent again. `path` has its
+    /// API and rotations of sessions, which know none; what may have been done there is not sent
+    /// again. `path` has its
     /// query, percent-encoded ([`crate::encoded`]).
     pub fn request(&self, method: Method, path: &str) -> Call<Answer> {
         let mut request = Request::new(method, path.to_owned());
-        request.once = path.starts_with("/admin/");
+        request.once = path.starts_with("/admin/") || path.starts_with(ROTATION);
         Call::new(self, Ok(request), Answer::success)
     }
 

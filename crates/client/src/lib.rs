@@ -1,7 +1,8 @@
 //! The typed client of Pando's HTTP surface.
 //!
 //! [`Client`] speaks to one server. Its models give [`Call`]s: [`Client::table`],
-//! [`Client::kv`], [`Client::docs`], [`Client::wide`], [`Client::graph`]. Awaiting a call sends
+//! [`Client::kv`], [`Client::docs`], [`Client::wide`], [`Client::graph`]; and so does what knows who
+//! is logged in, [`Client::user_sessions`]. Awaiting a call sends
 //! it; a [`Transaction`] takes the same calls and does all of them or none.
 //!
 //! - **Writes are done once.** Each carries an `Idempotency-Key` of its own and is sent again,
@@ -26,6 +27,7 @@ mod session;
 mod tables;
 mod transport;
 mod tx;
+mod users;
 mod wide;
 
 pub use address::encoded;
@@ -46,6 +48,9 @@ pub use tables::{
     quoted,
 };
 pub use tx::{Done, Place, Transaction};
+pub use users::{
+    GivenSession, HeldSession, SessionToken, SetCookie, UserSession, UserSessionList, UserSessions,
+};
 pub use wide::{CellsStored, Partition, Partitions, Slice, WideRow, WideTable};
 
 /// The manual's examples are compiled with the crate's own.

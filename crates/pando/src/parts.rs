@@ -22,6 +22,7 @@ use pando_model::error::EngineError;
 use pando_store::config::Family;
 use pando_store::docs::{Declared, DocumentKey, INDEXES_MAX, SEARCH_PATHS_MAX};
 use pando_store::keys::{ROOT_NAME, Scopes};
+use pando_store::sessions::SessionsConfig;
 use pando_store::{Store, StoreConfig};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -184,7 +185,20 @@ fn store_config(config: &Config) -> StoreConfig {
         receipt_ttl: config.store.receipt_ttl.get(),
         document_bytes_max: usize::try_from(limits.max_body.bytes()).unwrap_or(usize::MAX),
         families: families(config),
+        sessions: sessions(config),
         ..StoreConfig::default()
+    }
+}
+
+fn sessions(config: &Config) -> SessionsConfig {
+    let sessions = &config.sessions;
+    SessionsConfig {
+        idle: sessions.idle.get(),
+        absolute: sessions.absolute.get(),
+        absolute_max: sessions.max_absolute.get(),
+        per_user_max: sessions.max_per_user as usize,
+        data_bytes_max: usize::try_from(sessions.max_data.bytes()).unwrap_or(usize::MAX),
+        touch: sessions.touch.get(),
     }
 }
 

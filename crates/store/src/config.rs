@@ -1,6 +1,7 @@
 //! The store's limits and times. Where they are read from is the composition
 //! root's business.
 
+use crate::sessions::SessionsConfig;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -36,6 +37,8 @@ pub struct StoreConfig {
     /// Families of wide-column tables, by table and name. One that is not declared keeps one
     /// version of a cell, for ever.
     pub families: BTreeMap<(String, String), Family>,
+    /// Times and limits of sessions.
+    pub sessions: SessionsConfig,
 }
 
 /// What a family of a wide-column table keeps.
@@ -72,6 +75,7 @@ impl Default for StoreConfig {
             receipt_ttl: Duration::from_secs(24 * 60 * 60),
             catch_up: Duration::from_secs(1),
             families: BTreeMap::new(),
+            sessions: SessionsConfig::default(),
         }
     }
 }

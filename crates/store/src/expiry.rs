@@ -8,6 +8,7 @@ use crate::kv;
 use crate::operation::{Operation, Reach};
 use crate::relation::{compare, rows_of, select, tree};
 use crate::session::{Result, Session};
+use crate::sessions::{self, SESSIONS};
 use crate::store::Store;
 use crate::wide;
 use pando_model::engine::Step;
@@ -25,7 +26,7 @@ const SWEPT_MAX: u64 = 100_000;
 /// What a sweep removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
-    /// Values: key-values and cells.
+    /// Values: key-values, cells, and sessions.
     pub values: u64,
     /// Receipts of keyed writes. An engine removes some by itself, so that how many are left
     /// for a sweep is the engine's affair.
@@ -40,8 +41,12 @@ impl Swept {
 }
 
 /// What can run out: the relations, and where they say when.
-fn expiring() -> [(&'static Arc<Table>, ColumnIx); 2] {
-    [(&kv::KV, kv::EXPIRES_AT), (&wide::CELL, wide::EXPIRES_AT)]
+fn expiring() -> [(&'static Arc<Table>, ColumnIx); 3] {
+    [
+        (&kv::KV, kv::EXPIRES_AT),
+        (&SESSIONS, sessions::EXPIRES_AT),
+        (&wide::CELL, wide::EXPIRES_AT),
+    ]
 }
 
 impl Store {

@@ -30,6 +30,7 @@ mod relation;
 pub mod request;
 pub mod seal;
 pub mod session;
+pub mod sessions;
 mod store;
 pub mod tables;
 pub mod token;

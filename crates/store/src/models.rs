@@ -1,11 +1,11 @@
 //! The models besides tables: which relations they lay their data out in.
 
-use crate::{docs, graph, kv, wide};
+use crate::{docs, graph, kv, sessions, wide};
 use pando_model::schema::Table;
 use std::sync::Arc;
 
 /// All relations of all models; they are there from a store's first moment.
-pub(crate) fn relations() -> [&'static Arc<Table>; 8] {
+pub(crate) fn relations() -> [&'static Arc<Table>; 10] {
     [
         &docs::DOC,
         &docs::STATS,
@@ -14,6 +14,8 @@ pub(crate) fn relations() -> [&'static Arc<Table>; 8] {
         &graph::EDGE,
         &graph::NODE,
         &kv::KV,
+        &sessions::MARK,
+        &sessions::SESSIONS,
         &wide::CELL,
     ]
 }

@@ -13,6 +13,27 @@ pub struct WebConfig {
     pub cors: Cors,
     /// How much one request and all of them may take.
     pub limits: Limits,
+    /// What sessions let their holders do.
+    pub sessions: Sessions,
+}
+
+/// What whoever holds a session may do without a key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sessions {
+    /// With the session's data.
+    pub data_without_key: DataAccess,
+}
+
+/// What may be done with a session's data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DataAccess {
+    /// Nothing: it is the application's alone.
+    None,
+    /// It may be read.
+    #[default]
+    Read,
+    /// It may be read and changed.
+    Write,
 }
 
 /// Which web pages may ask: none until they are named.

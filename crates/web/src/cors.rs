@@ -9,7 +9,7 @@ const METHODS: HeaderValue =
     HeaderValue::from_static("GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS");
 /// What a page may read of an answer besides its body.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
-    "Content-Range, Location, Preference-Applied, Pando-Stamp, Pando-Stamp-Lost, Pando-Cursor, \
+    "Content-Range, ETag, Location, Preference-Applied, Pando-Stamp, Pando-Stamp-Lost, Pando-Cursor, \
      Pando-Truncated, Link, Retry-After, Idempotency-Replayed",
 );
 
@@ -37,6 +37,11 @@ impl Origins {
     /// Whether this origin is named.
     pub(crate) fn name(&self, origin: &HeaderValue) -> bool {
         self.any || self.named.contains(origin)
+    }
+
+    /// Whether this origin is named by itself, not by `*`.
+    pub(crate) fn name_one(&self, origin: &HeaderValue) -> bool {
+        self.named.contains(origin) && origin != "*"
     }
 
     /// The answer to a preflight request of a named origin; `None` for any other request.

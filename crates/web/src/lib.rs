@@ -34,6 +34,7 @@ mod reply;
 mod rest;
 mod route;
 mod server;
+mod sessions;
 mod stamps;
 mod status;
 mod tx;
@@ -41,7 +42,7 @@ mod web;
 mod wide;
 
 pub use admin::{Admin, AdminError, AdminErrorKind, inspection, servers};
-pub use config::{Cors, Limits, WebConfig};
+pub use config::{Cors, DataAccess, Limits, Sessions, WebConfig};
 pub use error::ApiError;
 pub use gate::Exposure;
 pub use openapi::describe;

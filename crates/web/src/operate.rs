@@ -138,9 +138,20 @@ pub(crate) async fn carry_out(
     body: &[u8],
     caller: &Caller,
 ) -> Result<Done, ApiError> {
+    let caller = caller.as_deref().map_or("", |key| key.id.as_str());
+    carry_out_as(web, operation, parts, body, caller).await
+}
+
+/// The same for a caller whose idempotency keys are told apart by a name.
+pub(crate) async fn carry_out_as(
+    web: &Web,
+    operation: Operation<Answer>,
+    parts: &Parts,
+    body: &[u8],
+    caller: &str,
+) -> Result<Done, ApiError> {
     let store = web.store();
     let session = stamps::session_of(store, &parts.headers)?;
-    let caller = caller.as_deref().map_or("", |key| key.id.as_str());
     let idempotency =
         idempotency::identify(caller, &parts.method, &parts.uri, &parts.headers, body)?;
     let _claim = idempotency

@@ -11,6 +11,8 @@ pub(crate) enum Route<'a> {
     Table(Cow<'a, str>),
     /// `/kv/v1/{space}…` and its likes.
     Model(Place<'a>),
+    /// `/sessions/v1…`: the segments behind it, decoded.
+    Sessions(Vec<Cow<'a, str>>),
     /// `/tx/v1`.
     Transaction,
     /// `/rest/v1/`.
@@ -65,12 +67,7 @@ impl<'a> Place<'a> {
         if segments.next()? != "v1" {
             return None;
         }
-        let decoded = segments.map(|segment| {
-            percent_encoding::percent_decode_str(segment)
-                .decode_utf8()
-                .ok()
-        });
-        let Some(mut rest) = decoded.collect::<Option<Vec<_>>>() else {
+        let Some(mut rest) = decoded(segments) else {
             return Some(Route::NotText);
         };
         if rest.first().is_none_or(|name| name.is_empty()) {
@@ -109,6 +106,15 @@ impl<'a> Place<'a> {
     }
 }
 
+/// Segments of a path as text, if they are some.
+fn decoded<'a>(segments: impl Iterator<Item = &'a str>) -> Option<Vec<Cow<'a, str>>> {
+    let each = segments.map(|segment| {
+        let bytes = percent_encoding::percent_decode_str(segment);
+        bytes.decode_utf8().ok()
+    });
+    each.collect()
+}
+
 fn is_read(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
@@ -125,11 +131,17 @@ impl<'a> Route<'a> {
             "/startupz" => Route::Startup,
             "/metrics" => Route::Metrics,
             "/openapi.json" => Route::OpenApi,
+            "/sessions/v1" => Route::Sessions(Vec::new()),
             "/tx/v1" => Route::Transaction,
-            _ => match path.strip_prefix("/admin/v1/") {
-                Some(rest) => Route::Admin(rest),
-                None => Place::of(path).unwrap_or(Route::Nowhere),
-            },
+            _ => {
+                if let Some(rest) = path.strip_prefix("/admin/v1/") {
+                    return Route::Admin(rest);
+                }
+                if let Some(rest) = path.strip_prefix("/sessions/v1/") {
+                    return decoded(rest.split('/')).map_or(Route::NotText, Route::Sessions);
+                }
+                Place::of(path).unwrap_or(Route::Nowhere)
+            }
         }
     }
 
@@ -164,6 +176,7 @@ impl<'a> Route<'a> {
         match self {
             Route::Table(_) => "/rest/v1/{table}",
             Route::Model(place) => place.label(),
+            Route::Sessions(_) => "/sessions/v1",
             Route::Transaction => "/tx/v1",
             Route::RestRoot => "/rest/v1/",
             Route::Rpc(_) => "/rest/v1/rpc/{function}",
@@ -187,6 +200,11 @@ impl<'a> Route<'a> {
         matches!(self, Route::Live | Route::Ready | Route::Startup)
     }
 
+    /// Whether a session's token may be enough, without a key.
+    pub(crate) fn is_of_holder(&self) -> bool {
+        matches!(self, Route::Sessions(place) if place.first().is_some_and(|name| name == "current"))
+    }
+
     /// What a key must allow; `None` where any valid key will do.
     pub(crate) fn needs(&self, method: &Method) -> Option<(Surface, Verb, Option<&str>)> {
         let reads = match self {
@@ -199,6 +217,9 @@ impl<'a> Route<'a> {
             // As of a transaction, below.
             Route::Model(place) if place.is_batch(method) => None,
             Route::Model(place) => Some((place.surface, verb, Some(&place.name))),
+            // What the token does not allow is asked about there.
+            Route::Sessions(_) if self.is_of_holder() => None,
+            Route::Sessions(_) => Some((Surface::Sessions, verb, None)),
             // Each of its operations is asked about by itself.
             Route::Transaction => None,
             Route::RestRoot | Route::OpenApi | Route::Rpc(_) => None,
@@ -224,6 +245,9 @@ mod tests {
                 rest: rest.iter().map(|segment| Cow::Borrowed(*segment)).collect(),
             })
         };
+        let sessions = |rest: &[&'static str]| {
+            Route::Sessions(rest.iter().map(|segment| Cow::Borrowed(*segment)).collect())
+        };
         let cases = [
             ("/rest/v1/flights", table("flights")),
             ("/rest/v1/a%2Fb", table("a/b")),
@@ -245,6 +269,14 @@ mod tests {
             ("/kv/v1/s", kv("s", &[])),
             ("/kv/v1/s/", kv("s", &[""])),
             ("/kv/v1/a%2Fb/%EA%B0%80/incr", kv("a/b", &["가", "incr"])),
+            ("/sessions/v1", sessions(&[])),
+            ("/sessions/v1/", sessions(&[""])),
+            (
+                "/sessions/v1/users/a%2Fb/7",
+                sessions(&["users", "a/b", "7"]),
+            ),
+            ("/sessions/v1/users/%FF", Route::NotText),
+            ("/sessions/v1x", Route::Nowhere),
             ("/tx/v1", Route::Transaction),
             ("/openapi.json", Route::OpenApi),
             ("/livez", Route::Live),

@@ -1,10 +1,12 @@
 //! Stamps at the edge: what a caller brings, what it is handed, and the cookies
 //! that do both for browsers.
 //!
-//! Each write sets a short-lived cookie of its own, so that a slow parallel
-//! answer cannot overwrite a newer stamp; the cookies a request brings are
-//! merged, and those that a write's own covers are dropped with it. Programs whose
-//! requests overlap send several stamps, which are merged too.
+//! Each write of a browser's sets a short-lived cookie of its own, so that a slow
+//! parallel answer cannot overwrite a newer stamp. The cookies that a request
+//! brings are merged; a write folds them into its own and drops them. A cookie is
+//! named by what it holds: where two answers set one of the same name it is the
+//! same, and where one drops what another has set again, it has folded just that
+//! in. Programs whose requests overlap send several stamps, which are merged too.
 
 use crate::error::ApiError;
 use arc_swap::ArcSwapOption;
@@ -14,19 +16,26 @@ use pando_model::stamp::Position;
 use pando_store::Store;
 use pando_store::session::{Consistency, Session, Stamped};
 use pando_store::token::Token;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 const STAMP: HeaderName = HeaderName::from_static("pando-stamp");
 const LOST: HeaderName = HeaderName::from_static("pando-stamp-lost");
 const CONSISTENCY: HeaderName = HeaderName::from_static("pando-consistency");
 const COOKIE_PREFIX: &str = "__Host-pando-stamp-";
+/// What scripts are not shown, and other sites cannot make a browser send but by a link.
+const ATTRIBUTES: &str = "Path=/; Secure; HttpOnly; SameSite=Lax";
 /// Longer than copies lag behind; a write's cookie is not needed once they have caught up.
 const COOKIE_SECONDS: u32 = 60;
 /// Stamps in the headers of one request that are merged; one that brings more has to be
 /// answered by the owner.
 const STAMPS_MAX: usize = 32;
-/// Cookies of earlier writes that one answer drops at most.
-const DROPPED_MAX: usize = 16;
+/// Cookies of earlier writes that one answer folds into its own and drops at most: some 3 KiB of
+/// headers. A browser that has more, having had so many requests on their way at once, loses
+/// them with the next writes.
+const FOLDED_MAX: usize = 32;
+/// Bytes of a hash that tell cookies of one browser apart, of which it has a few.
+const NAME_BYTES: usize = 8;
 
 /// Headers of the last stamp that was handed out: under reads it is the same again and again.
 #[derive(Debug, Default)]
@@ -92,40 +101,62 @@ impl StampHeaders {
     }
 }
 
-/// After a write by a browser: a cookie with its stamp, and an end to those that it covers.
+/// After a write by a browser: a cookie with its stamp and those of the writes before, which go.
 pub(crate) fn set_cookie(
     store: &Store,
     stamped: Stamped,
     request: &HeaderMap,
     answer: &mut HeaderMap,
 ) {
-    let by_browser = [COOKIE, ORIGIN, HeaderName::from_static("sec-fetch-site")]
-        .iter()
-        .any(|name| request.contains_key(name));
-    if !by_browser {
+    if !is_by_browser(request) {
         return;
     }
-    let Position { timeline, p } = stamped.high;
-    let own = format!("{COOKIE_PREFIX}{timeline}-{p}");
+    let mut token = Token::of(0, stamped.high);
+    let before: Vec<&str> = stamp_cookies(request)
+        .take(FOLDED_MAX)
+        .map(|(name, text)| {
+            // One that cannot be read says nothing, and goes too.
+            if let Some(other) = store.unseal(text) {
+                token.merge(&other);
+            }
+            name
+        })
+        .collect();
+    let text = store.seal_token(&token);
+    let own = name_of(&text);
     let mut append = |text: String| {
         if let Ok(value) = HeaderValue::try_from(text) {
             answer.append(SET_COOKIE, value);
         }
     };
-    const ATTRIBUTES: &str = "Path=/; Secure; HttpOnly; SameSite=Lax";
-    let token = store.seal(stamped.high);
     append(format!(
-        "{own}={token}; Max-Age={COOKIE_SECONDS}; {ATTRIBUTES}"
+        "{own}={text}; Max-Age={COOKIE_SECONDS}; {ATTRIBUTES}"
     ));
-    for (name, value) in stamp_cookies(request).take(DROPPED_MAX) {
-        let covered = store.unseal(value).is_none_or(|token| {
-            let mut positions = token.positions.iter();
-            positions.all(|(shard, position)| *shard == 0 && *position <= stamped.high)
-        });
-        if covered && name != own {
-            append(format!("{name}=; Max-Age=0; {ATTRIBUTES}"));
-        }
+    for name in before.into_iter().filter(|name| *name != own) {
+        append(format!("{name}=; Max-Age=0; {ATTRIBUTES}"));
     }
+}
+
+/// Whether a browser asks, or somebody who has the cookies of one. Programs send stamps back in
+/// the header, and are not bothered with cookies.
+fn is_by_browser(request: &HeaderMap) -> bool {
+    let says_so = [
+        ORIGIN,
+        HeaderName::from_static("sec-fetch-site"),
+        HeaderName::from_static("sec-fetch-mode"),
+    ];
+    says_so.iter().any(|name| request.contains_key(name))
+        || (request.contains_key(COOKIE) && !request.contains_key(STAMP))
+}
+
+/// The name of the cookie that holds a stamp: a hash of it.
+fn name_of(text: &str) -> String {
+    let hash = blake3::hash(text.as_bytes());
+    let mut name = COOKIE_PREFIX.to_owned();
+    for byte in &hash.as_bytes()[..NAME_BYTES] {
+        let _ = write!(name, "{byte:02x}");
+    }
+    name
 }
 
 /// The stamps of a request's headers: callers whose requests overlap bring several, in one

@@ -6,7 +6,7 @@
 
 use crate::access_log::AccessLog;
 use crate::admin::{self, Admin};
-use crate::config::{Limits, WebConfig};
+use crate::config::{Limits, Sessions, WebConfig};
 use crate::cors::Origins;
 use crate::deadline::Deadline;
 use crate::error::ApiError;
@@ -21,9 +21,10 @@ use crate::params::malformed;
 use crate::reply::{self, Reply};
 use crate::rest;
 use crate::route::Route;
+use crate::sessions::{self, Asker};
 use crate::stamps::{self, StampHeaders};
 use crate::tx;
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
@@ -42,6 +43,7 @@ pub struct Web {
     store: Arc<Store>,
     admin: Arc<dyn Admin>,
     limits: Limits,
+    sessions: Sessions,
     policy: ArcSwap<Policy>,
     life: Life,
     turnstile: Turnstile,
@@ -54,7 +56,7 @@ pub struct Web {
 }
 
 /// What can change while it serves.
-struct Policy {
+pub(crate) struct Policy {
     auth_required: bool,
     origins: Origins,
 }
@@ -67,6 +69,7 @@ impl Web {
             policy: ArcSwap::from_pointee(Policy::new(&config)),
             turnstile: Turnstile::new(config.limits.max_requests),
             limits: config.limits,
+            sessions: config.sessions,
             store,
             admin,
             life: Life::default(),
@@ -140,14 +143,15 @@ impl Web {
         let _pass = self.turnstile.enter(route.is_probe())?;
         self.refuse_oversized(parts)?;
         let (method, uri, headers) = (&parts.method, &parts.uri, &parts.headers);
-        let caller = {
+        let (caller, is_open) = {
             let policy = self.policy.load();
             if let Some(reply) = policy.origins.preflight(method, headers) {
                 return Ok(reply);
             }
             let is_open = exposure == Exposure::Loopback && !policy.auth_required;
             let request = (method, uri, headers);
-            gate::admit(&self.store, is_open, &policy.origins, request, route)?
+            let caller = gate::admit(&self.store, is_open, &policy.origins, request, route)?;
+            (caller, is_open)
         };
         intake::refuse_encoded(method, headers)?;
         let deadline =
@@ -157,6 +161,13 @@ impl Web {
         }
         if let Route::Model(place) = route {
             return operate::answer(self, place, parts, body, &caller, deadline).await;
+        }
+        if let Route::Sessions(place) = route {
+            let asker = Asker {
+                caller: &caller,
+                is_open,
+            };
+            return Ok(sessions::answer(self, place, parts, body, asker, deadline).await);
         }
         if *route == Route::Transaction {
             return tx::answer(self, parts, body, &caller, deadline).await;
@@ -283,6 +294,14 @@ impl Web {
         &self.limits
     }
 
+    pub(crate) fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    pub(crate) fn policy(&self) -> Guard<Arc<Policy>> {
+        self.policy.load()
+    }
+
     pub(crate) fn under_way(&self) -> &UnderWay {
         &self.under_way
     }
@@ -313,6 +332,10 @@ impl Web {
 }
 
 impl Policy {
+    pub(crate) fn origins(&self) -> &Origins {
+        &self.origins
+    }
+
     fn new(config: &WebConfig) -> Policy {
         Policy {
             auth_required: config.auth_required,

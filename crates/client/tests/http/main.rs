@@ -13,5 +13,6 @@ mod retries;
 mod sessions;
 mod tables;
 mod transactions;
+mod users;
 mod wide;
 mod world;

@@ -51,6 +51,7 @@ pub fn faults(config: &Config) -> Vec<(Cow<'static, str>, String)> {
                 .map(|(path, message)| (Cow::Owned(path), message)),
         )
         .chain(faults_of_postgres(config))
+        .chain(faults_of_sessions(config))
         .collect()
 }
 
@@ -112,8 +113,24 @@ fn faults_of_families(config: &Config) -> Vec<(Cow<'static, str>, String)> {
     faults
 }
 
-fn positive(config: &Config) -> [(&'static str, u64); 20] {
+fn faults_of_sessions(config: &Config) -> Vec<(Cow<'static, str>, String)> {
+    let sessions = &config.sessions;
+    let times = [
+        ("sessions.idle", sessions.idle),
+        ("sessions.absolute", sessions.absolute),
+    ];
+    let longer = times
+        .into_iter()
+        .filter(|(_, time)| time.get() > sessions.max_absolute.get());
+    let message = "is longer than sessions.max_absolute";
+    longer
+        .map(|(path, _)| (Cow::Borrowed(path), message.to_owned()))
+        .collect()
+}
+
+fn positive(config: &Config) -> [(&'static str, u64); 25] {
     let (limits, postgres) = (&config.limits, &config.store.postgres);
+    let sessions = &config.sessions;
     let millis = |duration: super::units::Duration| {
         u64::try_from(duration.get().as_millis()).unwrap_or(u64::MAX)
     };
@@ -131,6 +148,11 @@ fn positive(config: &Config) -> [(&'static str, u64); 20] {
         ("limits.idle_timeout", millis(limits.idle_timeout)),
         ("limits.max_requests", limits.max_requests.into()),
         ("limits.max_connections", limits.max_connections.into()),
+        ("sessions.idle", millis(sessions.idle)),
+        ("sessions.absolute", millis(sessions.absolute)),
+        ("sessions.max_absolute", millis(sessions.max_absolute)),
+        ("sessions.max_per_user", sessions.max_per_user.into()),
+        ("sessions.max_data", sessions.max_data.bytes()),
         ("store.max_group", config.store.max_group.into()),
         ("store.write_queue", config.store.write_queue.into()),
         ("store.receipt_ttl", millis(config.store.receipt_ttl)),

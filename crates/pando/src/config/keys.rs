@@ -40,14 +40,13 @@ pub enum NoSuchKey {
 }
 
 /// What later rungs bring, by path.
-const LATER: [(&str, &str); 11] = [
+const LATER: [(&str, &str); 10] = [
     (
         "store.shards",
         "one database is [store.postgres]; several are rung 9",
     ),
     ("queue", "queues are rung 7"),
     ("topics", "topics are rung 7"),
-    ("sessions", "shared sessions are rung 3"),
     ("balancer", "the balancer is rung 3"),
     ("assets", "assets are rung 6"),
     ("edge", "edges are rung 6"),

@@ -16,8 +16,8 @@ pub mod units;
 
 pub use layers::{Loaded, Origin, Sources, load};
 pub use sections::{
-    Cache, CachedCollection, Config, EngineKind, EvictionName, Log, LogFormat, Postgres,
-    StrategyName,
+    Cache, CachedCollection, Config, DataAccess, EngineKind, EvictionName, Log, LogFormat,
+    Postgres, StrategyName,
 };
 
 use std::fmt;

@@ -5,9 +5,11 @@
 //! admin API change in a running server; `x-path` what is relative to the file.
 
 mod cache;
+mod sessions;
 mod store;
 
 pub use cache::{Cache, CachedCollection, EvictionName, StrategyName};
+pub use sessions::{DataAccess, Sessions};
 pub use store::{EngineKind, Postgres, Store};
 
 use super::units::{ByteSize, Duration};
@@ -37,6 +39,8 @@ pub struct Config {
     pub limits: Limits,
     /// What is declared of collections of documents, by their names.
     pub docs: BTreeMap<String, Collection>,
+    /// Sessions of an application's users.
+    pub sessions: Sessions,
     /// Encryption with certificates from files.
     pub tls: Tls,
     /// Where and how data is kept.
@@ -206,6 +210,7 @@ impl Default for Config {
             cors: Cors::default(),
             limits: Limits::default(),
             docs: BTreeMap::new(),
+            sessions: Sessions::default(),
             tls: Tls::default(),
             store: Store::default(),
             log: Log::default(),

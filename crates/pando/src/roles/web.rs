@@ -1,10 +1,10 @@
 //! The role `web`: HTTP in front of the store.
 
-use crate::config::{Config, EngineKind};
+use crate::config::{Config, DataAccess, EngineKind};
 use crate::failure::fail;
 use anyhow::Context;
 use pando_store::Store;
-use pando_web::{Admin, Cors, Limits, Running, TlsFiles, WebConfig, serve};
+use pando_web::{Admin, Cors, Limits, Running, Sessions, TlsFiles, WebConfig, serve};
 use std::future::Future;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -90,6 +90,13 @@ pub fn web_config(config: &Config) -> WebConfig {
             max_connections: limits.max_connections as usize,
             drain_timeout: limits.drain_timeout.get(),
             ..Limits::default()
+        },
+        sessions: Sessions {
+            data_without_key: match config.sessions.data_without_key {
+                DataAccess::None => pando_web::DataAccess::None,
+                DataAccess::Read => pando_web::DataAccess::Read,
+                DataAccess::Write => pando_web::DataAccess::Write,
+            },
         },
     }
 }

@@ -5,16 +5,21 @@
 
 #![allow(clippy::expect_used, clippy::panic)] // helpers of tests, not tests themselves
 
+mod browser;
 mod site;
 #[path = "../support/mod.rs"]
 mod support;
 
+use browser::Stamps;
 use site::{Consistency, Site};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 const WRITERS: u64 = 32;
+/// Browsers, and how many requests each has under way at once over HTTP/1.1.
+const BROWSERS: u64 = 4;
+const CONNECTIONS: u64 = 6;
 const TABLE: &str = "create table note (id bigint primary key, n bigint not null);";
 
 fn pairs() -> u64 {
@@ -92,4 +97,55 @@ async fn nobody_reads_older_than_what_it_wrote_and_without_the_stamp_somebody_do
     let without = stale(&site, Consistency::None, count.min(2_000), 1_000).await;
     println!("without the stamp: {without} stale");
     assert!(without > 0, "the same test finds nothing without the stamp");
+}
+
+/// Browsers that write and read back so many times, each over several connections at once; how
+/// often what was read was older than what the same connection had written.
+async fn stale_in_browsers(site: &Arc<Site>, stamps: Stamps, pairs: u64, first: u64) -> u64 {
+    let (left, stale) = (Arc::new(AtomicU64::new(pairs)), Arc::new(AtomicU64::new(0)));
+    let mut tabs = Vec::new();
+    for browser in 0..BROWSERS {
+        let one = Arc::new(site.browser());
+        for tab in 0..CONNECTIONS {
+            let (one, left, stale) = (one.clone(), left.clone(), stale.clone());
+            let row = first + browser * CONNECTIONS + tab;
+            tabs.push(tokio::task::spawn_blocking(move || {
+                let mut ask = one.connection(stamps);
+                let path = format!("/rest/v1/note?id=eq.{row}");
+                let mut n = 0_u64;
+                let take = |left: u64| left.checked_sub(1);
+                while left.fetch_update(Relaxed, Relaxed, take).is_ok() {
+                    n += 1;
+                    let body = format!("{{\"id\": {row}, \"n\": {n}}}");
+                    let (status, answer) = ask("PUT", &path, &body);
+                    assert!(status < 300, "{status} {answer}");
+                    let (status, answer) = ask("GET", &path, "");
+                    assert_eq!(status, 200, "{answer}");
+                    let rows: serde_json::Value = serde_json::from_str(&answer).expect("JSON");
+                    let read = rows[0]["n"].as_u64().unwrap_or(0);
+                    stale.fetch_add(u64::from(read < n), Relaxed);
+                }
+            }));
+        }
+    }
+    for tab in tabs {
+        tab.await.expect("it ends");
+    }
+    stale.load(Relaxed)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_with_cookies_alone_reads_what_it_wrote_also_when_its_requests_overlap() {
+    let site = Arc::new(Site::start(TABLE, 2).await);
+    site.delay(1, Duration::from_millis(200)).await;
+    let count = pairs() / 4;
+    let found = stale_in_browsers(&site, Stamps::Kept, count, 1).await;
+    println!("{count} pairs of {BROWSERS} browsers with {CONNECTIONS} connections: {found} stale");
+    assert_eq!(found, 0);
+    let without = stale_in_browsers(&site, Stamps::Stripped, count.min(500), 1_000).await;
+    println!("with the stamp cookies stripped: {without} stale");
+    assert!(
+        without > 0,
+        "the same test finds nothing without the cookies"
+    );
 }

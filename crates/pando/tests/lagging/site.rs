@@ -1,5 +1,6 @@
 //! A primary, replicas, and three web processes over them.
 
+use crate::browser::Browser;
 use crate::support::{Connection, Server};
 use pando_cluster::{Postgres, Replication, Standby};
 use rand::Rng;
@@ -73,6 +74,12 @@ impl Site {
             process.connect().ask("GET", path, &self.key, "").json()
         });
         asked.collect()
+    }
+
+    /// A browser, which asks any of the processes over several connections.
+    pub fn browser(&self) -> Browser {
+        let addresses = self.processes.iter().map(|one| one.address).collect();
+        Browser::new(addresses, self.key.clone())
     }
 
     /// Somebody who asks any of the processes.

@@ -5,6 +5,7 @@
 //! they are in no [`Schema`]: no request can name them.
 
 pub mod imports;
+mod relations;
 mod secrets;
 pub(crate) mod tables;
 mod told;
@@ -62,6 +63,7 @@ impl Catalog {
             catalog.bootstrap().await?;
         }
         catalog.check_version().await?;
+        catalog.complete().await?;
         Ok(catalog)
     }
 
@@ -212,6 +214,7 @@ impl Catalog {
                     &tables::SETTING,
                     vec![text(VERSION_SETTING), text(CATALOG_VERSION)],
                 ),
+                relations::record(),
             ],
         };
         match self.engine.apply(change).await {

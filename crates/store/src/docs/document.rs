@@ -245,7 +245,7 @@ pub(super) fn quoted(text: &str) -> String {
     Node::String(Cow::Borrowed(text)).to_text()
 }
 
-fn unpatched(error: &PatchError) -> Refusal {
+pub(crate) fn unpatched(error: &PatchError) -> Refusal {
     let message = error.to_string();
     match error.kind() {
         PatchErrorKind::Malformed => refused::malformed(message),

@@ -18,6 +18,7 @@ mod upkeep;
 
 pub(crate) use collections::Collections;
 pub use collections::{Declared, INDEXES_MAX, SEARCH_PATHS_MAX};
+pub(crate) use document::unpatched;
 pub use document::{Body, Document, DocumentKey, ID_BYTES_MAX, Patch, VALUES_MAX, check_values};
 pub use list::DocumentList;
 pub use path::{Path, PathError};

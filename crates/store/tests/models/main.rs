@@ -14,6 +14,7 @@ mod bench;
 mod concluded;
 mod expiry;
 mod kv;
+mod sessions;
 #[path = "../shard/memory.rs"]
 mod shard;
 mod versions;

@@ -18,6 +18,8 @@ mod concluded;
 mod expiry;
 #[path = "../models/kv.rs"]
 mod kv;
+#[path = "../models/sessions.rs"]
+mod sessions;
 #[path = "../shard/sqlite.rs"]
 mod shard;
 #[path = "../models/versions.rs"]

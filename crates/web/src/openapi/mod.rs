@@ -8,6 +8,7 @@ mod fixed;
 mod graph;
 mod kv;
 mod operations;
+mod sessions;
 mod tables;
 mod tx;
 mod types;
@@ -36,6 +37,7 @@ pub fn describe(schema: &Schema) -> Value {
         docs::paths(),
         graph::paths(),
         kv::paths(),
+        sessions::paths(),
         tx::paths(),
         wide::paths(),
     ] {
@@ -66,6 +68,7 @@ pub fn describe(schema: &Schema) -> Value {
             { "name": "graph", "description": "Nodes, edges and questions over them" },
             { "name": "key-value", "description": "Bytes under keys, in spaces" },
             { "name": "wide-column", "description": "Rows of any number of columns, sorted within partitions" },
+            { "name": "sessions", "description": "Who is logged in, of an application's users" },
             { "name": "transactions", "description": "Several operations over all models, all or none" },
             { "name": "admin", "description": "Keys, status, migrations, backups" },
             { "name": "operation", "description": "Probes, metrics, this document" },

@@ -49,6 +49,28 @@ impl Operation {
         self
     }
 
+    /// The same, which has to be there.
+    pub(super) fn required_query(
+        mut self,
+        name: &str,
+        schema: Value,
+        description: &str,
+    ) -> Operation {
+        self.push(json!({
+            "name": name, "in": "query", "required": true, "schema": schema,
+            "description": description,
+        }));
+        self
+    }
+
+    /// A header of the request.
+    pub(super) fn header(mut self, name: &str, schema: Value, description: &str) -> Operation {
+        self.push(json!({
+            "name": name, "in": "header", "schema": schema, "description": description,
+        }));
+        self
+    }
+
     /// A body in JSON.
     pub(super) fn body(self, schema: Value) -> Operation {
         self.body_of("application/json", schema)

@@ -15,6 +15,7 @@ mod retries;
 mod scopes;
 mod security;
 mod server;
+mod sessions;
 mod stamps;
 mod strict;
 mod transactions;
