@@ -9,6 +9,7 @@
 //! [tags](crate::Tag) of what its plan looked at. A read that is planned for another schema than
 //! the one that was taken in with the feed goes through: the engine says what is to be done.
 
+mod asked;
 mod checker;
 mod collection;
 mod follower;
@@ -27,6 +28,7 @@ use crate::random::Random;
 use crate::replica::Replica;
 use crate::sharing::{Prefix, Sharing};
 use arc_swap::ArcSwap;
+use asked::{Asked, Found};
 use async_trait::async_trait;
 use collection::Collection;
 use follower::Follower;
@@ -171,34 +173,42 @@ impl Tier {
     }
 
     /// Keeps what a write found, as of its own position. What cannot be kept is removed by the feed.
-    fn lay_down(&self, schema_version: u64, laid: LaidDown, rows: &RowSet, at: Position) {
+    fn lay_down(&self, schema_version: u64, laid: LaidDown, rows: RowSet, at: Position) {
         let LaidDown { tree, of } = laid;
-        let read = Read {
+        let asked = Asked::of_read(Read {
             schema_version,
             tree,
             count: false,
             freshness: Freshness::default(),
-        };
+        });
         let is_current = self.follower.schema_version() == Some(schema_version);
         let collection = self.collections.load().get(&of.collection).cloned();
         if let Some(collection) = collection
             && is_current
-            && !question::is_foreign(&read.tree)
+            && !question::is_foreign(&asked)
         {
-            collection.lay_down(&read, &of, rows, at);
+            collection.lay_down(&asked, &of, &[rows], at);
+        }
+    }
+
+    /// What a cache, or else the store, says.
+    async fn ask(&self, asked: Asked, of: &Cacheable) -> Result<Found> {
+        match self.collection_of(&asked, of) {
+            Some(collection) => collection.read(self, asked, of).await,
+            None => asked.ask(&*self.inner, asked.freshness).await,
         }
     }
 
     /// The collection by whose cache a read goes; `None` where it goes through.
-    fn collection_of(&self, read: &Read, of: &Cacheable) -> Option<Arc<Collection>> {
+    fn collection_of(&self, asked: &Asked, of: &Cacheable) -> Option<Arc<Collection>> {
         let collection = self.collections.load().get(&of.collection).cloned()?;
-        let is_owners = matches!(read.freshness.copies, Copies::Owner | Copies::Latest);
-        if is_owners || question::is_foreign(&read.tree) {
+        let is_owners = matches!(asked.freshness.copies, Copies::Owner | Copies::Latest);
+        if is_owners || question::is_foreign(asked) {
             collection.count_past();
             return None;
         }
         // A question for another schema than the one that was taken in with the feed.
-        (self.follower.schema_version() == Some(read.schema_version)).then_some(collection)
+        (self.follower.schema_version() == Some(asked.schema_version)).then_some(collection)
     }
 }
 
@@ -225,14 +235,18 @@ impl Engine for Tier {
     }
 
     async fn read_of(&self, read: Read, of: &Cacheable) -> Result<ReadAnswer> {
-        match self.collection_of(&read, of) {
-            Some(collection) => collection.read(self, read, of).await,
-            None => self.inner.read(read).await,
-        }
+        Ok(self.ask(Asked::of_read(read), of).await?.into())
     }
 
     async fn read_steps(&self, read: ReadSteps) -> Result<StepsAnswer> {
         self.inner.read_steps(read).await
+    }
+
+    async fn read_steps_of(&self, read: ReadSteps, of: &Cacheable) -> Result<StepsAnswer> {
+        match Asked::of_steps(&read) {
+            Some(asked) => Ok(self.ask(asked, of).await?.into()),
+            None => self.inner.read_steps(read).await,
+        }
     }
 
     async fn write(&self, write: Write) -> Result<WriteAnswer> {
@@ -259,7 +273,7 @@ impl Engine for Tier {
         if let WriteAnswer::Done { at, .. } = &answer {
             let rows = std::mem::take(&mut *found.lock());
             for (one, rows) in lay_down.into_iter().zip(rows) {
-                self.lay_down(schema_version, one, &rows, *at);
+                self.lay_down(schema_version, one, rows, *at);
             }
         }
         Ok(answer)

@@ -86,6 +86,12 @@ pub trait Engine: Send + Sync {
     /// where it holds nobody up, and may be asked again.
     async fn read_steps(&self, read: ReadSteps) -> Result<StepsAnswer>;
 
+    /// The same, of a collection that may have rules of caching. Who keeps no answers reads.
+    async fn read_steps_of(&self, read: ReadSteps, of: &Cacheable) -> Result<StepsAnswer> {
+        let _ = of;
+        self.read_steps(read).await
+    }
+
     /// Carries out a write as one transaction, durable when it answers.
     ///
     /// With a receipt, the key is looked up first, in the same transaction and wherever on

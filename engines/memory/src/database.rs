@@ -44,6 +44,14 @@ impl Database {
         }
     }
 
+    /// The position of the write that is being carried out.
+    pub(crate) fn next_position(&self) -> Position {
+        Position {
+            p: self.position.p + 1,
+            ..self.position
+        }
+    }
+
     /// All tables.
     pub(crate) fn tables(&self) -> impl Iterator<Item = &Arc<TableState>> {
         self.tables.values()

@@ -63,6 +63,7 @@ impl<'d> Statement<'d> {
 
     /// Stores a new row.
     pub(crate) fn insert(&mut self, table: &Arc<Table>, mut row: Row) -> Result<Arc<Row>> {
+        table.position_row(&mut row, self.db.next_position());
         complete_row(table, &mut row)?;
         self.db.table(&table.name)?.check_keys(&row, None)?;
         let row = Arc::new(row);

@@ -5,12 +5,13 @@
 //! seen. So the checker waits for that, as Meta's Polaris does with its invalidations ("Cache made
 //! consistent", 2022), and counts what stays.
 
+use super::asked::Asked;
 use super::rows;
 use crate::cache::Cache;
 use crate::entry::Value;
 use crate::replica::Replica;
 use pando_model::clock::Clock;
-use pando_model::engine::{Copies, Engine, Freshness, Read};
+use pando_model::engine::{Copies, Engine, Freshness};
 use pando_model::stamp::{Position, Reach};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -66,14 +67,14 @@ impl Checker {
         replica: &Replica,
         cache: &Cache,
         key: &[u8],
-        mut read: Read,
+        asked: Asked,
         given: Value,
     ) {
-        read.freshness = Freshness {
+        let owners = Freshness {
             seen: None,
             copies: Copies::Owner,
         };
-        let Ok(answer) = engine.read(read).await else {
+        let Ok(answer) = asked.ask(engine, owners).await else {
             return;
         };
         let is_same = rows::keep(&answer.rows).is_ok_and(|value| value == given);

@@ -1,5 +1,6 @@
 //! A collection with a rule: its cache, and how a read goes by it.
 
+use super::asked::{Asked, Found};
 use super::checker::Checker;
 use super::{Rule, Tier, question, rows};
 use crate::cache::{Answer, Backing, Cache, Load, LoadError, Loaded};
@@ -9,7 +10,7 @@ use crate::replica::Replica;
 use arc_swap::ArcSwap;
 use pando_model::caching::{CacheCounts, CacheEstimate, CollectionReport};
 use pando_model::clock::Clock;
-use pando_model::engine::{Cacheable, Engine, Expiry, Freshness, Read, ReadAnswer, Result};
+use pando_model::engine::{Cacheable, Engine, Expiry, Freshness, Result};
 use pando_model::error::EngineError;
 use pando_model::plan::RowSet;
 use pando_model::stamp::Position;
@@ -65,11 +66,11 @@ impl Collection {
     pub(super) async fn read(
         self: &Arc<Self>,
         tier: &Tier,
-        read: Read,
+        asked: Asked,
         of: &Cacheable,
-    ) -> Result<ReadAnswer> {
-        let key = question::key_of(&read, of);
-        let freshness = read.freshness;
+    ) -> Result<Found> {
+        let key = question::key_of(&asked, of);
+        let freshness = asked.freshness;
         if let Some(seen) = freshness.seen
             && self.cache.is_ahead(&key, &freshness)
         {
@@ -77,7 +78,7 @@ impl Collection {
             // would serve nobody else.
             tier.follower.reaches(seen, PATIENCE).await;
         }
-        let load = || load_of(&tier.inner, &read, of.expiry);
+        let load = || load_of(&tier.inner, &asked, of.expiry);
         let answer = match self.cache.get_or_load(&key, freshness, load).await {
             Ok(answer) => answer,
             Err(LoadError::Store(error)) => return Err(EngineError::of_shared(error)),
@@ -85,17 +86,17 @@ impl Collection {
                 return Err(EngineError::internal("load an answer", error));
             }
         };
-        let rows = match rows::give(&answer.value, &read.tree) {
+        let rows = match rows::give(&answer.value, &asked.reads) {
             Ok(rows) => rows,
             Err(error) => {
                 tracing::error!(%error, "what lay in the cache could not be read");
-                return tier.inner.read(read).await;
+                return asked.ask(&*tier.inner, freshness).await;
             }
         };
         if answer.age.is_some() && self.checker.is_due() {
-            self.check(tier, key, read, &answer);
+            self.check(tier, key, asked, &answer);
         }
-        Ok(ReadAnswer {
+        Ok(Found {
             rows,
             low: answer.low,
             high: answer.high,
@@ -104,7 +105,7 @@ impl Collection {
     }
 
     /// Keeps what a write found inside its transaction, which is true as of its position.
-    pub(super) fn lay_down(&self, read: &Read, of: &Cacheable, rows: &RowSet, at: Position) {
+    pub(super) fn lay_down(&self, asked: &Asked, of: &Cacheable, rows: &[RowSet], at: Position) {
         let Ok(value) = rows::keep(rows) else {
             return;
         };
@@ -112,26 +113,26 @@ impl Collection {
             value,
             low: at,
             high: at,
-            tags: question::touched(&read.tree, rows),
+            tags: question::touched(&asked.reads, rows),
             until_us: of
                 .expiry
                 .and_then(|expiry| question::first_end(rows, expiry.output)),
             lost: false,
         };
         // Refused or kept, which is counted.
-        let key = question::key_of(read, of);
+        let key = question::key_of(asked, of);
         let _ = self.cache.fill(&key, loaded, Duration::ZERO);
     }
 
     /// Compares an answer with the store's, behind it.
-    fn check(self: &Arc<Self>, tier: &Tier, key: [u8; 32], read: Read, answer: &Answer) {
+    fn check(self: &Arc<Self>, tier: &Tier, key: [u8; 32], asked: Asked, answer: &Answer) {
         let this = Arc::clone(self);
         let (engine, given) = (Arc::clone(&tier.inner), answer.value.clone());
         let replica = Arc::clone(&tier.replica);
         tokio::spawn(async move {
             let check = this
                 .checker
-                .check(&*engine, &replica, &this.cache, &key, read, given);
+                .check(&*engine, &replica, &this.cache, &key, asked, given);
             check.await;
         });
     }
@@ -178,24 +179,19 @@ impl Collection {
 }
 
 /// Asks the engine, and says what its answer depends on.
-fn load_of(engine: &Arc<dyn Engine>, read: &Read, expiry: Option<Expiry>) -> Load {
-    let (engine, read) = (Arc::clone(engine), read.clone());
+fn load_of(engine: &Arc<dyn Engine>, asked: &Asked, expiry: Option<Expiry>) -> Load {
+    let (engine, asked) = (Arc::clone(engine), asked.clone());
     Arc::new(move |freshness: Freshness| {
-        let engine = Arc::clone(&engine);
-        let read = Read {
-            freshness,
-            ..read.clone()
-        };
+        let (engine, asked) = (Arc::clone(&engine), asked.clone());
         Box::pin(async move {
-            let tree = Arc::clone(&read.tree);
-            let answer = engine.read(read).await.map_err(Arc::new)?;
+            let answer = asked.ask(&*engine, freshness).await.map_err(Arc::new)?;
             let value = rows::keep(&answer.rows)
                 .map_err(|error| Arc::new(EngineError::internal("keep an answer", error)))?;
             Ok(Loaded {
                 value,
                 low: answer.low,
                 high: answer.high,
-                tags: question::touched(&tree, &answer.rows),
+                tags: question::touched(&asked.reads, &answer.rows),
                 until_us: expiry
                     .and_then(|expiry| question::first_end(&answer.rows, expiry.output)),
                 lost: answer.lost,

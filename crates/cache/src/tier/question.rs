@@ -1,9 +1,10 @@
 //! What is asked: the key that an answer lies under, and what the answer depends on.
 
+use super::asked::{Asked, AskedRead};
 use crate::tag::Tag;
 use pando_model::canonical;
 use pando_model::column::ColumnType;
-use pando_model::engine::{Cacheable, Read};
+use pando_model::engine::Cacheable;
 use pando_model::plan::{
     Child, Comparison, Filter, Join, KeySource, OrderBy, Output, RowSet, Scalar, Select, Tree,
 };
@@ -20,13 +21,13 @@ const TAGS_MAX: usize = 256;
 
 /// The key of a question: BLAKE3 of all that its answer depends on besides the position. The time
 /// of asking is left out where rows run out by themselves: the entry says until when it holds.
-pub(super) fn key_of(read: &Read, of: &Cacheable) -> [u8; 32] {
+pub(super) fn key_of(asked: &Asked, of: &Cacheable) -> [u8; 32] {
     let mut question = Question {
         bytes: Vec::with_capacity(512),
         now_us: of.expiry.map(|expiry| expiry.now_us),
     };
-    (read.schema_version, &of.collection, read.count).hash(&mut question);
-    read.tree.hash(&mut question);
+    (asked.schema_version, &of.collection).hash(&mut question);
+    asked.reads.hash(&mut question);
     *blake3::hash(&question.bytes).as_bytes()
 }
 
@@ -57,31 +58,45 @@ impl Hasher for Question {
 }
 
 /// Whether others than Pando write to something that a question looks at: no feed tells of that.
-pub(super) fn is_foreign(tree: &Tree) -> bool {
+pub(super) fn is_foreign(asked: &Asked) -> bool {
+    asked.reads.iter().any(|read| looks_at_foreign(&read.tree))
+}
+
+fn looks_at_foreign(tree: &Tree) -> bool {
     let is_foreign_join =
         |join: &Join| join.table.adopted || join.via.as_ref().is_some_and(|via| via.table.adopted);
     let select = &tree.select;
     select.table.adopted
         || joins_of(select).into_iter().any(is_foreign_join)
         || tree.children.iter().any(|child| {
-            child.via.as_ref().is_some_and(|via| via.table.adopted) || is_foreign(&child.tree)
+            child.via.as_ref().is_some_and(|via| via.table.adopted) || looks_at_foreign(&child.tree)
         })
 }
 
 /// What an answer depends on.
-pub(super) fn touched(tree: &Tree, rows: &RowSet) -> Vec<Tag> {
+pub(super) fn touched(reads: &[AskedRead], rows: &[RowSet]) -> Vec<Tag> {
     let mut tags = BTreeSet::new();
-    of_select(&tree.select, &mut tags);
-    of_children(tree, rows, &mut tags);
+    for (AskedRead { tree, .. }, rows) in reads.iter().zip(rows) {
+        of_select(&tree.select, &mut tags);
+        of_children(tree, rows, &mut tags);
+    }
     if tags.len() > TAGS_MAX {
         tags.clear();
-        of_tables(tree, &mut tags);
+        for read in reads {
+            of_tables(&read.tree, &mut tags);
+        }
     }
     tags.into_iter().collect()
 }
 
 /// When the first of the rows runs out.
-pub(super) fn first_end(rows: &RowSet, output: usize) -> Option<i64> {
+pub(super) fn first_end(rows: &[RowSet], output: usize) -> Option<i64> {
+    rows.iter()
+        .filter_map(|set| first_end_of(set, output))
+        .min()
+}
+
+fn first_end_of(rows: &RowSet, output: usize) -> Option<i64> {
     let own = rows.rows.iter().filter_map(|row| match row.get(output) {
         Some(Value::Timestamp(at)) => Some(*at),
         _ => None,
@@ -89,7 +104,7 @@ pub(super) fn first_end(rows: &RowSet, output: usize) -> Option<i64> {
     let below = rows
         .children
         .iter()
-        .filter_map(|set| first_end(set, output));
+        .filter_map(|set| first_end_of(set, output));
     own.chain(below).min()
 }
 

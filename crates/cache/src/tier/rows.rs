@@ -1,23 +1,24 @@
 //! Rows as the bytes that lie in a cache, and back.
 
+use super::asked::AskedRead;
 use crate::entry::Value;
 use bytes::Bytes;
 use pando_model::plan::{RowSet, Tree};
 
 /// The rows as they are kept. A question without rows, which did not count any either, has found
 /// nothing.
-pub(super) fn keep(rows: &RowSet) -> Result<Value, postcard::Error> {
-    if is_nothing(rows) {
+pub(super) fn keep(rows: &[RowSet]) -> Result<Value, postcard::Error> {
+    if rows.iter().all(is_nothing) {
         return Ok(Value::Absent);
     }
     Ok(Value::Found(Bytes::from(postcard::to_stdvec(rows)?)))
 }
 
-/// The rows that were kept.
-pub(super) fn give(value: &Value, tree: &Tree) -> Result<RowSet, postcard::Error> {
+/// The rows that were kept, for each read.
+pub(super) fn give(value: &Value, reads: &[AskedRead]) -> Result<Vec<RowSet>, postcard::Error> {
     match value {
         Value::Found(bytes) => postcard::from_bytes(bytes),
-        Value::Absent => Ok(nothing(tree)),
+        Value::Absent => Ok(reads.iter().map(|read| nothing(&read.tree)).collect()),
     }
 }
 

@@ -292,6 +292,7 @@ fn whatever_is_not_too_deep_can_be_kept_as_json() {
         let schema = Schema {
             version: 1,
             tables: [("t".to_owned(), Arc::new(table))].into(),
+            ..Schema::default()
         };
         let json = serde_json::to_string(&schema).unwrap();
         assert_eq!(serde_json::from_str::<Schema>(&json).unwrap(), schema);

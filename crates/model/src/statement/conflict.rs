@@ -46,6 +46,7 @@ pub(super) trait Conflicts: Storage + Sized {
         let table = &*physical.table;
         // The row as it was proposed has to be sound, whatever becomes of it.
         let mut row = row.clone();
+        table.position_row(&mut row, self.position());
         complete_row(table, &mut row)?;
         let found = match touched.expects_old {
             true => self.conflicting(table, conflict, &row)?,

@@ -20,6 +20,7 @@ use crate::budget::RowBudget;
 use crate::layout::{Physical, Reference};
 use crate::plan::{Filter, Insert, Row};
 use crate::schema::{ColumnIx, Table};
+use crate::stamp::Position;
 use crate::tree::Source;
 use crate::value::Value;
 use std::sync::Arc;
@@ -28,6 +29,9 @@ use std::sync::Arc;
 pub trait Storage: Source {
     /// What is left to the request.
     fn budget(&self) -> &RowBudget;
+
+    /// The position of the write that is being carried out.
+    fn position(&self) -> Position;
 
     /// Whether a fault is about the request, and not about the machine.
     fn is_about_the_request(fault: &Self::Fault) -> bool;

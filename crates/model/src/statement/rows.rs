@@ -17,6 +17,7 @@ pub(super) trait Rows: Storage + Sized {
         physical: &Arc<Physical>,
         mut row: Row,
     ) -> Result<Row, Self::Fault> {
+        physical.table.position_row(&mut row, self.position());
         complete_row(&physical.table, &mut row)?;
         match self.try_insert(physical, &row)? {
             None => {

@@ -66,6 +66,7 @@ pub(super) fn plan(draft: Draft, from: &Schema) -> Planned {
         schema: Schema {
             version: from.version + 1,
             tables,
+            behind: from.behind.clone(),
         },
         steps,
         inserts,

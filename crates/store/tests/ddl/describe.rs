@@ -86,6 +86,7 @@ fn column(column: &Column) -> String {
     match column.identity {
         Some(Identity::Always) => out.push_str(" identity always"),
         Some(Identity::ByDefault) => out.push_str(" identity"),
+        Some(Identity::Position) => out.push_str(" position"),
         None => {}
     }
     for (word, expr) in [("default", &column.default), ("as", &column.generated)] {

@@ -71,6 +71,7 @@ impl Transaction<'_> {
         let mut rows: Vec<(Slot, Row)> = Vec::with_capacity(insert.rows.len());
         for row in &insert.rows {
             let mut row = row.clone();
+            table.position_row(&mut row, self.next_position());
             complete_row(table, &mut row)?;
             rows.push((canonical::slot_of_row(table, &row), row));
         }

@@ -20,6 +20,7 @@ use pando_model::plan::{Filter, Insert, Row, Select};
 use pando_model::reshape::keys_of;
 use pando_model::schema::{ColumnIx, SLOT_COLUMN, Table};
 use pando_model::slot::Slot;
+use pando_model::stamp::Position;
 use pando_model::statement::{Storage, differs};
 use pando_model::tree::{Keyed, Source};
 use pando_model::value::Value;
@@ -44,6 +45,10 @@ impl Source for Transaction<'_> {
 impl Storage for Transaction<'_> {
     fn budget(&self) -> &RowBudget {
         self.session.budget()
+    }
+
+    fn position(&self) -> Position {
+        self.next_position()
     }
 
     fn is_about_the_request(fault: &Fault) -> bool {

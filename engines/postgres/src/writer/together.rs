@@ -124,13 +124,17 @@ fn together(
     let table = &*physical.table;
     let mut rows: Vec<(Slot, Row)> = Vec::with_capacity(members.len());
     let mut ends = Vec::with_capacity(members.len());
+    let mut at = transaction.next_position();
     for insert in members.iter().filter_map(|member| insert_of(&member.write)) {
         for row in &insert.rows {
             let mut row = row.clone();
+            table.position_row(&mut row, at);
             complete_row(table, &mut row)?;
             rows.push((canonical::slot_of_row(table, &row), row));
         }
         ends.push(rows.len());
+        // Each takes one, in their order.
+        at.p += 1;
     }
     for receipt in members
         .iter()

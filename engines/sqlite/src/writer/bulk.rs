@@ -20,6 +20,7 @@ use pando_model::layout::Physical;
 use pando_model::plan::{Insert, Row};
 use pando_model::schema::Table;
 use pando_model::slot::Slot;
+use pando_model::stamp::Position;
 use pando_model::statement::check_references_of;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -80,7 +81,7 @@ impl Transaction<'_> {
         }
         let mut rows = Vec::with_capacity(insert.rows.len());
         for row in &insert.rows {
-            let row = completed(table, row)?;
+            let row = completed(table, row, self.next_position())?;
             rows.push((canonical::slot_of_row(table, &row), row));
         }
         // As a rule they come in this order already: then sorting is one look at each.
@@ -120,9 +121,10 @@ impl Transaction<'_> {
 
 /// A row with its generated columns, that passes its table's rules. Only what is computed
 /// needs a row of its own.
-fn completed<'r>(table: &Table, row: &'r Row) -> Step<Cow<'r, Row>> {
-    if table.has_generated() {
+fn completed<'r>(table: &Table, row: &'r Row, at: Position) -> Step<Cow<'r, Row>> {
+    if table.has_generated() || table.is_positioned() {
         let mut row = row.clone();
+        table.position_row(&mut row, at);
         complete_row(table, &mut row)?;
         return Ok(Cow::Owned(row));
     }

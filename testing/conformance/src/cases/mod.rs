@@ -103,6 +103,7 @@ cases! {
         exists_nests_and_can_be_denied,
     },
     writes::{
+        a_row_holds_the_position_of_the_transaction_that_stored_it,
         inserted_rows_are_returned_in_the_order_given,
         an_update_returns_rows_as_they_are_and_a_delete_as_they_were,
         returned_rows_carry_children,

@@ -5,6 +5,8 @@ use crate::fixture::query::{SelectExt, TreeExt, col, compare, eq, join, select};
 use crate::fixture::schema::table;
 use crate::{row, rows};
 use pando_model::column::ColumnType::*;
+use pando_model::engine::WriteAnswer;
+use pando_model::error::EngineError;
 use pando_model::plan::{Comparison, Filter, Output, Tree};
 use pando_model::schema::Table;
 use pando_model::value::Value;
@@ -269,4 +271,51 @@ pub(crate) async fn nothing_to_do_is_done(mut bench: Bench) {
         "duplicate key value violates unique constraint \"t_pkey\"",
         Some("Key (id)=(1) already exists."),
     );
+}
+
+pub(crate) async fn a_row_holds_the_position_of_the_transaction_that_stored_it(mut bench: Bench) {
+    const ALONE: i32 = 40;
+    const MANY: i32 = 300;
+    let t = table("t")
+        .column("id", Integer)
+        .positioned("at")
+        .key(&["id"])
+        .build();
+    bench.create(&[&t]).await;
+    let bench = Arc::new(bench);
+    // Whoever comes at the same time may be stored together.
+    let writes = (0..ALONE).map(|id| {
+        let (bench, t) = (Arc::clone(&bench), Arc::clone(&t));
+        tokio::spawn(async move {
+            let (answer, _) = bench
+                .write_with(vec![insert(&t, rows![[id, 0]])], None)
+                .await?;
+            Ok::<_, EngineError>((vec![id], answer))
+        })
+    });
+    let mut stored = Vec::new();
+    for write in writes.collect::<Vec<_>>() {
+        stored.push(write.await.expect("a task").expect("write"));
+    }
+    // Several of one write, few and many.
+    for ids in [100..103, 110..180, 1_000..1_000 + MANY] {
+        let ids: Vec<i32> = ids.collect();
+        let rows = ids.iter().map(|id| row![*id, 0]).collect();
+        let (answer, _) = bench
+            .write_with(vec![insert(&t, rows)], None)
+            .await
+            .expect("write");
+        stored.push((ids, answer));
+    }
+    for (ids, answer) in stored {
+        let WriteAnswer::Done { at, .. } = answer else {
+            panic!("{answer:?}");
+        };
+        for id in ids {
+            let found = bench
+                .rows(select(&t, &["at"]).filter(eq(&t, "id", id)))
+                .await;
+            assert_eq!(found, vec![vec![Value::Int(at.p as i64)]], "row {id}");
+        }
+    }
 }
