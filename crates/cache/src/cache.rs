@@ -183,16 +183,6 @@ impl Cache {
         (found, Some((entry, now_us)))
     }
 
-    /// Whether something lies there that a caller is ahead of. Nothing is counted.
-    pub(crate) fn is_ahead(&self, key: &[u8], freshness: &Freshness) -> bool {
-        let consumed = self.replica.before();
-        let Some(entry) = self.entries.get(key) else {
-            return false;
-        };
-        let found = self.judge(&entry, &consumed, freshness, self.clock.now_us());
-        found == Found::Ahead
-    }
-
     /// What lies there for nobody in particular, unless it may not be given any more. Nothing is
     /// counted.
     pub(crate) fn peek(&self, key: &[u8]) -> Option<Value> {

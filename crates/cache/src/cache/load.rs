@@ -53,18 +53,22 @@ impl Cache {
         self: &Arc<Self>,
         key: &[u8],
         freshness: Freshness,
-        load: impl FnOnce() -> Load,
+        load: impl Fn() -> Load,
     ) -> Result<Answer, LoadError> {
-        let (found, looked_at) = self.look(key, &freshness);
+        let found = self.get_and_renew(key, &freshness, &load);
+        self.come_by(found, key, freshness, load).await
+    }
+
+    /// Answers with what was found, where it may be given, or else loads.
+    pub(crate) async fn come_by(
+        self: &Arc<Self>,
+        found: Found,
+        key: &[u8],
+        freshness: Freshness,
+        load: impl Fn() -> Load,
+    ) -> Result<Answer, LoadError> {
         match found {
-            Found::Hit { answer, is_due } => {
-                if is_due {
-                    self.refresh(key, load());
-                } else if let Some((entry, now_us)) = looked_at {
-                    self.restamp_in_time(key, &entry, now_us);
-                }
-                Ok(answer)
-            }
+            Found::Hit { answer, .. } => Ok(answer),
             Found::OnError(kept) => match self.load(key, freshness, load()).await {
                 Err(error) if error.is_fault() => {
                     self.counts.add(Count::OnError);
@@ -79,6 +83,25 @@ impl Cache {
                 Ok(run.await?)
             }
         }
+    }
+
+    /// What is in memory. A hit that is to be loaded anew, or laid down again at the second level,
+    /// is so behind the answer; that is all that a hit has to wait for.
+    pub(crate) fn get_and_renew(
+        self: &Arc<Self>,
+        key: &[u8],
+        freshness: &Freshness,
+        load: &impl Fn() -> Load,
+    ) -> Found {
+        let (found, looked_at) = self.look(key, freshness);
+        if let Found::Hit { is_due, .. } = &found {
+            if *is_due {
+                self.refresh(key, load());
+            } else if let Some((entry, now_us)) = looked_at {
+                self.restamp_in_time(key, &entry, now_us);
+            }
+        }
+        found
     }
 
     /// Loads a key behind the answers that are given meanwhile, unless it is being loaded. Must

@@ -157,9 +157,11 @@ fn ten_thousand_who_miss_at_once_load_once_and_the_next_one_finds_it() {
         let tasks: Vec<_> = (0..10_000)
             .map(|_| {
                 let (cache, load) = (Arc::clone(&setting.cache), store.load());
-                tokio::spawn(
-                    async move { cache.get_or_load(b"k", covering(Some(10)), || load).await },
-                )
+                tokio::spawn(async move {
+                    cache
+                        .get_or_load(b"k", covering(Some(10)), || Arc::clone(&load))
+                        .await
+                })
             })
             .collect();
         while setting.cache.statistics().misses < 10_000 {
@@ -183,7 +185,7 @@ fn who_has_seen_more_than_the_load_he_waited_for_is_not_given_it() {
         let (cache, load) = (Arc::clone(&setting.cache), store.load());
         async move {
             cache
-                .get_or_load(b"k", covering(seen), || load)
+                .get_or_load(b"k", covering(seen), || Arc::clone(&load))
                 .await
                 .map(text)
         }

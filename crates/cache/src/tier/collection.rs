@@ -3,7 +3,7 @@
 use super::asked::{Asked, Found};
 use super::checker::Checker;
 use super::{Rule, Tier, question, rows};
-use crate::cache::{Answer, Backing, Cache, Load, LoadError, Loaded};
+use crate::cache::{self, Answer, Backing, Cache, Load, LoadError, Loaded};
 use crate::config::ConfigError;
 use crate::random::Random;
 use crate::replica::Replica;
@@ -70,27 +70,17 @@ impl Collection {
         of: &Cacheable,
     ) -> Result<Found> {
         let key = question::key_of(&asked, of);
-        let freshness = asked.freshness;
-        if let Some(seen) = freshness.seen
-            && self.cache.is_ahead(&key, &freshness)
-        {
-            // Asking for what has changed serves all who wait, and every entry; loading this one
-            // would serve nobody else.
-            tier.follower.reaches(seen, PATIENCE).await;
-        }
         let load = || load_of(&tier.inner, &asked, of.expiry);
-        let answer = match self.cache.get_or_load(&key, freshness, load).await {
-            Ok(answer) => answer,
-            Err(LoadError::Store(error)) => return Err(EngineError::of_shared(error)),
-            Err(LoadError::Abandoned(error)) => {
-                return Err(EngineError::internal("load an answer", error));
-            }
+        let answer = match self.cache.get_and_renew(&key, &asked.freshness, &load) {
+            cache::Found::Hit { answer, .. } => answer,
+            // What waits is large, and a hit need not carry it along.
+            found => Box::pin(self.load(tier, &key, &asked, of, found)).await?,
         };
         let rows = match rows::give(&answer.value, &asked.reads) {
             Ok(rows) => rows,
             Err(error) => {
                 tracing::error!(%error, "what lay in the cache could not be read");
-                return asked.ask(&*tier.inner, freshness).await;
+                return asked.ask(&*tier.inner, asked.freshness).await;
             }
         };
         if answer.age.is_some() && self.checker.is_due() {
@@ -101,6 +91,32 @@ impl Collection {
             low: answer.low,
             high: answer.high,
             lost: answer.lost,
+        })
+    }
+
+    /// Comes by an answer that is not in memory, or not for this caller.
+    async fn load(
+        self: &Arc<Self>,
+        tier: &Tier,
+        key: &[u8],
+        asked: &Asked,
+        of: &Cacheable,
+        found: cache::Found,
+    ) -> Result<Answer> {
+        let freshness = asked.freshness;
+        let load = || load_of(&tier.inner, asked, of.expiry);
+        let answer = match (found, freshness.seen) {
+            (cache::Found::Ahead, Some(seen)) => {
+                // Asking for what has changed serves all who wait, and every entry; loading this
+                // one would serve nobody else.
+                tier.follower.reaches(seen, PATIENCE).await;
+                self.cache.get_or_load(key, freshness, load).await
+            }
+            (found, _) => self.cache.come_by(found, key, freshness, load).await,
+        };
+        answer.map_err(|error| match error {
+            LoadError::Store(error) => EngineError::of_shared(error),
+            LoadError::Abandoned(error) => EngineError::internal("load an answer", error),
         })
     }
 

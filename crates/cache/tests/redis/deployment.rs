@@ -230,6 +230,7 @@ impl Process {
                 ordinal: 1,
             },
             consumed,
+            schema_version: 1,
             gap: false,
         };
         let now_us = SystemClock.now_us();
