@@ -106,6 +106,4 @@ impl Shared {
 }
 
 #[cfg(test)]
-mod on_redis;
-#[cfg(test)]
 mod tests;

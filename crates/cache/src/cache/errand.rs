@@ -103,14 +103,13 @@ impl Cache {
             holder: (is_leased && has_leases).then_some(holder),
             loaded: None,
         };
-        let loaded = {
+        let (loaded, took) = {
             let loading = pin!(self.ask_store(freshness, load, aim));
             match select(loading, pin!(held.prolong())).await {
                 Either::Left((loaded, _)) => loaded?,
                 Either::Right((never, _)) => match never {},
             }
         };
-        let (loaded, took) = loaded;
         let record = self.share(&loaded, took);
         let answer = Answer::loaded(&loaded);
         // What this process would refuse, others would too.

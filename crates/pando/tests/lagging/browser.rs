@@ -24,7 +24,7 @@ pub struct Browser {
 }
 
 impl Browser {
-    pub fn new(addresses: Vec<SocketAddr>, key: String) -> Browser {
+    pub fn new((addresses, key): (Vec<SocketAddr>, String)) -> Browser {
         Browser {
             addresses,
             key,

@@ -10,7 +10,7 @@ mod site;
 #[path = "../support/mod.rs"]
 mod support;
 
-use browser::Stamps;
+use browser::{Browser, Stamps};
 use site::{Consistency, Site};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -105,7 +105,7 @@ async fn stale_in_browsers(site: &Arc<Site>, stamps: Stamps, pairs: u64, first: 
     let (left, stale) = (Arc::new(AtomicU64::new(pairs)), Arc::new(AtomicU64::new(0)));
     let mut tabs = Vec::new();
     for browser in 0..BROWSERS {
-        let one = Arc::new(site.browser());
+        let one = Arc::new(Browser::new(site.ways()));
         for tab in 0..CONNECTIONS {
             let (one, left, stale) = (one.clone(), left.clone(), stale.clone());
             let row = first + browser * CONNECTIONS + tab;

@@ -1,6 +1,5 @@
 //! A primary, replicas, and three web processes over them.
 
-use crate::browser::Browser;
 use crate::support::{Connection, Server};
 use pando_cluster::{Postgres, Replication, Standby};
 use rand::Rng;
@@ -76,17 +75,16 @@ impl Site {
         asked.collect()
     }
 
-    /// A browser, which asks any of the processes over several connections.
-    pub fn browser(&self) -> Browser {
-        let addresses = self.processes.iter().map(|one| one.address).collect();
-        Browser::new(addresses, self.key.clone())
+    /// Where the processes listen, and the header with a key.
+    pub fn ways(&self) -> (Vec<SocketAddr>, String) {
+        let addresses = self.processes.iter().map(|one| one.address);
+        (addresses.collect(), self.key.clone())
     }
 
     /// Somebody who asks any of the processes.
     pub fn caller(&self, consistency: Consistency) -> Ask {
-        let addresses: Vec<SocketAddr> = self.processes.iter().map(|one| one.address).collect();
+        let (addresses, key) = self.ways();
         let mut connections: Vec<_> = addresses.into_iter().map(Connection::to).collect();
-        let key = self.key.clone();
         let mut stamp: Option<String> = None;
         Box::new(move |method, path, body| {
             let mut headers = key.clone();
