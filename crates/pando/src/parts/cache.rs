@@ -18,6 +18,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// What the names of collections begin with.
 pub const SURFACES: [&str; 5] = ["rest", "docs", "kv", "wide", "graph"];
 
+/// Bytes of a collection's name at most, with what it begins with.
+const NAME_BYTES_MAX: usize = 270;
+
 /// The caches of a process, and where their rules come from.
 pub struct Caches {
     store: Arc<Store>,
@@ -290,7 +293,7 @@ fn check_shape(name: &str) -> Result<(), Refused> {
     let is_known = name
         .split_once('/')
         .is_some_and(|(surface, of)| SURFACES.contains(&surface) && !of.is_empty());
-    if is_known {
+    if is_known && name.len() <= NAME_BYTES_MAX {
         return Ok(());
     }
     Err(Refused {

@@ -57,8 +57,9 @@ async fn of_ten_thousand_who_miss_one_key_on_three_processes_one_loads() {
     }
     let asked = crowd.into_iter().map(|mut connection| {
         tokio::spawn(async move {
+            let host = connection.peer_addr().expect("it is connected");
             let question =
-                format!("GET {QUESTION} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+                format!("GET {QUESTION} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
             let sent = connection.write_all(question.as_bytes()).await;
             sent.expect("it is sent");
             let mut answer = String::new();

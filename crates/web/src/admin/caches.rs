@@ -9,7 +9,7 @@ use pando_model::caching::{CacheReport, CollectionReport};
 use pando_model::engine::Engine;
 use pando_store::Store;
 use percent_encoding::percent_decode_str;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// What may be done to one collection, and to what is kept of it.
 const ALLOWED: &str = "GET, PATCH, DELETE";
@@ -54,7 +54,8 @@ pub(super) async fn answer(
     match *method {
         Method::GET | Method::HEAD => {}
         Method::PATCH => {
-            let change: Value = json_of(body)?;
+            let change: Map<String, Value> = json_of(body)?;
+            let change = Value::Object(change);
             web.admin().change_cache(&collection, change).await?;
         }
         Method::DELETE => {

@@ -1,6 +1,8 @@
 //! Paths that are there whatever the schema is.
 
 use super::{object, reference};
+mod caches;
+
 use crate::admin::NAME_CHARS_MAX;
 use serde_json::{Map, Value, json};
 
@@ -36,6 +38,18 @@ pub(super) fn paths() -> Map<String, Value> {
         (
             "/admin/v1/status".to_owned(),
             json!({ "get": admin("status", "One look at the deployment", "200") }),
+        ),
+        (
+            "/admin/v1/caches".to_owned(),
+            json!({ "get": admin("caches", "What is cached, and how well", "200") }),
+        ),
+        (
+            "/admin/v1/caches/{surface}/{name}".to_owned(),
+            caches::one(),
+        ),
+        (
+            "/admin/v1/caches/{surface}/{name}/flush".to_owned(),
+            caches::flush(),
         ),
         ("/admin/v1/config".to_owned(), json!({ "get": config() })),
         ("/admin/v1/keys".to_owned(), keys()),
