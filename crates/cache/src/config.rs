@@ -95,6 +95,10 @@ impl Config {
             let value = self.capacity_bytes.to_string();
             return ConfigError::refuse("capacity", value, "at least 16 KiB");
         }
+        if self.capacity_bytes > CAPACITY_BYTES_MAX {
+            let value = self.capacity_bytes.to_string();
+            return ConfigError::refuse("capacity", value, "at most 1 TiB");
+        }
         if self.entry_bytes == 0 || self.entry_bytes > self.capacity_bytes {
             let value = self.entry_bytes.to_string();
             return ConfigError::refuse("entry_bytes", value, "between 1 and the capacity");
@@ -152,6 +156,8 @@ impl Config {
 
 /// Less holds too little to be worth its bookkeeping.
 const CAPACITY_BYTES_MIN: usize = 16 << 10;
+/// More is a slip of the pen.
+const CAPACITY_BYTES_MAX: usize = 1 << 40;
 /// A part smaller than that would be full while others have room.
 const PART_BYTES: usize = 4 << 20;
 /// More would be too small, or too many.

@@ -46,6 +46,8 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
+/// A store that has not answered for so long is not followed any more, whatever lies in memory.
+const SILENT_US_MAX: i64 = 5_000_000;
 /// The only shard there is.
 const SHARD: &str = "0";
 
@@ -199,6 +201,15 @@ impl Tier {
         }
     }
 
+    /// Whether the feed is followed, and the store has said so lately.
+    fn is_following(&self) -> bool {
+        let silent_us = self
+            .clock
+            .now_us()
+            .saturating_sub(self.follower.asked_at_us());
+        self.follower.schema_version().is_some() && silent_us < SILENT_US_MAX
+    }
+
     /// The collection by whose cache a read goes; `None` where it goes through.
     fn collection_of(&self, asked: &Asked, of: &Cacheable) -> Option<Arc<Collection>> {
         let collection = self.collections.load().get(&of.collection).cloned()?;
@@ -330,7 +341,7 @@ impl Engine for Tier {
             loads_max: headroom.limit as u64,
             loads_under_way: headroom.under_way as u64,
             loads_waiting: headroom.waiting as u64,
-            is_following: self.follower.schema_version().is_some(),
+            is_following: self.is_following(),
             consumed: self.replica.consumed(),
             asked_at_us: self.follower.asked_at_us(),
             collections: reports.map(|(name, of)| of.report(name)).collect(),

@@ -5,7 +5,7 @@ use crate::stamp::Position;
 /// The caches of a process.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CacheReport {
-    /// Whether the feed is followed; while it is not, everything is asked of the store.
+    /// Whether the feed is followed, and was asked for lately.
     pub is_following: bool,
     /// How far the feed was taken in.
     pub consumed: Position,

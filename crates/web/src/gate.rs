@@ -114,6 +114,7 @@ fn refuse_foreign_pages(origins: &Origins, uri: &Uri, headers: &HeaderMap) -> Re
     }
     if let Some(origin) = headers.get(ORIGIN)
         && !origins.name(origin)
+        && !is_own(origin.as_bytes(), host)
     {
         return forbidden(
             "pages of this Origin may not use this server".to_owned(),
@@ -121,6 +122,15 @@ fn refuse_foreign_pages(origins: &Origins, uri: &Uri, headers: &HeaderMap) -> Re
         );
     }
     Ok(())
+}
+
+/// Whether an origin is this server's own, by the name that it was asked under. A browser sends
+/// it along with every change that a page asks for.
+fn is_own(origin: &[u8], host: &str) -> bool {
+    ["http://", "https://"].iter().any(|scheme| {
+        let name = origin.strip_prefix(scheme.as_bytes());
+        name.is_some_and(|name| name.eq_ignore_ascii_case(host.as_bytes()))
+    })
 }
 
 /// The name that a request gives the server; none where it gives several.
@@ -163,6 +173,20 @@ fn is_port(text: &str) -> bool {
 mod tests {
     use super::*;
     use http::HeaderValue;
+
+    #[test]
+    fn a_page_of_the_server_itself_is_not_foreign() {
+        for (origin, host, own) in [
+            ("http://localhost:8080", "localhost:8080", true),
+            ("https://LOCALHOST:8080", "localhost:8080", true),
+            ("http://localhost:3000", "localhost:8080", false),
+            ("http://evil.example", "localhost:8080", false),
+            ("localhost:8080", "localhost:8080", false),
+            ("null", "null", false),
+        ] {
+            assert_eq!(is_own(origin.as_bytes(), host), own, "{origin} {host}");
+        }
+    }
 
     #[test]
     fn only_loopback_s_own_names_are_loopback() {

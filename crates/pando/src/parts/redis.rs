@@ -6,6 +6,10 @@ use pando_cache::{Sharing, SharingConfig};
 use pando_engine_redis::{RedisConfig, RedisLevel2};
 use pando_model::clock::SystemClock;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// A lease that is shorter would run out under a load that is a little slow.
+const LEASE_MIN: Duration = Duration::from_millis(100);
 
 /// The way to the Redis that a configuration names, if it names one. Redis need not be there.
 pub fn sharing(written: &Cache) -> anyhow::Result<Option<Arc<Sharing>>> {
@@ -15,7 +19,13 @@ pub fn sharing(written: &Cache) -> anyhow::Result<Option<Arc<Sharing>>> {
     let redis = RedisLevel2::start(redis).context("cannot use [cache] redis")?;
     let redis = Arc::new(redis);
     tokio::spawn(warn_of_shortfalls(Arc::clone(&redis)));
-    let sharing = Sharing::new(redis, SharingConfig::default(), Arc::new(SystemClock))?;
+    let patience = written.load_patience.get();
+    let sharing = SharingConfig {
+        patience,
+        lease: (patience / 3).max(LEASE_MIN),
+        ..SharingConfig::default()
+    };
+    let sharing = Sharing::new(redis, sharing, Arc::new(SystemClock))?;
     Ok(Some(sharing))
 }
 

@@ -14,7 +14,11 @@ const QUESTION: &str = "/rest/v1/reviews?id=eq.1";
 
 async fn start(redis: &Redis) -> Several {
     let more = "[limits]\nmax_requests = 8000\nheader_timeout = \"2m\"\n";
-    let settings = format!("{more}[cache]\nredis = \"{}\"\n", redis.url());
+    // A crowd of ten thousand on two cores keeps everything else waiting.
+    let settings = format!(
+        "{more}[cache]\nredis = \"{}\"\nredis_timeout = \"10s\"\nload_patience = \"90s\"\n",
+        redis.url()
+    );
     Several::start(TABLE, &settings).await
 }
 

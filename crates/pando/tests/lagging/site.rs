@@ -66,15 +66,6 @@ impl Site {
         replica.set_apply_delay(time).await.expect("a delay");
     }
 
-    /// What each process says of its caches.
-    pub fn caches(&self) -> Vec<serde_json::Value> {
-        let asked = self.processes.iter().map(|process| {
-            let path = "/admin/v1/caches";
-            process.connect().ask("GET", path, &self.key, "").json()
-        });
-        asked.collect()
-    }
-
     /// Where the processes listen, and the header with a key.
     pub fn ways(&self) -> (Vec<SocketAddr>, String) {
         let addresses = self.processes.iter().map(|one| one.address);

@@ -14,11 +14,10 @@ pub(super) struct TableOptions {
     pub(super) others: BTreeMap<String, String>,
 }
 
-const STRATEGIES: [&str; 6] = [
+const STRATEGIES: [&str; 5] = [
     "cache-aside",
     "read-through",
     "write-through",
-    "write-behind",
     "write-around",
     "refresh-ahead",
 ];
@@ -112,7 +111,6 @@ fn check(name: &str, value: &str, at: Place) -> Result<()> {
         "capacity" if is_amount(value, &["B", "KiB", "MiB", "GiB"]) => Ok(()),
         "capacity" => Err(Fault::new(at, format!("capacity cannot be '{value}'"))
             .hint("write a size such as '64MiB'")),
-        "warm" => Ok(()),
         name if DURATIONS.contains(&name) => {
             if is_amount(value, &["us", "ms", "s", "m", "h", "d"]) {
                 return Ok(());
@@ -122,7 +120,7 @@ fn check(name: &str, value: &str, at: Place) -> Result<()> {
         }
         _ => Err(
             Fault::new(at, format!("a table has no option {name}")).hint(format!(
-                "there are reference, cache, eviction, capacity, warm, {}",
+                "there are reference, cache, eviction, capacity, {}",
                 DURATIONS.join(", ")
             )),
         ),

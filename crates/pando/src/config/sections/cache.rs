@@ -22,6 +22,9 @@ pub struct Cache {
     pub redis_ca_file: Option<PathBuf>,
     /// How long Redis may take to answer; then it is as if it were not there.
     pub redis_timeout: Duration,
+    /// How long a process waits while another one loads what it wants, before it loads that
+    /// itself. Who loads holds a lease for a third of it, again and again.
+    pub load_patience: Duration,
     /// The collections that are cached, by name: `rest/TABLE`, `docs/NAME`, `kv/SPACE`,
     /// `wide/TABLE`, `graph/NAME`. A table may say the same in its `WITH (cache = …)`; what
     /// stands here goes before it.
@@ -106,6 +109,7 @@ impl Default for Cache {
             redis_password_file: None,
             redis_ca_file: None,
             redis_timeout: Duration::millis(50),
+            load_patience: Duration::seconds(3),
             collections: BTreeMap::new(),
         }
     }
