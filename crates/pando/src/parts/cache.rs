@@ -18,8 +18,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// What the names of collections begin with.
 pub const SURFACES: [&str; 5] = ["rest", "docs", "kv", "wide", "graph"];
 
-/// Bytes of a collection's name at most, with what it begins with.
-const NAME_BYTES_MAX: usize = 270;
+/// Characters of a collection's name at most, behind what it begins with.
+const NAME_CHARS_MAX: usize = 255;
 
 /// The caches of a process, and where their rules come from.
 pub struct Caches {
@@ -136,6 +136,7 @@ impl Caches {
 
     /// Takes back what was changed of a collection's rule.
     pub async fn reset(&self, collection: &str) -> Result<(), RuleError> {
+        check_shape(collection)?;
         self.store.put_cache_rule(collection, None).await?;
         self.look();
         Ok(())
@@ -290,10 +291,10 @@ fn check_name(name: &str, schema: &Schema) -> Result<(), Refused> {
 }
 
 fn check_shape(name: &str) -> Result<(), Refused> {
-    let is_known = name
-        .split_once('/')
-        .is_some_and(|(surface, of)| SURFACES.contains(&surface) && !of.is_empty());
-    if is_known && name.len() <= NAME_BYTES_MAX {
+    let is_known = name.split_once('/').is_some_and(|(surface, of)| {
+        SURFACES.contains(&surface) && (1..=NAME_CHARS_MAX).contains(&of.chars().count())
+    });
+    if is_known {
         return Ok(());
     }
     Err(Refused {

@@ -155,6 +155,11 @@ fn what_cannot_be_is_refused_with_the_setting_and_the_way_out() {
             .to_owned();
         assert!(message.contains(said), "{body}: {message}");
     }
+    let endless = "x".repeat(256);
+    for path in ["tables/reviews", &format!("kv/{endless}")] {
+        let answer = caller.ask("DELETE", &format!("/admin/v1/caches/{path}"), "");
+        assert_eq!(answer.status, 400, "{path}: {answer:?}");
+    }
     assert_eq!(
         site.cache("rest/reviews")["ttl_seconds"],
         3600.0,
