@@ -5,15 +5,18 @@
 
 use crate::several::Several;
 use crate::support::Server;
-use pando_cluster::Redis;
+use pando_cluster::{Redis, until};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 const CLIENTS: u64 = 64;
+/// Nothing that is waited for takes longer.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Rows that are read; each client writes some of its own.
 const ROWS: u64 = 256;
 
@@ -96,7 +99,7 @@ impl Session {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_over_several_processes_read_nothing_older_and_the_checker_finds_nothing_wrong() {
-    read_and_write(Several::start(TABLE, SETTINGS).await, async || {}).await;
+    read_and_write(Several::start(TABLE, SETTINGS).await, async |_| {}).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -104,11 +107,25 @@ async fn nor_where_they_share_a_redis_that_forgets_all_and_is_killed() {
     let redis = Redis::builder().start().await.expect("start Redis");
     let settings = format!("[cache]\nredis = \"{}\"\n{SETTINGS}", redis.url());
     let site = Several::start(TABLE, &settings).await;
-    let harm = async || {
+    let harm = async |site: &Several| {
         redis.cli(&["FLUSHALL"]).await.expect("Redis forgets");
-        tokio::time::sleep(span() / 4).await;
+        let shares_again = until("something at Redis again", PATIENCE, || async {
+            let keys = redis.cli(&["DBSIZE"]).await.map_err(|e| e.to_string())?;
+            match keys.trim().trim_start_matches("(integer) ") {
+                "0" => Err("nothing lies there".to_owned()),
+                _ => Ok(()),
+            }
+        });
+        shares_again.await.expect("processes share");
+        let alone = || site.count("rest/counter", "loads_unleased");
+        let before = alone();
         redis.kill().await.expect("Redis runs");
-        tokio::time::sleep(span() / 4).await;
+        let is_missed = until("a load without Redis", PATIENCE, || async {
+            (alone() > before)
+                .then_some(())
+                .ok_or("nobody has missed it")
+        });
+        is_missed.await.expect("processes go on");
         redis.start_empty().await.expect("Redis starts");
     };
     read_and_write(site, harm).await;
@@ -120,7 +137,7 @@ fn span() -> Duration {
 }
 
 /// Clients read and write while harm is done.
-async fn read_and_write(site: Several, harm: impl AsyncFnOnce()) {
+async fn read_and_write(site: Several, harm: impl AsyncFnOnce(&Several)) {
     let span = span();
     let seed: u64 = std::env::var("PANDO_SEED")
         .ok()
@@ -129,8 +146,10 @@ async fn read_and_write(site: Several, harm: impl AsyncFnOnce()) {
     println!("PANDO_SEED={seed} repeats the clients");
     let site = Arc::new(site);
     let until = Instant::now() + span;
+    // They go on until the harm is done, however long that takes.
+    let is_done = Arc::new(AtomicBool::new(false));
     let clients = (0..CLIENTS).map(|own| {
-        let site = Arc::clone(&site);
+        let (site, is_done) = (Arc::clone(&site), Arc::clone(&is_done));
         tokio::task::spawn_blocking(move || {
             let mut session = Session {
                 connections: site.processes.iter().map(Server::connect).collect(),
@@ -140,7 +159,8 @@ async fn read_and_write(site: Several, harm: impl AsyncFnOnce()) {
             };
             session.ask("POST", &format!("/kv/v1/counters/{own}/incr"), "");
             let (mut requests, mut older) = (0_u64, 0);
-            while Instant::now() < until {
+            let goes_on = |now| now < until || now < until + PATIENCE * 3 && !is_done.load(SeqCst);
+            while goes_on(Instant::now()) {
                 older += session.step(own);
                 requests += 1;
             }
@@ -148,7 +168,8 @@ async fn read_and_write(site: Several, harm: impl AsyncFnOnce()) {
         })
     });
     let clients: Vec<_> = clients.collect();
-    harm().await;
+    harm(&site).await;
+    is_done.store(true, SeqCst);
     let (mut requests, mut older) = (0, 0);
     for client in clients {
         let (own, found) = client.await.expect("a client ends");
