@@ -2,8 +2,8 @@
 //! store. Both sides have the same rows, and the same few are asked for again and again.
 
 use crate::benches::items;
-use crate::benches::turns::{Side, compare};
-use crate::load::{Script, get};
+use crate::benches::turns::{Side, TURN, compare};
+use crate::load::{self, Script, Until, get};
 use crate::postgres;
 use crate::process::{Disk, Server};
 use crate::report::Report;
@@ -51,7 +51,7 @@ pub async fn over_postgres() -> Result<Vec<Report>> {
 async fn measure(name: &str, goal: f64, subject: &Server, limit: &Server) -> Result<Vec<Report>> {
     for id in 0..HOT {
         let path = format!("/rest/v1/items?id=eq.{id}");
-        let status = crate::load::get_once(subject.address, &path).await?;
+        let status = load::get_once(subject.address, &path).await?;
         ensure!(status == 200, "row {id} is answered {status}");
     }
     let script: Script = Arc::new(|n, out| {
@@ -64,9 +64,22 @@ async fn measure(name: &str, goal: f64, subject: &Server, limit: &Server) -> Res
         server,
         script: Arc::clone(&script),
     };
-    Ok(vec![
-        compare(name, goal, CLIENTS, side(subject), side(limit)).await?,
-    ])
+    let mut report = compare(name, goal, CLIENTS, side(subject), side(limit)).await?;
+    let (what, rate) = (
+        "req/s of an answer without any read",
+        ceiling(subject).await?,
+    );
+    report.peers.insert(what.to_owned(), rate);
+    Ok(vec![report])
+}
+
+/// What the same process and the same clients come to where nothing is read: no cache does better.
+async fn ceiling(server: &Server) -> Result<f64> {
+    let script: Script = Arc::new(|_, out| get("/livez", out));
+    let until = Until::Elapsed(TURN);
+    let outcome = load::closed(server.address, CLIENTS, 0, until, script).await?;
+    ensure!(outcome.failed == 0, "{} requests failed", outcome.failed);
+    Ok(outcome.rate())
 }
 
 fn settings(folder: &Path) -> Result<std::path::PathBuf> {
