@@ -85,6 +85,14 @@ fn what_does_not_fit_together_is_refused() {
             "[limits]\nmax_rows = 0\n",
             "(limits.max_rows): must be more than nothing",
         ),
+        (
+            "[sessions]\nidle = \"2d\"\n",
+            "pando.toml:2:1 (sessions.idle): is longer than sessions.absolute",
+        ),
+        (
+            "[sessions]\nmax_absolute = \"12h\"\n",
+            "(sessions.absolute): is longer than sessions.max_absolute",
+        ),
     ] {
         refused(file, &[], &[words]);
     }

@@ -123,9 +123,14 @@ fn faults_of_sessions(config: &Config) -> Vec<(Cow<'static, str>, String)> {
         .into_iter()
         .filter(|(_, time)| time.get() > sessions.max_absolute.get());
     let message = "is longer than sessions.max_absolute";
-    longer
+    let mut faults: Vec<_> = longer
         .map(|(path, _)| (Cow::Borrowed(path), message.to_owned()))
-        .collect()
+        .collect();
+    if sessions.idle.get() > sessions.absolute.get() {
+        let message = "is longer than sessions.absolute: no session would end unused";
+        faults.push((Cow::Borrowed("sessions.idle"), message.to_owned()));
+    }
+    faults
 }
 
 fn positive(config: &Config) -> [(&'static str, u64); 25] {
