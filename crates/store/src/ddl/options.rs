@@ -14,11 +14,12 @@ pub(super) struct TableOptions {
     pub(super) others: BTreeMap<String, String>,
 }
 
-const STRATEGIES: [&str; 6] = [
+/// The strategy that no table can have.
+const BEHIND: &str = "write-behind";
+const STRATEGIES: [&str; 5] = [
     "cache-aside",
     "read-through",
     "write-through",
-    "write-behind",
     "write-around",
     "refresh-ahead",
 ];
@@ -107,6 +108,11 @@ fn check(name: &str, value: &str, at: Place) -> Result<()> {
             .hint(format!("there are {}", known.join(", "))))
     };
     match name {
+        "cache" if value == BEHIND => Err(Fault::new(at, format!("cache cannot be '{BEHIND}'"))
+            .hint(
+                "a table has keys and constraints, which a write is held to before it is \
+                 acknowledged; key-values can be written behind",
+            )),
         "cache" => one_of(&STRATEGIES),
         "eviction" => one_of(&EVICTIONS),
         "capacity" if is_amount(value, &["B", "KiB", "MiB", "GiB"]) => Ok(()),
