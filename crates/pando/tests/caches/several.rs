@@ -9,7 +9,7 @@ pub const PROCESSES: usize = 3;
 /// Processes, and what they stand over.
 pub struct Several {
     pub processes: Vec<Server>,
-    pub postgres: Postgres,
+    _postgres: Postgres,
     _folder: tempfile::TempDir,
 }
 
@@ -39,7 +39,7 @@ impl Several {
         let started = tokio::task::spawn_blocking(move || (0..PROCESSES).map(start).collect());
         Several {
             processes: started.await.expect("processes start"),
-            postgres,
+            _postgres: postgres,
             _folder: folder,
         }
     }

@@ -147,7 +147,7 @@ async fn a_browser_with_cookies_alone_reads_what_it_wrote_also_when_its_requests
     let site = Arc::new(Site::start(TABLE, 2).await);
     site.delay(1, Duration::from_millis(200)).await;
     let count = pairs() / 4;
-    let found = stale_in_browsers(&site, Stamps::Kept, count, 1, 1).await;
+    let found = stale_in_browsers(&site, Stamps::Kept, count, 1).await;
     println!("{count} pairs of {BROWSERS} browsers with {CONNECTIONS} connections: {found} stale");
     assert_eq!(found, 0);
     let without = stale_in_browsers(&site, Stamps::Stripped, count.min(500), 1_000).await;

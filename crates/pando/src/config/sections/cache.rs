@@ -129,6 +129,7 @@ impl Default for Cache {
             redis_password_file: None,
             redis_ca_file: None,
             redis_timeout: Duration::millis(50),
+            journal: Journal::default(),
             collections: BTreeMap::new(),
         }
     }
