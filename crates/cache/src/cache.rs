@@ -208,6 +208,13 @@ impl Cache {
             let lag_us = now_us.saturating_sub(consumed.asked_at_us);
             i128::from(lag_us) <= within.as_micros() as i128
         };
+        // He is told by the store that it is lost, however old the answer may be.
+        if let Some(seen) = freshness.seen
+            && consumed.history.reach(seen, consumed.at) == Reach::Lost
+            && consumed.history.reach(seen, entry.low) != Reach::Contained
+        {
+            return Found::Past;
+        }
         match (freshness.copies, freshness.seen) {
             (Copies::Within(span), _) if !is_recent(span) => return Found::Ahead,
             (Copies::Within(_) | Copies::Any, _) | (_, None) => {}

@@ -13,7 +13,7 @@ use crate::data_dir::DataDir;
 use crate::failure::fail;
 use anyhow::Context;
 use cache::Caches;
-use pando_cache::{ThreadRandom, Tier};
+use pando_cache::{Random, ThreadRandom, Tier};
 use pando_engine_memory::MemoryEngine;
 use pando_engine_sqlite::{SqliteConfig, SqliteEngine};
 use pando_model::clock::SystemClock;
@@ -76,11 +76,21 @@ pub async fn open_served(
     let tier = Tier::new(engine, Arc::new(SystemClock), Arc::new(ThreadRandom))?;
     let store = open_on(Arc::clone(&tier) as Arc<dyn Engine>, config, dir).await?;
     if let Some(sharing) = redis::sharing(&config.cache)? {
-        tier.share(sharing, store.identity().await?);
+        tier.share(sharing, shared_name(&store).await?);
     }
     let caches = Caches::new(Arc::clone(&store), tier, config.cache.clone());
     caches.look();
     Ok((store, caches))
+}
+
+/// What this store is known by where several share a cache. A file that is restored goes on under
+/// the positions that another one had: a store of one process alone has a name of its own each time.
+async fn shared_name(store: &Store) -> anyhow::Result<String> {
+    let mut name = store.identity().await?;
+    if !store.engine().is_shared() {
+        name.push_str(&format!("/{:x}", ThreadRandom.unit().to_bits()));
+    }
+    Ok(name)
 }
 
 async fn open_on(

@@ -224,6 +224,7 @@ impl Engine for PostgresEngine {
         let max = i64::try_from(max).unwrap_or(i64::MAX);
         let removed = self.transact(move |transaction| {
             doubt::sweep(transaction.session)?;
+            feed::bound(transaction.session)?;
             receipt::remove_expired(transaction.session, now_us, max)
         });
         Ok(removed.await?.0)

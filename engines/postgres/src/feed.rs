@@ -10,6 +10,9 @@ use pando_model::slot::Slot;
 use pando_model::stamp::{Position, Reach};
 use tokio_postgres::Row;
 
+/// Transactions whose events are kept for followers at most.
+const POSITIONS_MAX: i64 = 200_000;
+
 /// What lies behind a cursor.
 pub(crate) fn read_page(
     session: &Session,
@@ -84,6 +87,36 @@ pub(crate) fn acknowledge(
         trim(session)?;
     }
     Ok(())
+}
+
+/// Forgets what lies further back than [`POSITIONS_MAX`], whoever has not dealt with it: followers
+/// that have gone for good leave nothing behind that grows.
+pub(crate) fn bound(session: &Session) -> Step<()> {
+    let ends = session.first_int("SELECT max(p) - min(p) FROM _pando_feed", &[])?;
+    if ends.is_none_or(|span| span <= POSITIONS_MAX) {
+        return Ok(());
+    }
+    let mut last = None;
+    session.select_while(
+        "SELECT timeline, p, ordinal FROM _pando_feed WHERE p <= (SELECT max(p) FROM _pando_feed) - $1 \
+         ORDER BY p DESC, ordinal DESC LIMIT 1",
+        &[Param::int(POSITIONS_MAX)],
+        |row| {
+            last = Some(cursor_of(row)?);
+            Ok(false)
+        },
+    )?;
+    let Some(floor) = last else {
+        return Ok(());
+    };
+    session.execute(
+        "DELETE FROM _pando_feed WHERE (p, ordinal) <= ($1, $2)",
+        &[
+            Param::int(floor.at.p as i64),
+            Param::int(i64::from(floor.ordinal)),
+        ],
+    )?;
+    raise_floor(session, floor)
 }
 
 /// Removes a follower.

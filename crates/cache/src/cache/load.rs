@@ -130,8 +130,9 @@ impl Cache {
             Copies::Within(span) => (Some(span), freshness.copies),
             _ => (None, Copies::Covering),
         };
+        // Who takes any copy is not to wait for one that has what he has seen.
         let shared = Freshness {
-            seen: freshness.seen,
+            seen: freshness.seen.filter(|_| freshness.must_cover()),
             copies,
         };
         for _ in 0..SHARED_ROUNDS {

@@ -188,11 +188,16 @@ impl Loop {
                 }
             };
             has_failed = false;
+            let is_full = page.events.len() >= PAGE_EVENTS;
+            // There was more when it was asked for than it holds.
+            let asked_at_us = match is_full {
+                true => self.seen.replica.before().asked_at_us,
+                false => asked_at_us,
+            };
             if page.gap && !is_first {
                 self.take_in(page, asked_at_us, true);
                 return Ok(());
             }
-            let is_full = page.events.len() == PAGE_EVENTS;
             cursor = page.next;
             self.take_in(page, asked_at_us, is_first);
             is_first = false;

@@ -1,7 +1,6 @@
 //! Cells written, and superfluous versions of them taken away.
 
 use super::name::{ColumnName, RowKey, Selector};
-use super::read::Wanted;
 use super::relation::{AT, CELL, EXPIRES_AT, FAMILY, PARTITION, QUALIFIER, ROW, TABLE, VALUE};
 use crate::config::Family;
 use crate::kv::expiry;
@@ -71,8 +70,9 @@ impl Store {
             }),
         ];
         let reach = row.partition.reach();
-        let put = Operation::writing(reach, steps, |outcomes| Ok(!is_there(&outcomes)));
-        Ok(put.laying_down(&self.wide_get(row, &Wanted::default())?))
+        Ok(Operation::writing(reach, steps, |outcomes| {
+            Ok(!is_there(&outcomes))
+        }))
     }
 
     /// Removes a row, or some columns of it; concludes whether there was anything.

@@ -114,8 +114,13 @@ pub(crate) fn laid_down(
                 let rows = insert.rows.iter();
                 asked.extend(rows.filter_map(|row| by_key(&insert.table, row)));
             }
-            Change::Update(_) | Change::Delete(_) => asked.push(request.query.filters.clone()),
-            Change::Insert(_) => {}
+            Change::Update(update) if names_a_row(&update.table, request) => {
+                asked.push(request.query.filters.clone());
+            }
+            Change::Delete(delete) if names_a_row(&delete.table, request) => {
+                asked.push(request.query.filters.clone());
+            }
+            Change::Insert(_) | Change::Update(_) | Change::Delete(_) => {}
         }
     }
     let questions = asked.into_iter().filter_map(|filters| {
@@ -135,6 +140,27 @@ pub(crate) fn laid_down(
         })
     });
     questions.collect()
+}
+
+/// Whether a request's filters are a primary key's, and nothing else.
+fn names_a_row(table: &Table, request: &TableWrite) -> bool {
+    let keys = &table.primary_key.columns;
+    let filters = &request.query.filters;
+    filters.len() == keys.len()
+        && keys.iter().all(|ix| {
+            filters.iter().any(|(path, condition)| match condition {
+                Condition::Test {
+                    field,
+                    negated: false,
+                    test: Test::Compare(Comparison::Eq, Operand::One(_)),
+                } => {
+                    path.is_empty()
+                        && field.path.is_empty()
+                        && field.name == table.columns[*ix].name
+                }
+                _ => false,
+            })
+        })
 }
 
 /// The filters that find a row by its primary key; `None` where it is the engine that makes it.
