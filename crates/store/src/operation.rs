@@ -38,7 +38,7 @@ pub struct Operation<T> {
     /// The schema that the steps were planned for; `None` where they name only relations of
     /// Pando's own, which are the same in every version.
     pub(crate) planned_for: Option<u64>,
-    /// Whose rules of caching hold where it is one read, answered by itself.
+    /// Whose rules of caching hold where it is answered by itself.
     pub(crate) cacheable: Option<Cacheable>,
     /// What a write by itself lays down in a cache.
     pub(crate) lays_down: Vec<LaidDown>,
@@ -159,15 +159,8 @@ impl<T: 'static> Operation<T> {
         self,
         told: impl Fn(Refusal) -> Refusal + Send + Sync + 'static,
     ) -> Operation<T> {
-        let told = Arc::new(told);
-        let retold = |step| match step {
-            Step::Decide(decide) => {
-                let told = Arc::clone(&told);
-                Step::decide(move |outcomes| decide(outcomes).map_err(|refusal| told(refusal)))
-            }
-            other => other,
-        };
-        let steps = self.steps.into_iter().map(retold).collect();
+        let told: Arc<Retold> = Arc::new(told);
+        let steps = retold(self.steps, &told);
         let conclude = self.conclude;
         Operation {
             steps,
@@ -177,6 +170,22 @@ impl<T: 'static> Operation<T> {
             planned_for: self.planned_for,
             cacheable: self.cacheable,
             lays_down: self.lays_down,
+        }
+    }
+
+    /// The same, behind other steps that it knows nothing of; one transaction. It lays nothing
+    /// down.
+    #[must_use]
+    pub(crate) fn behind(self, first: Vec<Step>) -> Operation<T> {
+        let conclude = self.conclude;
+        Operation {
+            steps: vec![Step::Group(first), Step::Group(self.steps)],
+            conclude: Arc::new(move |mut outcomes| {
+                let own = outcomes.pop().map(|own| own.group);
+                conclude(own.unwrap_or_default())
+            }),
+            lays_down: Vec::new(),
+            ..self
         }
     }
 
@@ -234,6 +243,21 @@ impl<T: 'static> Operation<T> {
         });
         whole
     }
+}
+
+/// A refusal in other words.
+type Retold = dyn Fn(Refusal) -> Refusal + Send + Sync;
+
+fn retold(steps: Vec<Step>, told: &Arc<Retold>) -> Vec<Step> {
+    let each = steps.into_iter().map(|step| match step {
+        Step::Decide(decide) => {
+            let told = Arc::clone(told);
+            Step::decide(move |outcomes| decide(outcomes).map_err(|refusal| told(refusal)))
+        }
+        Step::Group(steps) => Step::Group(retold(steps, told)),
+        other => other,
+    });
+    each.collect()
 }
 
 impl Store {
@@ -359,9 +383,15 @@ impl Store {
             steps: operation.steps.clone(),
             freshness,
         };
-        let answer = self
-            .once_caught_up(|| async { Ok(self.engine().read_steps(read.clone()).await?) })
-            .await?;
+        let of = operation.cacheable.as_ref();
+        let ask = || async {
+            let read = read.clone();
+            Ok(match of {
+                Some(of) => self.engine().read_steps_of(read, of).await?,
+                None => self.engine().read_steps(read).await?,
+            })
+        };
+        let answer = self.once_caught_up(ask).await?;
         let (high, lost) = (answer.high, answer.lost);
         Ok((answer.outcomes, session.stamped(high, lost)))
     }

@@ -126,11 +126,15 @@ fn caches_of(caches: &Value) -> Vec<Vec<String>> {
             Some(wrong) if wrong > 0 => format!(", {} WRONG", grouped(wrong)),
             _ => String::new(),
         };
+        let waiting = match of["journal"]["rows"].as_u64() {
+            Some(rows) => format!(", {} waiting", grouped(rows)),
+            None => String::new(),
+        };
         vec![
             "cache".to_owned(),
             word(&of["collection"]),
             format!(
-                "{}, {}, hits {}, {} answers in {} of {} MB{inconsistent}",
+                "{}, {}, hits {}, {} answers in {} of {} MB{waiting}{inconsistent}",
                 word(&of["strategy"]),
                 word(&of["eviction"]),
                 percent(&of["hit_ratio"]),

@@ -3,6 +3,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)] // a test
 
+mod behind;
 mod mixed;
 mod rules;
 mod several;

@@ -32,6 +32,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The version of the catalog's own tables. A catalog of another version is refused.
 const CATALOG_VERSION: &str = "2";
+/// The same of a store in which spaces are written behind: a Pando that knows nothing of a journal
+/// would look past what waits there, and refuses this version.
+const WRITTEN_BEHIND: &str = "3";
 const VERSION_SETTING: &str = "catalog_version";
 /// What a decision refuses with that finds nothing to do.
 const NOTHING_TO_DO: &str = "PDNOP";
@@ -228,13 +231,20 @@ impl Catalog {
         Ok(())
     }
 
-    /// Reads the catalog's version; refuses one that is not known here.
-    pub(crate) async fn check_version(&self) -> Result<()> {
+    async fn fetch_version(&self) -> Result<Option<String>> {
         let wanted = equals(tables::setting::NAME, text(VERSION_SETTING));
         let rows = self.fetch(&tables::SETTING, wanted).await?;
-        match rows.first().map(Vec::as_slice) {
-            Some([_, Value::Text(found)]) if found == CATALOG_VERSION => Ok(()),
-            Some([_, Value::Text(found)]) => Err(StoreError::Catalog(format!(
+        Ok(match rows.first().map(Vec::as_slice) {
+            Some([_, Value::Text(found)]) => Some(found.clone()),
+            _ => None,
+        })
+    }
+
+    /// Reads the catalog's version; refuses one that is not known here.
+    pub(crate) async fn check_version(&self) -> Result<()> {
+        match self.fetch_version().await? {
+            Some(found) if found == CATALOG_VERSION || found == WRITTEN_BEHIND => Ok(()),
+            Some(found) => Err(StoreError::Catalog(format!(
                 "it has version {found}, and this Pando knows version {CATALOG_VERSION}: \
                  use the version of Pando that wrote it, or a newer one"
             ))),
@@ -260,6 +270,15 @@ fn all_columns(table: &Arc<Table>, filter: Filter) -> Tree {
         },
         children: Vec::new(),
     }
+}
+
+/// The change that says who may serve a store with this schema.
+pub(crate) fn version_record(schema: &Schema) -> Change {
+    let version = match schema.behind.is_empty() {
+        true => CATALOG_VERSION,
+        false => WRITTEN_BEHIND,
+    };
+    put(&tables::SETTING, vec![text(VERSION_SETTING), text(version)])
 }
 
 /// The row that records a schema.

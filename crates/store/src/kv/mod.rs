@@ -6,10 +6,15 @@
 //! included.
 
 mod bulk;
+mod flush;
+mod journal;
 mod list;
 mod relation;
 
 pub use bulk::NewEntry;
+pub(crate) use flush::Journal;
+pub use flush::{Flushed, JournalReport};
+pub(crate) use journal::JOURNAL;
 pub use list::{KeyInfo, KeyList, KeyRange};
 pub(crate) use relation::{EXPIRES_AT, KV};
 
@@ -20,6 +25,7 @@ use crate::relation::{alive, equals, rows_of, select, tree};
 use crate::session::Result;
 use crate::store::Store;
 use bytes::Bytes;
+use journal::{Way, read_newest, settled};
 use pando_model::canonical;
 use pando_model::column::ColumnType;
 use pando_model::engine::{Cacheable, Expiry, Outcome, Step};
@@ -160,12 +166,20 @@ impl Store {
         let mut filters = key.filters();
         filters.push(alive(EXPIRES_AT, now_us));
         let columns = [VALUE, CONTENT_TYPE, VERSION, EXPIRES_AT];
-        let read = Step::read(tree(select(&KV, &columns, Filter::And(filters))));
-        let get = Operation::reading(key.reach(), vec![read], |mut outcomes| {
-            let rows = outcomes.pop().and_then(|read| read.rows);
-            Ok(rows.and_then(|mut set| entry_of(set.rows.pop()?)))
+        let mut steps = vec![Step::read(tree(select(
+            &KV,
+            &columns,
+            Filter::And(filters),
+        )))];
+        let schema = self.schema();
+        if schema.behind.contains_key(&key.space) {
+            steps.push(read_newest(key));
+        }
+        let get = Operation::reading(key.reach(), steps, move |outcomes| {
+            Ok(journal::found(outcomes, now_us))
         });
         get.cached_as(cacheable(&key.space, now_us, columns.len() - 1))
+            .planned_for(schema.version)
     }
 
     /// Stores a value; one without a time to live stays.
@@ -179,11 +193,18 @@ impl Store {
     ) -> Result<Operation<Stored>> {
         let now_us = self.clock().now_us();
         let version = self.new_version().await?;
+        let expires_at_us = expiry(now_us, ttl)?;
+        let (way, schema_version) = self.way_of(&key.space);
+        if way == Way::Journal && precondition.is_empty() {
+            let entry = Some((value, content_type, expires_at_us));
+            let put = self.journaled(key, version, entry);
+            return Ok(put.planned_for(schema_version));
+        }
         let row = key.row(Entry {
             value,
             content_type,
             version,
-            expires_at_us: expiry(now_us, ttl)?,
+            expires_at_us,
         });
         let put = put(row);
         let decide = Step::decide(move |outcomes| {
@@ -195,12 +216,23 @@ impl Store {
             let created = current(&outcomes, now_us).is_none();
             Ok(Stored { created, version })
         });
-        Ok(put.laying_down(&self.kv_get(key)))
+        let put = put.laying_down(&self.kv_get(key));
+        Ok(after_journal(put, key, way).planned_for(schema_version))
     }
 
     /// Removes a value; `false` where there was none.
-    pub fn kv_delete(&self, key: &Key, precondition: Precondition) -> Operation<bool> {
+    pub async fn kv_delete(
+        &self,
+        key: &Key,
+        precondition: Precondition,
+    ) -> Result<Operation<bool>> {
         let now_us = self.clock().now_us();
+        let (way, schema_version) = self.way_of(&key.space);
+        if way == Way::Journal && precondition.is_empty() {
+            let version = self.new_version().await?;
+            let delete = self.journaled(key, version, None);
+            return Ok(delete.map(|_| Ok(true)).planned_for(schema_version));
+        }
         let delete = delete(key.filter());
         let decide = Step::decide(move |outcomes| {
             precondition.check(current(outcomes, now_us).map(|found| found.version))?;
@@ -210,7 +242,8 @@ impl Store {
         let delete = Operation::writing(key.reach(), steps, move |outcomes| {
             Ok(current(&outcomes, now_us).is_some())
         });
-        delete.laying_down(&self.kv_get(key))
+        let delete = delete.laying_down(&self.kv_get(key));
+        Ok(after_journal(delete, key, way).planned_for(schema_version))
     }
 
     /// Counts a counter up, or down; one that is not there begins at 0. It keeps its time to
@@ -225,6 +258,7 @@ impl Store {
         let now_us = self.clock().now_us();
         let version = self.new_version().await?;
         let given = expiry(now_us, ttl)?;
+        let (way, schema_version) = self.way_of(&key.space);
         let columns = [VALUE, VERSION, EXPIRES_AT];
         let read = Step::read(tree(select(&KV, &columns, key.filter())));
         let own = key.clone();
@@ -246,12 +280,21 @@ impl Store {
             let stored = Stored { created, version };
             Ok(Counted { value, stored })
         });
-        Ok(incr.laying_down(&self.kv_get(key)))
+        let incr = incr.laying_down(&self.kv_get(key));
+        Ok(after_journal(incr, key, way).planned_for(schema_version))
     }
 
     /// A version that nothing had before.
     pub(crate) async fn new_version(&self) -> Result<i64> {
         Ok(self.ids().reserve(1).await?.first().copied().unwrap_or(0))
+    }
+}
+
+/// A write that looks at what is there, of a space that may be written behind.
+fn after_journal<T: 'static>(write: Operation<T>, key: &Key, way: Way) -> Operation<T> {
+    match way {
+        Way::Plain => write,
+        Way::Settled | Way::Journal => settled(write, key),
     }
 }
 

@@ -26,6 +26,8 @@ pub enum Pair {
     Engines,
     /// Memory, and memory with caches in front of it.
     Caches,
+    /// Memory, and memory with caches in front of it and a space that is written behind.
+    Behind,
 }
 
 /// Where the two gave different answers.
@@ -96,6 +98,10 @@ async fn compare(pair: Pair, events: &[Event], tally: &mut Tally) -> Result<(), 
         Pair::Caches => (
             Side::open(in_memory(), &clock).await,
             Side::cached(in_memory(), &clock).await,
+        ),
+        Pair::Behind => (
+            Side::open(in_memory(), &clock).await.beside_behind(),
+            Side::cached(in_memory(), &clock).await.behind().await,
         ),
     };
     for (place, event) in events.iter().enumerate() {

@@ -1,6 +1,7 @@
 //! A store on SQLite and one on the memory engine: 10,000 random operations of each model, and
 //! of all of them together, have the same answers; and so have one with caches in front of its
-//! engine, and one without, for a caller who brings his stamps along.
+//! engine, and one without, for a caller who brings his stamps along; with a space of key-values
+//! that is written behind, or without, but for what a write is told of what was there before.
 //!
 //! The seed is printed; `PANDO_SEED=… cargo test -p pando-store --test oracle` repeats a run, and
 //! `PANDO_OPERATIONS` makes it longer. Below the models the engines are compared by the
@@ -59,4 +60,14 @@ async fn all_models_together_are_the_same_on_both_engines() {
 #[tokio::test]
 async fn all_models_are_the_same_with_caches_in_front_and_without() {
     both_answer_alike(Pair::Caches, "cached models", &ALL).await;
+}
+
+#[tokio::test]
+async fn all_models_are_the_same_with_a_space_that_is_written_behind_and_without() {
+    both_answer_alike(Pair::Behind, "written behind", &ALL).await;
+}
+
+#[tokio::test]
+async fn key_values_are_the_same_written_behind_and_at_once() {
+    both_answer_alike(Pair::Behind, "key-values written behind", &[Model::Kv]).await;
 }
