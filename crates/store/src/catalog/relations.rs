@@ -2,7 +2,6 @@
 //! out.
 
 use super::{Catalog, TRIES_MAX, equals, put, schema_record, tables, text};
-use crate::error::StoreError;
 use crate::session::Result;
 use pando_model::engine::SchemaChange;
 use pando_model::error::EngineError;
@@ -66,12 +65,13 @@ impl Catalog {
                 }
                 // Another process was quicker, with this or with a migration.
                 Err(EngineError::SchemaChanged { current }) => {
-                    self.version.store(current, Ordering::Relaxed);
+                    self.learn(current);
                 }
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(StoreError::Catalog("the schema never stands still".into()))
+        let current = self.version();
+        Err(EngineError::SchemaChanged { current }.into())
     }
 }
 

@@ -40,7 +40,8 @@ const TRIES_MAX: usize = 16;
 pub(crate) struct Journal {
     /// Rows when it was last looked, and those that entered here since.
     rows: AtomicU64,
-    looked: ArcSwap<Vec<JournalReport>>,
+    /// What was found then, by space: how many, and since when the oldest waits.
+    looked: ArcSwap<BTreeMap<String, (u64, Option<i64>)>>,
 }
 
 /// What the journal holds of a space.
@@ -78,17 +79,26 @@ impl Journal {
 }
 
 impl Store {
-    /// What the journal held when it was last [looked](Store::look_at_journal), of each space that
-    /// is written behind.
-    pub fn journal_reports(&self) -> Arc<Vec<JournalReport>> {
-        self.journal().looked.load_full()
+    /// Each space that is written behind, and what the journal held of it when it was last
+    /// [looked](Store::look_at_journal).
+    pub fn journal_reports(&self) -> Vec<JournalReport> {
+        let (schema, looked) = (self.schema(), self.journal().looked.load());
+        let reports = schema.behind.iter().map(|(space, state)| {
+            let (rows, oldest_us) = looked.get(space).copied().unwrap_or_default();
+            JournalReport {
+                space: space.clone(),
+                state: *state,
+                rows,
+                oldest_us,
+            }
+        });
+        reports.collect()
     }
 
     /// Looks how much waits in the journal. Every process that writes behind does so about once a
     /// second: by it is known when the journal is full.
     pub async fn look_at_journal(&self) -> Result<()> {
-        let schema = self.schema();
-        if schema.behind.is_empty() {
+        if self.schema().behind.is_empty() {
             self.journal().rows.store(0, Ordering::Relaxed);
             self.journal().looked.store(Arc::default());
             return Ok(());
@@ -115,16 +125,7 @@ impl Store {
         let entered = |known: u64| Some(rows + known.saturating_sub(before));
         let (order, failed) = (Ordering::Relaxed, Ordering::Relaxed);
         let _ = self.journal().rows.fetch_update(order, failed, entered);
-        let reports = schema.behind.iter().map(|(space, state)| {
-            let (rows, oldest_us) = waiting.get(space).copied().unwrap_or_default();
-            JournalReport {
-                space: space.clone(),
-                state: *state,
-                rows,
-                oldest_us,
-            }
-        });
-        self.journal().looked.store(Arc::new(reports.collect()));
+        self.journal().looked.store(Arc::new(waiting));
         Ok(())
     }
 
