@@ -150,15 +150,14 @@ fn journals_of(caches: &Value) -> Vec<Vec<String>> {
     let word = |value: &Value| value.as_str().unwrap_or("–").to_owned();
     let journals = caches["journals"].as_array().into_iter().flatten();
     let line = |of: &Value| {
-        let rows = of["rows"].as_u64().unwrap_or(0);
-        let waiting = match of["oldest_seconds"].as_f64() {
-            Some(oldest) if rows > 0 => {
-                format!(
-                    "{} writes wait, the oldest for {oldest:.1} s",
-                    grouped(rows)
-                )
+        let oldest = of["oldest_seconds"].as_f64().unwrap_or(0.0);
+        let waiting = match of["rows"].as_u64() {
+            Some(0) => "nothing waits".to_owned(),
+            Some(rows) => {
+                let rows = grouped(rows);
+                format!("{rows} writes wait, the oldest for {oldest:.1} s")
             }
-            _ => "nothing waits".to_owned(),
+            None => "not looked at yet".to_owned(),
         };
         let waiting = match of["state"] == "ending" {
             true => format!("{waiting}; it is not written behind any more"),

@@ -5,6 +5,7 @@
 
 mod behind;
 mod behind_killed;
+mod behind_switched;
 mod mixed;
 mod rules;
 mod several;

@@ -51,8 +51,8 @@ pub struct JournalReport {
     pub space: String,
     /// Whether writes enter it.
     pub state: Behind,
-    /// How many writes wait to be applied.
-    pub rows: u64,
+    /// How many writes wait to be applied; `None` before it was looked at first.
+    pub rows: Option<u64>,
     /// Since when the oldest of them waits: microseconds since 1970.
     pub oldest_us: Option<i64>,
 }
@@ -84,12 +84,12 @@ impl Store {
     pub fn journal_reports(&self) -> Vec<JournalReport> {
         let (schema, looked) = (self.schema(), self.journal().looked.load());
         let reports = schema.behind.iter().map(|(space, state)| {
-            let (rows, oldest_us) = looked.get(space).copied().unwrap_or_default();
+            let found = looked.get(space);
             JournalReport {
                 space: space.clone(),
                 state: *state,
-                rows,
-                oldest_us,
+                rows: found.map(|(rows, _)| *rows),
+                oldest_us: found.and_then(|(_, oldest_us)| *oldest_us),
             }
         });
         reports.collect()
@@ -98,7 +98,8 @@ impl Store {
     /// Looks how much waits in the journal. Every process that writes behind does so about once a
     /// second: by it is known when the journal is full.
     pub async fn look_at_journal(&self) -> Result<()> {
-        if self.schema().behind.is_empty() {
+        let schema = self.schema();
+        if schema.behind.is_empty() {
             self.journal().rows.store(0, Ordering::Relaxed);
             self.journal().looked.store(Arc::default());
             return Ok(());
@@ -110,7 +111,8 @@ impl Store {
         ]);
         let before = self.journal().rows.load(Ordering::Relaxed);
         let found = self.read_journal(Step::read(tree(groups))).await?;
-        let mut waiting = BTreeMap::new();
+        let none = |space: &String| (space.clone(), (0, None));
+        let mut waiting: BTreeMap<_, _> = schema.behind.keys().map(none).collect();
         for row in found {
             if let [Value::Text(space), Value::Int(rows), oldest] = row.as_slice() {
                 let oldest_us = match oldest {
