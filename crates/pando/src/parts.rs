@@ -194,6 +194,7 @@ fn store_config(config: &Config) -> StoreConfig {
         graph_max_visited: limits.max_visited,
         receipt_ttl: config.store.receipt_ttl.get(),
         document_bytes_max: usize::try_from(limits.max_body.bytes()).unwrap_or(usize::MAX),
+        journal_rows_max: config.cache.journal.max_rows,
         families: families(config),
         sessions: sessions(config),
         ..StoreConfig::default()

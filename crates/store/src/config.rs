@@ -34,6 +34,9 @@ pub struct StoreConfig {
     /// How long a read waits for a commit that its caller has been handed the stamp of. Disks
     /// that stall in a sync do so for some hundred milliseconds.
     pub catch_up: Duration,
+    /// Writes that wait in the journal of spaces that are written behind, of all spaces together,
+    /// before others are done at once, as they are where nothing is written behind.
+    pub journal_rows_max: u64,
     /// Families of wide-column tables, by table and name. One that is not declared keeps one
     /// version of a cell, for ever.
     pub families: BTreeMap<(String, String), Family>,
@@ -74,6 +77,7 @@ impl Default for StoreConfig {
             document_bytes_max: 16 << 20,
             receipt_ttl: Duration::from_secs(24 * 60 * 60),
             catch_up: Duration::from_secs(1),
+            journal_rows_max: 10_000,
             families: BTreeMap::new(),
             sessions: SessionsConfig::default(),
         }

@@ -50,6 +50,12 @@ pub struct Ids {
     raising: tokio::sync::Mutex<Raising>,
 }
 
+/// When an id was made, by the clock of its process: microseconds since 1970.
+pub(crate) fn made_at_us(id: i64) -> i64 {
+    let ms = i64::try_from(lease::ms_of(id)).unwrap_or(i64::MAX / 2_000);
+    (ms + EPOCH_MS) * 1_000
+}
+
 /// How bounds are raised.
 struct Raising {
     /// How far, the next time.

@@ -5,7 +5,7 @@ use pando_model::schema::Table;
 use std::sync::Arc;
 
 /// All relations of all models; they are there from a store's first moment.
-pub(crate) fn relations() -> [&'static Arc<Table>; 10] {
+pub(crate) fn relations() -> [&'static Arc<Table>; 11] {
     [
         &docs::DOC,
         &docs::STATS,
@@ -13,6 +13,7 @@ pub(crate) fn relations() -> [&'static Arc<Table>; 10] {
         &graph::DEGREE,
         &graph::EDGE,
         &graph::NODE,
+        &kv::JOURNAL,
         &kv::KV,
         &sessions::MARK,
         &sessions::SESSIONS,

@@ -7,6 +7,7 @@ use crate::docs::Collections;
 use crate::error::StoreError;
 use crate::ids::Ids;
 use crate::keys::Keyring;
+use crate::kv::Journal;
 use crate::seal::Sealer;
 use crate::session::Result;
 use crate::tables::DirectoryCache;
@@ -37,6 +38,7 @@ pub struct Store {
     news: ArcSwap<String>,
     /// Rules of caching that were changed while it runs.
     changed_rules: ArcSwap<BTreeMap<String, String>>,
+    journal: Journal,
     /// This process, among those over one catalog.
     name: String,
     /// Held while migrations are applied: one at a time.
@@ -74,6 +76,7 @@ impl Store {
             collections,
             news: ArcSwap::from_pointee(news),
             changed_rules: ArcSwap::from_pointee(changed_rules),
+            journal: Journal::default(),
             name: random_name()?,
             migrating: tokio::sync::Mutex::new(()),
         }))
@@ -197,6 +200,10 @@ impl Store {
 
     pub(crate) fn changed_rules(&self) -> &ArcSwap<BTreeMap<String, String>> {
         &self.changed_rules
+    }
+
+    pub(crate) fn journal(&self) -> &Journal {
+        &self.journal
     }
 
     pub(crate) fn name(&self) -> &str {

@@ -151,6 +151,8 @@ impl Metrics {
         if let Some(report) = store.engine().caches() {
             self.caches.take(&report);
         }
+        let now_us = store.clock().now_us();
+        self.caches.take_journals(&store.journal_reports(), now_us);
         let mut text = String::with_capacity(8 << 10);
         match encode(&mut text, &self.registry) {
             Ok(()) => reply::body(StatusCode::OK, TEXT, text),

@@ -28,6 +28,9 @@ use pando_store::keys::Surface;
 use pando_store::operation::Operation;
 use pando_store::session::Stamped;
 
+/// How often it is planned anew because the schema changed meanwhile.
+pub(crate) const PLANS_MAX: usize = 4;
+
 /// A request of a model, as its module sees it.
 pub(crate) struct Asked<'a> {
     /// Who asks: a scope more may be needed than the path tells.
@@ -81,16 +84,26 @@ where
     let body = deadline
         .for_body(intake::taken(body, web.limits().max_body))
         .await?;
-    let asked = Asked {
-        caller,
-        parts,
-        body: body.clone(),
-    };
-    let operation = deadline.for_plan(plan(web, place, asked)).await?;
-    if operation.writes() {
-        return write(web, operation, parts, &body, caller, deadline).await;
+    let mut tries = 1;
+    loop {
+        let asked = Asked {
+            caller,
+            parts,
+            body: body.clone(),
+        };
+        let operation = deadline.for_plan(plan(web, place, asked)).await?;
+        let done = match operation.writes() {
+            true => write(web, operation, parts, &body, caller, deadline).await,
+            false => read(web, &operation, parts, deadline).await,
+        };
+        match done {
+            Err(error) if error.code() == "retry" && tries < PLANS_MAX => {
+                tries += 1;
+                web.store().reload_schema().await?;
+            }
+            done => return done,
+        }
     }
-    read(web, &operation, parts, deadline).await
 }
 
 /// Answers an operation that only reads.

@@ -29,8 +29,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 const ALLOWED: &str = "OPTIONS,POST";
-/// How often it is planned anew because a migration came between.
-const PLANS_MAX: usize = 4;
 /// No operation yet.
 const NONE: usize = usize::MAX;
 
@@ -72,7 +70,7 @@ where
         };
         match done {
             Ok(reply) => return Ok(reply),
-            Err(error) if error.code() == "retry" && tries < PLANS_MAX => {
+            Err(error) if error.code() == "retry" && tries < operate::PLANS_MAX => {
                 tries += 1;
                 web.store().reload_schema().await?;
             }

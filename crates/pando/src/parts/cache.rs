@@ -8,12 +8,15 @@ use pando_store::Store;
 use pando_store::error::StoreError;
 use parking_lot::Mutex;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How often it is looked whether a rule has changed.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// What may be written behind: writes that no constraint, no index and no count depends on.
+const BEHIND: &str = "kv/";
 
 /// What the names of collections begin with.
 pub const SURFACES: [&str; 5] = ["rest", "docs", "kv", "wide", "graph"];
@@ -28,6 +31,8 @@ pub struct Caches {
     written: Mutex<Cache>,
     /// What the rules in force were made of.
     made_of: Mutex<Option<Source>>,
+    /// The spaces that were last asked to be written behind.
+    behind: Mutex<Option<BTreeSet<String>>>,
 }
 
 /// What rules are made of.
@@ -70,6 +75,7 @@ impl Caches {
             tier,
             written: Mutex::new(written),
             made_of: Mutex::new(None),
+            behind: Mutex::new(None),
         })
     }
 
@@ -83,10 +89,39 @@ impl Caches {
     pub async fn keep(self: Arc<Self>) {
         let mut due = tokio::time::interval(LOOK_EVERY);
         due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut has_failed = false;
         loop {
             due.tick().await;
             self.look();
+            match self.write_behind().await {
+                Ok(()) => has_failed = false,
+                Err(error) if has_failed => {
+                    tracing::debug!(%error, "spaces cannot be written behind, or not any more");
+                }
+                Err(error) => {
+                    has_failed = true;
+                    tracing::warn!(%error, "spaces cannot be written behind, or not any more");
+                }
+            }
         }
+    }
+
+    /// Has the spaces written behind that the rules say, if these have changed here. All processes
+    /// are of one mind about it: the one whose rules changed last decides, and none of them asks
+    /// for what it asked for before.
+    async fn write_behind(&self) -> Result<(), StoreError> {
+        let rules = self.tier.rules();
+        let behind = rules.iter().filter_map(|(name, rule)| {
+            let is_behind = rule.strategy == Strategy::WriteBehind;
+            name.strip_prefix(BEHIND).filter(|_| is_behind)
+        });
+        let wanted: BTreeSet<String> = behind.map(str::to_owned).collect();
+        if self.behind.lock().as_ref() == Some(&wanted) {
+            return Ok(());
+        }
+        self.store.write_behind(&wanted).await?;
+        *self.behind.lock() = Some(wanted);
+        Ok(())
     }
 
     /// Brings the rules up to date, if something that they are made of has changed.
@@ -131,7 +166,7 @@ impl Caches {
         let text = settings.to_string();
         self.store.put_cache_rule(collection, Some(text)).await?;
         self.look();
-        Ok(())
+        Ok(self.write_behind().await?)
     }
 
     /// Takes back what was changed of a collection's rule.
@@ -139,7 +174,7 @@ impl Caches {
         check_shape(collection)?;
         self.store.put_cache_rule(collection, None).await?;
         self.look();
-        Ok(())
+        Ok(self.write_behind().await?)
     }
 
     /// Drops what is kept of a collection; `false` where it has no rule.
@@ -177,7 +212,7 @@ fn rules_of(source: &Source, schema: &Schema) -> (BTreeMap<String, Rule>, Vec<Re
     let written = &source.written.collections;
     let declared = schema.tables.iter();
     let declared = declared.filter(|(_, table)| table.options.contains_key("cache"));
-    let names: std::collections::BTreeSet<String> = declared
+    let names: BTreeSet<String> = declared
         .map(|(name, _)| format!("rest/{name}"))
         .chain(written.keys().cloned())
         .chain(changed.keys().cloned())
@@ -260,6 +295,15 @@ fn rule_from(name: &str, from: &[&CachedCollection]) -> Result<Rule, Refused> {
     };
     let strategy =
         first(from, |settings| settings.strategy).map_or(Strategy::default(), StrategyName::get);
+    if strategy == Strategy::WriteBehind && !name.starts_with(BEHIND) {
+        return Err(Refused {
+            collection: name.to_owned(),
+            reason: "write-behind is for key-values alone (kv/SPACE): what constraints, indexes \
+                     and counts say of a write is known only when it is done, and it would be \
+                     acknowledged before"
+                .to_owned(),
+        });
+    }
     Rule::new(strategy, config).map_err(|error: ConfigError| Refused {
         collection: name.to_owned(),
         reason: error.to_string(),
@@ -341,6 +385,7 @@ impl StrategyName {
             StrategyName::CacheAside => Strategy::CacheAside,
             StrategyName::ReadThrough => Strategy::ReadThrough,
             StrategyName::WriteThrough => Strategy::WriteThrough,
+            StrategyName::WriteBehind => Strategy::WriteBehind,
             StrategyName::WriteAround => Strategy::WriteAround,
             StrategyName::RefreshAhead => Strategy::RefreshAhead,
         }

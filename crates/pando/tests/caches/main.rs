@@ -3,6 +3,9 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)] // a test
 
+mod behind;
+mod behind_killed;
+mod behind_switched;
 mod mixed;
 mod rules;
 mod several;

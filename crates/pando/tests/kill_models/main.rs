@@ -29,13 +29,27 @@ use support::{Connection, Server, migrate};
 /// Writers at the same time.
 const WRITERS: u64 = 12;
 
+/// Key-values that wait in a journal for most of the time.
+const BEHIND: &str = "[cache.collections.\"kv/own\"]\nstrategy = \"write-behind\"\n\
+                      [cache.journal]\nflush_interval = \"30ms\"\n";
+
 #[test]
 fn what_was_acknowledged_survives_a_kill_whole_in_all_five_models() {
+    survives("");
+}
+
+#[test]
+fn what_was_acknowledged_survives_a_kill_where_key_values_are_written_behind() {
+    assert_eq!(SPACE, "own");
+    survives(BEHIND);
+}
+
+fn survives(settings: &str) {
     let rounds = number("PANDO_KILL_ROUNDS").unwrap_or(8);
     let seed = seed();
     let mut chance = StdRng::seed_from_u64(seed);
     let folder = tempfile::tempdir().expect("a folder");
-    let mut server = start_new(folder.path());
+    let mut server = start_new(folder.path(), settings);
     let mut writers: Vec<Writer<Told>> = (1..=WRITERS).map(Writer::new).collect();
     let (mut acknowledged, mut unknown, mut carried_out) = (0, 0, 0);
     for round in 0..rounds {
@@ -68,7 +82,7 @@ fn the_same_test_finds_a_half_where_operations_are_sent_one_by_one() {
     let mut chance = StdRng::seed_from_u64(seed);
     for _ in 0..8 {
         let folder = tempfile::tempdir().expect("a folder");
-        let server = start_new(folder.path());
+        let server = start_new(folder.path(), "");
         let writers = (1..=WRITERS).map(Writer::new).collect();
         let enough = chance.random_range(1..50);
         let writers = write_until_killed(server, writers, Sent::InParts, enough, &mut chance);
@@ -95,8 +109,8 @@ fn seed() -> u64 {
 }
 
 /// A server with the table, the search index and the hubs.
-fn start_new(folder: &Path) -> Server {
-    let config = format!("[docs.{COLLECTION}]\nsearch = [\"{SEARCHED}\"]\n");
+fn start_new(folder: &Path, settings: &str) -> Server {
+    let config = format!("[docs.{COLLECTION}]\nsearch = [\"{SEARCHED}\"]\n{settings}");
     std::fs::write(folder.join("pando.toml"), config).expect("a file");
     migrate(folder, TABLE_DDL);
     let server = Server::start(folder);

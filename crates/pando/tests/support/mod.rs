@@ -165,13 +165,19 @@ impl Connection {
 
     /// The same, with another patience for answers.
     pub fn to_patiently(address: SocketAddr, patience: Duration) -> Connection {
-        let stream = TcpStream::connect(address).expect("the server listens");
-        stream.set_read_timeout(Some(patience)).expect("a timeout");
-        stream.set_nodelay(true).expect("a socket");
-        Connection {
+        let connection = Connection::try_to(address, patience);
+        connection.expect("the server listens")
+    }
+
+    /// The same; an error if nobody listens.
+    pub fn try_to(address: SocketAddr, patience: Duration) -> std::io::Result<Connection> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(patience))?;
+        stream.set_nodelay(true)?;
+        Ok(Connection {
             stream: BufReader::new(stream),
             host: address.to_string(),
-        }
+        })
     }
 
     /// A request that must be answered.

@@ -17,6 +17,8 @@ use std::time::Duration;
 const NEWS: &str = "news";
 /// The setting that says who does the upkeep, and until when.
 const UPKEEP: &str = "upkeep";
+/// The same of who applies the journal.
+const JOURNAL: &str = "journal";
 
 /// The setting that tells this store from every other one.
 const IDENTITY: &str = "store";
@@ -143,12 +145,21 @@ impl Store {
     /// Whether this process is the one that does what one has to do, for about so long. Two may
     /// do so whose clocks are apart: what is done has to bear that.
     pub async fn keeps_up(&self, term: Duration) -> Result<bool> {
+        self.holds(UPKEEP, term).await
+    }
+
+    /// The same, of who [applies the journal](Store::tend_journal).
+    pub async fn keeps_journal(&self, term: Duration) -> Result<bool> {
+        self.holds(JOURNAL, term).await
+    }
+
+    async fn holds(&self, duty: &str, term: Duration) -> Result<bool> {
         if !self.engine().is_shared() {
             return Ok(true);
         }
         let term_us = i64::try_from(term.as_micros()).unwrap_or(i64::MAX / 4);
         let now_us = self.clock().now_us();
-        let known = self.catalog().fetch_setting(UPKEEP).await?;
+        let known = self.catalog().fetch_setting(duty).await?;
         if let Some((holder, until_us)) = known.as_deref().and_then(read_term) {
             let left_us = until_us.saturating_sub(now_us);
             let is_ours = holder == self.name();
@@ -161,8 +172,8 @@ impl Store {
             }
         }
         let until_us = now_us.saturating_add(term_us);
-        let ours = vec![text(UPKEEP), text(format!("{} {until_us}", self.name()))];
-        let wanted = equals(tables::setting::NAME, text(UPKEEP));
+        let ours = vec![text(duty), text(format!("{} {until_us}", self.name()))];
+        let wanted = equals(tables::setting::NAME, text(duty));
         let taken = self
             .catalog()
             .decide(&tables::SETTING, wanted, move |rows| {

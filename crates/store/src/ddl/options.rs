@@ -14,6 +14,8 @@ pub(super) struct TableOptions {
     pub(super) others: BTreeMap<String, String>,
 }
 
+/// The strategy that no table can have.
+const BEHIND: &str = "write-behind";
 const STRATEGIES: [&str; 5] = [
     "cache-aside",
     "read-through",
@@ -106,6 +108,11 @@ fn check(name: &str, value: &str, at: Place) -> Result<()> {
             .hint(format!("there are {}", known.join(", "))))
     };
     match name {
+        "cache" if value == BEHIND => Err(Fault::new(at, format!("cache cannot be '{BEHIND}'"))
+            .hint(
+                "a table has keys and constraints, which a write is held to before it is \
+                 acknowledged; key-values can be written behind",
+            )),
         "cache" => one_of(&STRATEGIES),
         "eviction" => one_of(&EVICTIONS),
         "capacity" if is_amount(value, &["B", "KiB", "MiB", "GiB"]) => Ok(()),

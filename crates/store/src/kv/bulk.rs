@@ -1,5 +1,6 @@
 //! Many values at once, as an import sends them: one look at what is there, one insert.
 
+use super::journal::{Way, forget, newest_states, read_states};
 use super::relation::{EXPIRES_AT, KEY, SPACE};
 use super::{Entry, KV, Key, Stored, expiry, put_rows, timestamp};
 use crate::operation::{Operation, Reach};
@@ -64,29 +65,47 @@ impl Store {
                 values: keys.iter().cloned().map(Value::Text).collect(),
             },
         ]);
-        let read = Step::read(tree(select(&KV, &[KEY, EXPIRES_AT], there)));
+        let mut steps = vec![Step::read(tree(select(&KV, &[KEY, EXPIRES_AT], there)))];
+        let (way, schema_version) = self.way_of(space);
+        // What the journal has of them is overwritten, and needs not be applied before.
+        let mut forgotten = None;
+        if way != Way::Plain {
+            steps.push(read_states(space, &keys));
+            forgotten = Some(forget(space, &keys));
+        }
         let rows: Arc<[Row]> = rows.into();
-        let decide = Step::decide(move |outcomes| {
-            let none = outcomes.first().is_none_or(|read| rows_of(read).is_empty());
-            Ok(vec![match none {
+        steps.push(Step::decide(move |outcomes| {
+            let is_empty = |place: usize| {
+                let read = outcomes.get(place);
+                read.is_none_or(|read| rows_of(read).is_empty())
+            };
+            let store = match is_empty(0) {
                 true => insert(rows.to_vec()),
                 false => put_rows(rows.to_vec()),
-            }])
+            };
+            let forget = forgotten.iter().filter(|_| !is_empty(1)).cloned();
+            Ok([store].into_iter().chain(forget).collect())
+        }));
+        let stored = Operation::writing(reach, steps, move |outcomes| {
+            let there = alive_keys(&outcomes, now_us);
+            let journal = match way {
+                Way::Plain => &[][..],
+                Way::Settled | Way::Journal => outcomes.get(1).map_or(&[][..], rows_of),
+            };
+            let newer = newest_states(journal, now_us);
+            let was_there = |key: &str| {
+                let newest = newer.get(key).copied();
+                newest.unwrap_or_else(|| there.contains(key))
+            };
+            Ok(keys
+                .iter()
+                .map(|key| Stored {
+                    created: !was_there(key),
+                    version,
+                })
+                .collect())
         });
-        Ok(Operation::writing(
-            reach,
-            vec![read, decide],
-            move |outcomes| {
-                let there = alive_keys(&outcomes, now_us);
-                Ok(keys
-                    .iter()
-                    .map(|key| Stored {
-                        created: !there.contains(key.as_str()),
-                        version,
-                    })
-                    .collect())
-            },
-        ))
+        Ok(stored.planned_for(schema_version))
     }
 }
 

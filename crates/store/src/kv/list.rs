@@ -1,14 +1,18 @@
 //! The keys of a space, in the order of their bytes.
 
+use super::journal::{
+    JOURNAL, ROW_CONTENT_TYPE, ROW_EXPIRES_AT, ROW_SIZE, ROW_VERSION, is_not_in_journal,
+};
 use super::relation::{CONTENT_TYPE, EXPIRES_AT, KEY, SIZE, SPACE, VERSION};
 use super::{KV, cacheable, check_name, timestamp};
 use crate::operation::{Operation, Reach};
 use crate::relation::{alive, compare, equals, select, tree};
 use crate::store::Store;
-use pando_model::engine::Step;
+use pando_model::engine::{Outcome, Step};
 use pando_model::error::Refusal;
 use pando_model::plan::{Comparison, Filter, Row};
 use pando_model::value::Value;
+use std::collections::BTreeMap;
 
 /// Which keys are listed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,31 +68,65 @@ impl Store {
         if let Some(behind) = behind {
             conditions.push(compare(KEY, Comparison::Gt, Value::Text(behind)));
         }
+        let schema = self.schema();
+        let journal = schema.behind.contains_key(space).then(|| {
+            let range = Filter::And(conditions.clone());
+            conditions.push(is_not_in_journal());
+            read_journal(range)
+        });
         let now_us = self.clock().now_us();
         conditions.push(alive(EXPIRES_AT, now_us));
         let mut page = select(&KV, &columns, Filter::And(conditions));
         // One more than is listed tells whether there is another page.
         page.limit = Some(most.saturating_add(1));
         let seal = self.list_cursors("kv", space);
-        let list = Operation::reading(
-            Reach::Many,
-            vec![Step::read(tree(page))],
-            move |mut outcomes| {
-                let rows = outcomes.pop().and_then(|read| read.rows);
-                let rows = rows.map(|set| set.rows).unwrap_or_default();
-                let more = rows.len() as u64 > most;
-                let kept = usize::try_from(most).unwrap_or(usize::MAX);
-                let keys: Vec<_> = rows.into_iter().take(kept).filter_map(info_of).collect();
-                let cursor = keys.last().filter(|_| more).map(|last| seal(&last.key));
-                Ok(KeyList {
-                    keys,
-                    cursor,
-                    truncated: more && capped,
-                })
-            },
-        );
-        Ok(list.cached_as(cacheable(space, now_us, columns.len() - 1)))
+        let steps = [Step::read(tree(page))].into_iter().chain(journal);
+        let list = Operation::reading(Reach::Many, steps.collect(), move |outcomes| {
+            let all = merged(outcomes, now_us);
+            let more = all.len() as u64 > most;
+            let kept = usize::try_from(most).unwrap_or(usize::MAX);
+            let keys: Vec<_> = all.into_iter().take(kept).collect();
+            let cursor = keys.last().filter(|_| more).map(|last| seal(&last.key));
+            Ok(KeyList {
+                keys,
+                cursor,
+                truncated: more && capped,
+            })
+        });
+        let list = list.cached_as(cacheable(space, now_us, columns.len() - 1));
+        Ok(list.planned_for(schema.version))
     }
+}
+
+/// What the journal has in a range, oldest first: as the values are listed, with a size of NULL
+/// where one was removed. It is no more than the journal holds.
+fn read_journal(range: Filter) -> Step {
+    let columns = [KEY, ROW_SIZE, ROW_CONTENT_TYPE, ROW_VERSION, ROW_EXPIRES_AT];
+    Step::read(tree(select(&JOURNAL, &columns, range)))
+}
+
+/// The keys that are there, in order: of those that the journal says nothing of, and of its own,
+/// each as its newest row has it.
+fn merged(outcomes: Vec<Outcome>, now_us: i64) -> Vec<KeyInfo> {
+    let mut reads = outcomes.into_iter().map(|read| {
+        let rows = read.rows.map(|set| set.rows);
+        rows.unwrap_or_default()
+    });
+    let (kept, journal) = (reads.next(), reads.next());
+    let mut all: Vec<KeyInfo> = kept.into_iter().flatten().filter_map(info_of).collect();
+    let Some(journal) = journal else {
+        return all;
+    };
+    let mut newest = BTreeMap::new();
+    for row in journal {
+        if let Some(Value::Text(key)) = row.first() {
+            newest.insert(key.clone(), row);
+        }
+    }
+    let is_alive = |info: &KeyInfo| info.expires_at_us.is_none_or(|at| at > now_us);
+    all.extend(newest.into_values().filter_map(info_of).filter(is_alive));
+    all.sort_by(|one, other| one.key.cmp(&other.key));
+    all
 }
 
 /// The listing of a space's keys.

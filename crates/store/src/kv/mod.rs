@@ -6,10 +6,17 @@
 //! included.
 
 mod bulk;
+mod counter;
+mod flush;
+mod journal;
 mod list;
 mod relation;
 
 pub use bulk::NewEntry;
+pub use counter::Counted;
+pub(crate) use flush::Journal;
+pub use flush::{Flushed, JournalReport};
+pub(crate) use journal::JOURNAL;
 pub use list::{KeyInfo, KeyList, KeyRange};
 pub(crate) use relation::{EXPIRES_AT, KV};
 
@@ -20,6 +27,7 @@ use crate::relation::{alive, equals, rows_of, select, tree};
 use crate::session::Result;
 use crate::store::Store;
 use bytes::Bytes;
+use journal::{Way, read_newest, settled};
 use pando_model::canonical;
 use pando_model::column::ColumnType;
 use pando_model::engine::{Cacheable, Expiry, Outcome, Step};
@@ -35,9 +43,6 @@ use std::time::Duration;
 pub const KEY_BYTES_MAX: usize = 1024;
 /// Bytes of a space's, a collection's, a table's or a graph's name at most.
 pub const NAME_BYTES_MAX: usize = 255;
-/// What a counter is written as.
-const COUNTER_TYPE: &str = "text/plain; charset=utf-8";
-
 /// A key in a space.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
@@ -65,15 +70,6 @@ pub struct Stored {
     pub created: bool,
     /// Its version.
     pub version: i64,
-}
-
-/// A counter after it was counted up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Counted {
-    /// What it counts now.
-    pub value: i64,
-    /// What was stored.
-    pub stored: Stored,
 }
 
 impl Key {
@@ -160,12 +156,20 @@ impl Store {
         let mut filters = key.filters();
         filters.push(alive(EXPIRES_AT, now_us));
         let columns = [VALUE, CONTENT_TYPE, VERSION, EXPIRES_AT];
-        let read = Step::read(tree(select(&KV, &columns, Filter::And(filters))));
-        let get = Operation::reading(key.reach(), vec![read], |mut outcomes| {
-            let rows = outcomes.pop().and_then(|read| read.rows);
-            Ok(rows.and_then(|mut set| entry_of(set.rows.pop()?)))
+        let mut steps = vec![Step::read(tree(select(
+            &KV,
+            &columns,
+            Filter::And(filters),
+        )))];
+        let schema = self.schema();
+        if schema.behind.contains_key(&key.space) {
+            steps.push(read_newest(key));
+        }
+        let get = Operation::reading(key.reach(), steps, move |outcomes| {
+            Ok(journal::found(outcomes, now_us))
         });
         get.cached_as(cacheable(&key.space, now_us, columns.len() - 1))
+            .planned_for(schema.version)
     }
 
     /// Stores a value; one without a time to live stays.
@@ -179,11 +183,18 @@ impl Store {
     ) -> Result<Operation<Stored>> {
         let now_us = self.clock().now_us();
         let version = self.new_version().await?;
+        let expires_at_us = expiry(now_us, ttl)?;
+        let (way, schema_version) = self.way_of(&key.space);
+        if way == Way::Journal && precondition.is_empty() {
+            let entry = Some((value, content_type, expires_at_us));
+            let put = self.journaled(key, version, entry);
+            return Ok(put.planned_for(schema_version));
+        }
         let row = key.row(Entry {
             value,
             content_type,
             version,
-            expires_at_us: expiry(now_us, ttl)?,
+            expires_at_us,
         });
         let put = put(row);
         let decide = Step::decide(move |outcomes| {
@@ -195,12 +206,23 @@ impl Store {
             let created = current(&outcomes, now_us).is_none();
             Ok(Stored { created, version })
         });
-        Ok(put.laying_down(&self.kv_get(key)))
+        let put = put.laying_down(&self.kv_get(key));
+        Ok(after_journal(put, key, way).planned_for(schema_version))
     }
 
     /// Removes a value; `false` where there was none.
-    pub fn kv_delete(&self, key: &Key, precondition: Precondition) -> Operation<bool> {
+    pub async fn kv_delete(
+        &self,
+        key: &Key,
+        precondition: Precondition,
+    ) -> Result<Operation<bool>> {
         let now_us = self.clock().now_us();
+        let (way, schema_version) = self.way_of(&key.space);
+        if way == Way::Journal && precondition.is_empty() {
+            let version = self.new_version().await?;
+            let delete = self.journaled(key, version, None);
+            return Ok(delete.map(|_| Ok(true)).planned_for(schema_version));
+        }
         let delete = delete(key.filter());
         let decide = Step::decide(move |outcomes| {
             precondition.check(current(outcomes, now_us).map(|found| found.version))?;
@@ -210,48 +232,21 @@ impl Store {
         let delete = Operation::writing(key.reach(), steps, move |outcomes| {
             Ok(current(&outcomes, now_us).is_some())
         });
-        delete.laying_down(&self.kv_get(key))
-    }
-
-    /// Counts a counter up, or down; one that is not there begins at 0. It keeps its time to
-    /// live where none is given.
-    pub async fn kv_incr(
-        &self,
-        key: &Key,
-        by: i64,
-        ttl: Option<Duration>,
-        precondition: Precondition,
-    ) -> Result<Operation<Counted>> {
-        let now_us = self.clock().now_us();
-        let version = self.new_version().await?;
-        let given = expiry(now_us, ttl)?;
-        let columns = [VALUE, VERSION, EXPIRES_AT];
-        let read = Step::read(tree(select(&KV, &columns, key.filter())));
-        let own = key.clone();
-        let decide = Step::decide(move |outcomes| {
-            // What another has written meanwhile need not be a number.
-            precondition.check(current(outcomes, now_us).map(|found| found.version))?;
-            let (counted, before) = count(outcomes, by, now_us)?;
-            let kept = before.and_then(|found| found.expires_at_us);
-            Ok(vec![put(own.row(Entry {
-                value: Bytes::from(counted.to_string()),
-                content_type: COUNTER_TYPE.to_owned(),
-                version,
-                expires_at_us: given.or(kept),
-            }))])
-        });
-        let incr = Operation::writing(key.reach(), vec![read, decide], move |outcomes| {
-            let (value, before) = count(&outcomes, by, now_us)?;
-            let created = before.is_none();
-            let stored = Stored { created, version };
-            Ok(Counted { value, stored })
-        });
-        Ok(incr.laying_down(&self.kv_get(key)))
+        let delete = delete.laying_down(&self.kv_get(key));
+        Ok(after_journal(delete, key, way).planned_for(schema_version))
     }
 
     /// A version that nothing had before.
     pub(crate) async fn new_version(&self) -> Result<i64> {
         Ok(self.ids().reserve(1).await?.first().copied().unwrap_or(0))
+    }
+}
+
+/// A write that looks at what is there, of a space that may be written behind.
+fn after_journal<T: 'static>(write: Operation<T>, key: &Key, way: Way) -> Operation<T> {
+    match way {
+        Way::Plain => write,
+        Way::Settled | Way::Journal => settled(write, key),
     }
 }
 
@@ -287,33 +282,6 @@ fn current(outcomes: &[Outcome], now_us: i64) -> Option<State> {
         version: *version,
         expires_at_us,
     })
-}
-
-/// What a counter counts after it was counted up, and what was there before.
-fn count(
-    outcomes: &[Outcome],
-    by: i64,
-    now_us: i64,
-) -> std::result::Result<(i64, Option<State>), Refusal> {
-    let Some(found) = current(outcomes, now_us) else {
-        return Ok((by, None));
-    };
-    let value = outcomes
-        .first()
-        .and_then(|read| rows_of(read).first()?.first());
-    let number = match value {
-        Some(Value::Bytes(bytes)) => std::str::from_utf8(bytes).ok(),
-        _ => None,
-    };
-    let number: Option<i64> = number.and_then(|text| text.parse().ok());
-    let Some(number) = number else {
-        let message = "the value is not a whole number of 64 bits, and cannot be counted up";
-        return Err(refused::conflict(message));
-    };
-    let counted = number
-        .checked_add(by)
-        .ok_or_else(|| refused::conflict(format!("{number} + {by} is out of range")))?;
-    Ok((counted, Some(found)))
 }
 
 fn put(row: Row) -> Step {

@@ -128,7 +128,7 @@ async fn operation(store: &Store, op: &Op) -> Result<Operation<String>, StoreErr
             let put = store.kv_put(&key, value, "text/plain".into(), None, none);
             told(put.await?)
         }
-        Op::DeleteKey { key } => told(store.kv_delete(&own(key), none)),
+        Op::DeleteKey { key } => told(store.kv_delete(&own(key), none).await?),
         Op::Count { key, by } => {
             let by = i64::try_from(*by).unwrap();
             told(store.kv_incr(&own(key), by, None, none).await?)

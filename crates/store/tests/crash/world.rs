@@ -12,7 +12,7 @@ use pando_store::operation::Operation;
 use pando_store::precondition::Precondition;
 use pando_store::session::Session;
 use pando_store::{Store, StoreConfig};
-use pando_workload::{COLLECTION, GRAPH, HUBS, NODE_KIND, SEARCHED, TABLE_DDL, Writer};
+use pando_workload::{COLLECTION, GRAPH, HUBS, NODE_KIND, SEARCHED, SPACE, TABLE_DDL, Writer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
@@ -35,6 +35,8 @@ pub struct World {
     pub disk: Disk,
     folder: tempfile::TempDir,
     synchronous: Synchronous,
+    /// Whether the writers' key-values are written behind.
+    pub is_behind: bool,
     pub writers: Vec<Writer<Told>>,
     pub given: Arc<Mutex<Given>>,
     pub counts: Counts,
@@ -63,6 +65,7 @@ impl World {
             disk: Disk::install(name),
             folder: tempfile::tempdir().unwrap(),
             synchronous,
+            is_behind: false,
             writers: (1..=WRITERS).map(Writer::new).collect(),
             given: Arc::default(),
             counts: Counts::default(),
@@ -83,6 +86,9 @@ impl World {
         };
         let store = Store::open(engine, Arc::new(SystemClock), config).await?;
         prepare(&store).await?;
+        if self.is_behind {
+            store.write_behind(&[SPACE.to_owned()].into()).await?;
+        }
         Ok(store)
     }
 }

@@ -119,7 +119,7 @@ async fn writes_take_what_has_run_out_for_absent() {
     let incr = bench.store.kv_incr(&k, 1, None, any.clone()).await.unwrap();
     bench.refused(incr, "precondition_failed").await;
     let gone = bench.store.kv_delete(&k, Precondition::default());
-    assert!(!bench.run(gone).await.unwrap());
+    assert!(!bench.run(gone.await.unwrap()).await.unwrap());
     let incr = bench.store.kv_incr(&k, 1, None, Precondition::default());
     let counted = bench.run(incr.await.unwrap()).await.unwrap();
     assert_eq!((counted.value, counted.stored.created), (1, true));

@@ -74,9 +74,9 @@ async fn no_two_values_of_a_key_have_the_same_version() {
     let bench = Bench::new().await;
     let first = put(&bench, "k", b"1").await;
     let second = put(&bench, "k", b"1").await;
-    let delete = || bench.store.kv_delete(&key("k"), none());
-    assert!(bench.run(delete()).await.unwrap());
-    assert!(!bench.run(delete()).await.unwrap());
+    let delete = async || bench.store.kv_delete(&key("k"), none()).await;
+    assert!(bench.run(delete().await.unwrap()).await.unwrap());
+    assert!(!bench.run(delete().await.unwrap()).await.unwrap());
     let third = put(&bench, "k", b"1").await;
     assert_eq!(
         [first.created, second.created, third.created],
@@ -92,9 +92,8 @@ async fn a_write_happens_only_to_the_version_that_its_caller_names() {
     let code = "precondition_failed";
     let stale = write(&bench, "k", b"2", if_match(&[version + 1])).await;
     bench.refused(stale, code).await;
-    bench
-        .refused(bench.store.kv_delete(&key("k"), if_match(&[0])), code)
-        .await;
+    let delete = bench.store.kv_delete(&key("k"), if_match(&[0])).await;
+    bench.refused(delete.unwrap(), code).await;
     let absent = write(&bench, "x", b"2", if_match(&[version])).await;
     bench.refused(absent, code).await;
     let only_new = Precondition {

@@ -9,6 +9,7 @@
 )]
 
 mod arbitrary;
+mod behind;
 mod bench;
 #[path = "../shard/concluded.rs"]
 mod concluded;

@@ -10,6 +10,8 @@
 
 #[path = "../models/arbitrary.rs"]
 mod arbitrary;
+#[path = "../models/behind.rs"]
+mod behind;
 #[path = "../models/bench.rs"]
 mod bench;
 #[path = "../shard/concluded.rs"]

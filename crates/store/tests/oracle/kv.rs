@@ -106,6 +106,9 @@ impl event::Verb {
     }
 }
 
+/// The space that is written behind, where one is.
+pub const BEHIND: &str = SPACES[0];
+
 impl Verb {
     pub async fn planned(&self, side: &Side) -> Result<Operation<String>, StoreError> {
         let (store, notes) = (&side.store, side.notes());
@@ -121,14 +124,8 @@ impl Verb {
                 })
             }
             Verb::Put(space, key, value, ttl, when) => {
-                let name = named(space, key);
-                let when = side.precondition(*when, &name);
-                let (key, value) = (Key::new(space, key)?, Bytes::from_static(value));
-                let put = store.kv_put(&key, value, "text/plain".into(), *ttl, when);
-                put.await?.map(move |stored| {
-                    notes.version(&name, stored.version);
-                    Ok(format!("{stored:?}"))
-                })
+                let (name, key) = (named(space, key), Key::new(space, key)?);
+                put(side, name, key, value, *ttl, *when).await?
             }
             Verb::PutAll(space, keys, ttl) => {
                 let expires_at_us = store.expires_at(*ttl)?;
@@ -144,8 +141,17 @@ impl Verb {
                 in_words(store.kv_put_all(space, entries?).await?)
             }
             Verb::Delete(space, key, when) => {
-                let when = side.precondition(*when, &named(space, key));
-                in_words(store.kv_delete(&Key::new(space, key)?, when))
+                let (key, name) = (Key::new(space, key)?, named(space, key));
+                if !side.tells_less(space, *when) {
+                    let when = side.precondition(*when, &name);
+                    return Ok(in_words(store.kv_delete(&key, when).await?));
+                }
+                if !side.is_behind {
+                    // A removal that is journaled has a version, and both are to make the same.
+                    store.ids().reserve(1).await?;
+                }
+                let delete = store.kv_delete(&key, Default::default()).await?;
+                delete.map(|_| Ok("gone".to_owned()))
             }
             Verb::Incr(space, key, by, ttl, when) => {
                 let when = side.precondition(*when, &named(space, key));
@@ -169,6 +175,30 @@ impl Verb {
             }
         })
     }
+}
+
+/// A value is stored; the answer is what the write tells where it is not written behind.
+async fn put(
+    side: &Side,
+    name: String,
+    key: Key,
+    value: &'static [u8],
+    ttl: Option<Duration>,
+    when: When,
+) -> Result<Operation<String>, StoreError> {
+    let notes = side.notes();
+    let told_less = side.tells_less(key.space(), when);
+    let (value, when) = (Bytes::from_static(value), side.precondition(when, &name));
+    let put = side
+        .store
+        .kv_put(&key, value, "text/plain".into(), ttl, when);
+    Ok(put.await?.map(move |stored| {
+        notes.version(&name, stored.version);
+        Ok(match told_less {
+            true => format!("version {}", stored.version),
+            false => format!("{stored:?}"),
+        })
+    }))
 }
 
 /// The answer as it is.

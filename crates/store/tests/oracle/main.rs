@@ -1,6 +1,7 @@
 //! A store on SQLite and one on the memory engine: 10,000 random operations of each model, and
 //! of all of them together, have the same answers; and so have one with caches in front of its
-//! engine, and one without, for a caller who brings his stamps along.
+//! engine, and one without, for a caller who brings his stamps along; with a space of key-values
+//! that is written behind, or without, but for what a write is told of what was there before.
 //!
 //! The seed is printed; `PANDO_SEED=… cargo test -p pando-store --test oracle` repeats a run, and
 //! `PANDO_OPERATIONS` makes it longer. Below the models the engines are compared by the
@@ -21,12 +22,14 @@ mod draw;
 mod event;
 mod graph;
 mod kv;
+mod past;
 mod side;
 mod tables;
 mod wide;
 
-use crate::compare::{Pair, both_answer_alike};
+use crate::compare::{Pair, a_difference_is_found, both_answer_alike};
 use crate::event::Model;
+use crate::past::Where;
 
 const ALL: [Model; 5] = [
     Model::Kv,
@@ -59,4 +62,23 @@ async fn all_models_together_are_the_same_on_both_engines() {
 #[tokio::test]
 async fn all_models_are_the_same_with_caches_in_front_and_without() {
     both_answer_alike(Pair::Caches, "cached models", &ALL).await;
+}
+
+#[tokio::test]
+async fn all_models_are_the_same_with_a_space_that_is_written_behind_and_without() {
+    both_answer_alike(Pair::Behind, "written behind", &ALL).await;
+}
+
+#[tokio::test]
+async fn key_values_are_the_same_written_behind_and_at_once() {
+    both_answer_alike(Pair::Behind, "key-values written behind", &[Model::Kv]).await;
+}
+
+/// The test of the test.
+#[tokio::test]
+async fn where_the_journal_is_forgotten_in_reads_or_in_writes_that_is_found() {
+    for place in [Where::Reads, Where::Writes] {
+        let what = format!("the journal forgotten in {place:?}");
+        a_difference_is_found(Pair::Past(place), &what, &[Model::Kv]).await;
+    }
 }

@@ -24,6 +24,10 @@ pub const DOCUMENT_BYTES_MAX: usize = 400;
 pub struct Side {
     pub store: Arc<Store>,
     pub name: &'static str,
+    /// Whether a space is written behind here.
+    pub is_behind: bool,
+    /// Whether one is, here or on the other side.
+    compared_with_behind: bool,
     seen: Arc<Mutex<Seen>>,
     /// What its caller has written and seen.
     session: Mutex<Session>,
@@ -81,6 +85,8 @@ impl Side {
         Side {
             store,
             name,
+            is_behind: false,
+            compared_with_behind: false,
             seen: Arc::default(),
             session: Mutex::default(),
         }
@@ -115,6 +121,26 @@ impl Side {
         let mut side = Side::open(Arc::clone(&tier) as _, clock).await;
         side.name = "cached";
         side
+    }
+
+    /// The same as this one, to be compared with one that is written behind.
+    pub fn beside_behind(mut self) -> Side {
+        self.compared_with_behind = true;
+        self
+    }
+
+    /// The same as this one, with a space that is written behind.
+    pub async fn behind(mut self) -> Side {
+        let spaces = [crate::kv::BEHIND.to_owned()].into();
+        self.store.write_behind(&spaces).await.unwrap();
+        self.name = "behind";
+        self.is_behind = true;
+        self.beside_behind()
+    }
+
+    /// Whether a write is not told what was there before, where it is written behind.
+    pub fn tells_less(&self, space: &str, when: When) -> bool {
+        self.compared_with_behind && space == crate::kv::BEHIND && matches!(when, When::Always)
     }
 
     /// What its caller brings along now.
@@ -165,6 +191,9 @@ impl Side {
     pub async fn answer(&self, event: &Event) -> String {
         // Caches follow in a task of their own.
         tokio::task::yield_now().await;
+        if matches!(event, Event::Sweep | Event::Tend) {
+            self.store.tend_journal().await.unwrap();
+        }
         in_words(match event {
             Event::Alone(verb) => self.alone(verb, None).await,
             Event::Keyed(verb, key, request) => {

@@ -6,8 +6,9 @@ use crate::reply::{self, Reply};
 use crate::web::Web;
 use http::{Method, StatusCode};
 use pando_model::caching::{CacheReport, CollectionReport};
-use pando_model::engine::Engine;
+use pando_model::schema::Behind;
 use pando_store::Store;
+use pando_store::kv::JournalReport;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
@@ -17,12 +18,13 @@ const ALLOWED_ACTION: &str = "POST";
 
 /// The answer to `GET /admin/v1/caches`.
 pub(super) fn list(store: &Store) -> Reply {
-    ok(&caches(&**store.engine()))
+    ok(&caches(store))
 }
 
 /// The caches of this process; `null` where there are none.
-pub(super) fn caches(engine: &dyn Engine) -> Value {
-    engine.caches().as_ref().map_or(Value::Null, told)
+pub(super) fn caches(store: &Store) -> Value {
+    let report = store.engine().caches();
+    report.map_or(Value::Null, |report| told(&report, store))
 }
 
 /// Answers what concerns one collection: `caches/rest/reviews`, `caches/rest/reviews/flush`.
@@ -70,7 +72,7 @@ pub(super) async fn answer(
         .flat_map(|report| &report.collections)
         .find(|found| found.collection == collection);
     match found {
-        Some(found) => Ok(ok(&one(found))),
+        Some(found) => Ok(ok(&one(found, web.store()))),
         None => Err(not_cached(&collection)),
     }
 }
@@ -82,7 +84,7 @@ fn not_cached(collection: &str) -> ApiError {
     ))
 }
 
-fn told(report: &CacheReport) -> Value {
+fn told(report: &CacheReport, store: &Store) -> Value {
     json!({
         "following": report.is_following,
         "consumed": { "timeline": report.consumed.timeline, "p": report.consumed.p },
@@ -92,12 +94,36 @@ fn told(report: &CacheReport) -> Value {
             "under_way": report.loads_under_way,
             "waiting": report.loads_waiting,
         },
-        "collections": report.collections.iter().map(one).collect::<Vec<_>>(),
+        "collections": report.collections.iter().map(|of| one(of, store)).collect::<Vec<_>>(),
+        "journals": journals(store),
     })
 }
 
-fn one(found: &CollectionReport) -> Value {
+/// What waits of each space that is written behind, when it was last looked.
+pub fn journals(store: &Store) -> Vec<Value> {
+    let journals = store.journal_reports();
+    journals.iter().map(|of| journal(of, store)).collect()
+}
+
+/// What waits of a space that is written behind.
+fn journal(of: &JournalReport, store: &Store) -> Value {
+    let waits_us = of.oldest_us.map(|at| store.clock().now_us() - at);
+    json!({
+        "collection": format!("kv/{}", of.space),
+        "state": match of.state {
+            Behind::On => "on",
+            Behind::Ending => "ending",
+        },
+        "rows": of.rows,
+        "oldest_seconds": waits_us.map_or(0.0, |us| us.max(0) as f64 / 1e6),
+    })
+}
+
+fn one(found: &CollectionReport, store: &Store) -> Value {
     let counts = &found.counts;
+    let journals = store.journal_reports();
+    let space = found.collection.strip_prefix("kv/");
+    let own = journals.iter().find(|of| Some(&*of.space) == space);
     let estimates = found.estimates.iter().map(|estimate| {
         json!({
             "eviction": estimate.eviction,
@@ -132,5 +158,6 @@ fn one(found: &CollectionReport) -> Value {
         "inconsistent": counts.inconsistent,
         "inconsistency_rate": counts.inconsistency_rate(),
         "estimates": estimates.collect::<Vec<_>>(),
+        "journal": own.map(|of| journal(of, store)),
     })
 }

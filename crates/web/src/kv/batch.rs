@@ -152,9 +152,10 @@ async fn plan_item(web: &Web, space: &str, item: Item) -> Result<Operation<Value
                 Ok(first.map_or(Value::Null, |stored| put_item(&key, *stored)))
             })
         }
-        Op::Delete => store
-            .kv_delete(&key, none)
-            .map(move |there| Ok(serde_json::json!({ "key": key.key(), "deleted": there }))),
+        Op::Delete => {
+            let deleted = store.kv_delete(&key, none).await?;
+            deleted.map(move |there| Ok(serde_json::json!({ "key": key.key(), "deleted": there })))
+        }
         Op::Incr => {
             let ttl = batch::ttl(item.ttl.as_deref())?;
             let counted = store.kv_incr(&key, item.by.unwrap_or(1), ttl, none).await?;

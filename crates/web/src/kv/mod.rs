@@ -48,7 +48,7 @@ pub(crate) async fn plan(
         (&Method::POST, ["batch"]) => batch::plan(web, space, asked).await,
         (&Method::GET | &Method::HEAD, [key]) => get(web, &Key::new(space, key)?, asked.parts),
         (&Method::PUT, [key]) => put(web, &Key::new(space, key)?, asked).await,
-        (&Method::DELETE, [key]) => delete(web, &Key::new(space, key)?, asked.parts),
+        (&Method::DELETE, [key]) => delete(web, &Key::new(space, key)?, asked.parts).await,
         (&Method::POST, [key, "incr"]) => incr(web, &Key::new(space, key)?, asked.parts).await,
         (method, [] | [_] | [_, "incr"]) => Err(ApiError::method(method, allowed(place))),
         _ => Err(ApiError::no_such_path()),
@@ -79,11 +79,11 @@ async fn put(web: &Web, key: &Key, asked: Asked<'_>) -> Result<Operation<Answer>
     Ok(operation.map(|stored| Ok(Answer::of_put(stored.created).tagged(stored.version))))
 }
 
-fn delete(web: &Web, key: &Key, parts: &Parts) -> Result<Operation<Answer>, ApiError> {
+async fn delete(web: &Web, key: &Key, parts: &Parts) -> Result<Operation<Answer>, ApiError> {
     Params::read(&parts.uri, &[])?;
     let precondition = conditional::precondition(&parts.headers)?;
     let absent = absent(key);
-    let deleted = web.store().kv_delete(key, precondition);
+    let deleted = web.store().kv_delete(key, precondition).await?;
     Ok(deleted.map(move |was_there| Ok(Answer::of_delete(was_there, &absent))))
 }
 

@@ -2,6 +2,7 @@
 
 use super::gauge;
 use pando_model::caching::{CacheReport, CollectionReport};
+use pando_store::kv::JournalReport;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -22,6 +23,8 @@ pub(super) struct CacheMetrics {
     capacity_bytes: Family<CollectionLabels, Gauge>,
     inconsistency_rate: Family<CollectionLabels, Gauge<f64, AtomicU64>>,
     shadow_hit_ratio: Family<ShadowLabels, Gauge<f64, AtomicU64>>,
+    journal_rows: Family<CollectionLabels, Gauge>,
+    journal_oldest_seconds: Family<CollectionLabels, Gauge<f64, AtomicU64>>,
     following: Gauge,
     loads_max: Gauge,
     loads_under_way: Gauge,
@@ -94,6 +97,16 @@ impl CacheMetrics {
             "The hit ratio that another policy or size would have",
             self.shadow_hit_ratio.clone(),
         );
+        registry.register(
+            "journal_rows",
+            "Writes that wait to be applied, of a space that is written behind",
+            self.journal_rows.clone(),
+        );
+        registry.register(
+            "journal_oldest_seconds",
+            "How long the oldest of them has waited",
+            self.journal_oldest_seconds.clone(),
+        );
         self.register_gauges(registry);
     }
 
@@ -160,6 +173,24 @@ impl CacheMetrics {
         self.inconsistency_rate.clear();
         for of in &report.collections {
             self.take_one(of);
+        }
+    }
+
+    /// Takes over what waits in the journal; those that are not written behind, or
+    /// not looked at yet, are not told of.
+    pub(super) fn take_journals(&self, journals: &[JournalReport], now_us: i64) {
+        self.journal_rows.clear();
+        self.journal_oldest_seconds.clear();
+        for of in journals {
+            let labels = CollectionLabels {
+                collection: format!("kv/{}", of.space),
+            };
+            let waits_us = of.oldest_us.map_or(0, |at| (now_us - at).max(0));
+            let Some(rows) = of.rows else { continue };
+            self.journal_rows.get_or_create(&labels).set(gauge(rows));
+            self.journal_oldest_seconds
+                .get_or_create(&labels)
+                .set(waits_us as f64 / 1e6);
         }
     }
 

@@ -84,7 +84,11 @@ fn put() -> Value {
         .query("ttl", span(), "How long it lives")
         .body_of("*/*", json!({ "type": "string", "format": "binary" }))
         .answer("201", "Made", None)
-        .answer("204", "Replaced", None)
+        .answer(
+            "204",
+            "Replaced; or stored in a space that is written behind, whatever was there",
+            None,
+        )
         .describe()
 }
 
@@ -92,7 +96,11 @@ fn delete() -> Value {
     Operation::new("kv_delete", TAG, "Remove a value")
         .write()
         .conditional()
-        .answer("204", "Removed", None)
+        .answer(
+            "204",
+            "Removed; in a space that is written behind also where nothing was there",
+            None,
+        )
         .describe()
 }
 

@@ -29,6 +29,27 @@ pub struct Cache {
     /// `wide/TABLE`, `graph/NAME`. A table may say the same in its `WITH (cache = …)`; what
     /// stands here goes before it.
     pub collections: BTreeMap<String, CachedCollection>,
+    /// The journal of key-values that are written behind.
+    pub journal: Journal,
+}
+
+/// The journal of key-values that are written behind.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Journal {
+    /// How often what waits is applied. The longer, the more writes of one key become one.
+    pub flush_interval: Duration,
+    /// How many writes may wait; what is more is written at once, as elsewhere.
+    pub max_rows: u64,
+}
+
+impl Default for Journal {
+    fn default() -> Journal {
+        Journal {
+            flush_interval: Duration::millis(100),
+            max_rows: 10_000,
+        }
+    }
 }
 
 /// How a collection is cached. What is left out is as the table's `WITH (…)` has it, or else the
@@ -79,6 +100,8 @@ pub enum StrategyName {
     ReadThrough,
     /// A write lays down what it wrote.
     WriteThrough,
+    /// A write is acknowledged once the journal has it: for `kv/SPACE` alone.
+    WriteBehind,
     /// A write of this process invalidates by the feed alone.
     WriteAround,
     /// What is read in the last part of its TTL is loaded anew behind the answer.
@@ -110,6 +133,7 @@ impl Default for Cache {
             redis_ca_file: None,
             redis_timeout: Duration::millis(50),
             load_patience: Duration::seconds(3),
+            journal: Journal::default(),
             collections: BTreeMap::new(),
         }
     }
