@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)] // a test
 
 mod behind;
+mod failures;
 mod mixed;
 mod rules;
 mod several;
