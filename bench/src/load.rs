@@ -151,7 +151,17 @@ pub fn get(path: &str, out: &mut Vec<u8>) {
 
 /// Appends a POST request with a JSON body.
 pub fn post(path: &str, body: &[u8], out: &mut Vec<u8>) {
-    out.extend_from_slice(b"POST ");
+    with_body("POST", path, body, out);
+}
+
+/// Appends a PUT request with a JSON body.
+pub fn put(path: &str, body: &[u8], out: &mut Vec<u8>) {
+    with_body("PUT", path, body, out);
+}
+
+fn with_body(method: &str, path: &str, body: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(method.as_bytes());
+    out.push(b' ');
     out.extend_from_slice(path.as_bytes());
     out.extend_from_slice(
         b" HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: ",

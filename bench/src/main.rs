@@ -28,11 +28,13 @@ Examples:
   pando-bench postgres             the store over PostgreSQL against tokio-postgres and COPY
   pando-bench postgres-http        pando serve over PostgreSQL against axum through PgBouncer
   pando-bench postgres-spread      reads over a primary and two replicas against the primary alone
+  pando-bench write-behind write-behind-postgres
+                                   puts over HTTP, written behind against at once
   pando-bench cache-traces         hit ratios on recorded traces, against the optimum
 Names: idle point-read page models wide-column traverse insert trailbase import import-kv
        cache-hit cache-traces cache-http cache-http-postgres scale sessions linkbench postgres,
        or of it postgres-point-read postgres-insert postgres-import;
-       postgres-http postgres-spread";
+       postgres-http postgres-spread write-behind write-behind-postgres";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -103,6 +105,8 @@ async fn run(name: &str) -> Result<Vec<report::Report>> {
         "cache-http" => cache::http::over_sqlite().await,
         "cache-http-postgres" => cache::http::over_postgres().await,
         "linkbench" => linkbench::run().await,
+        "write-behind" => cache::behind::over_sqlite().await,
+        "write-behind-postgres" => cache::behind::over_postgres().await,
         "postgres" => postgres::run(&postgres::ALL).await,
         name if postgres::ALL.contains(&name) => postgres::run(&[name]).await,
         "postgres-http" => postgres::http::run().await,

@@ -1,5 +1,7 @@
-//! The cache tier: hit ratios on recorded traces, what a hit costs, and what it gains over HTTP.
+//! The cache tier: hit ratios on recorded traces, what a hit costs, what it gains over HTTP, and
+//! what writing behind does.
 
+pub mod behind;
 pub mod hit;
 pub mod http;
 mod simulate;

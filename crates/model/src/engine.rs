@@ -24,7 +24,8 @@
 //!   same transaction and answers [`EngineError::Moved`] where it does not own it.
 //!   An update that changes the shard key moves the row.
 //! - **Schema check**: a plan for another version than the one in force is
-//!   answered [`EngineError::SchemaChanged`], inside the transaction for writes.
+//!   answered [`EngineError::SchemaChanged`], inside the transaction for writes. The version that
+//!   it names is in force for whoever reads from then on.
 //!
 //! # Cancellation
 //!

@@ -41,7 +41,7 @@ mod tx;
 mod web;
 mod wide;
 
-pub use admin::{Admin, AdminError, AdminErrorKind, inspection, servers};
+pub use admin::{Admin, AdminError, AdminErrorKind, inspection, journals, servers};
 pub use config::{Cors, DataAccess, Limits, Sessions, WebConfig};
 pub use error::ApiError;
 pub use gate::Exposure;

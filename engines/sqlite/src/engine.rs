@@ -12,6 +12,7 @@ use crate::config::SqliteConfig;
 use crate::connection::Conn;
 use crate::fault::{Fault, Step, interrupted};
 use crate::marks::Marks;
+use crate::open::read_shard;
 use crate::readers::{Readers, Short};
 use crate::writer::{Transaction, WriterHandle, receipt};
 use crate::{feed, verify};
@@ -237,19 +238,14 @@ fn matches_text(filter: &Filter) -> bool {
 
 /// A read with its marks, refused where its plan was made for another schema.
 fn read_snapshot(conn: &Conn, marks: &Marks, read: &Read) -> Step<ReadAnswer> {
-    check_schema(marks.schema_low(), read.schema_version)?;
     let low = marks.low();
     let lost = marks.check(&read.freshness)?;
-    let result = if read.count || !read.tree.children.is_empty() {
-        in_snapshot(conn, |conn| read_counted(conn, &read.tree, read.count))
-    } else {
-        // One statement is one snapshot.
-        read_counted(conn, &read.tree, false)
-    };
-    // Before the result is looked at: an error may come of a schema that changed meanwhile.
-    check_schema(marks.schema_high(), read.schema_version)?;
+    let several = read.count || !read.tree.children.is_empty();
+    let rows = take_planned(conn, marks, read.schema_version, several, |conn| {
+        read_counted(conn, &read.tree, read.count)
+    })?;
     Ok(ReadAnswer {
-        rows: result?,
+        rows,
         low,
         high: marks.high(),
         lost,
@@ -264,10 +260,9 @@ fn take_reads(
     read: &ReadSteps,
     allowed: impl Fn(&Tree) -> bool,
 ) -> Step<StepsAnswer> {
-    check_schema(marks.schema_low(), read.schema_version)?;
     let low = marks.low();
     let lost = marks.check(&read.freshness)?;
-    let taken = in_snapshot(conn, |conn| {
+    let outcomes = take_planned(conn, marks, read.schema_version, true, |conn| {
         steps::take(&read.steps, &mut |step| match step {
             engine::Step::Read { tree, count } if allowed(tree) => {
                 Ok(Outcome::found(read_counted(conn, tree, *count)?))
@@ -275,13 +270,43 @@ fn take_reads(
             engine::Step::Read { .. } => Err(interrupted()),
             _ => Err(EngineError::internal("take a read", "it is a change").into()),
         })
-    });
-    check_schema(marks.schema_high(), read.schema_version)?;
+    })?;
     Ok(StepsAnswer {
-        outcomes: taken?,
+        outcomes,
         low,
         high: marks.high(),
         lost,
+    })
+}
+
+/// Takes what was planned for a schema, on one snapshot where it is `several` statements.
+///
+/// Mostly the marks tell which schema a snapshot shows. They do not while a change of it is being
+/// committed: the snapshot is asked then. Going by the marks, neither of the two plans would be
+/// answered for as long as the disk syncs, and each of them be sent to the other.
+fn take_planned<T>(
+    conn: &Conn,
+    marks: &Marks,
+    planned_for: u64,
+    several: bool,
+    work: impl Fn(&Conn) -> Step<T>,
+) -> Step<T> {
+    let committed = marks.schema_low();
+    if marks.schema_high() == committed {
+        check_schema(committed, planned_for)?;
+        let taken = match several {
+            true => in_snapshot(conn, &work),
+            // One statement is one snapshot.
+            false => work(conn),
+        };
+        // Before the result is looked at: an error may come of a schema that changed meanwhile.
+        if marks.schema_high() == committed {
+            return taken;
+        }
+    }
+    in_snapshot(conn, |conn| {
+        check_schema(read_shard(conn)?.schema_version, planned_for)?;
+        work(conn)
     })
 }
 

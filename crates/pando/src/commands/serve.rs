@@ -254,7 +254,7 @@ async fn flush(store: Arc<Store>, every: Duration) {
     loop {
         due.tick().await;
         let schema = store.schema();
-        if schema.behind.is_empty() && store.journal_reports().is_empty() {
+        if schema.behind.is_empty() {
             continue;
         }
         let has_passed =

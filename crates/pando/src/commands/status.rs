@@ -33,6 +33,7 @@ async fn of_store(store: &Store) -> anyhow::Result<Value> {
     let statistics = engine.fetch_statistics().await?;
     let schema = store.schema();
     let (servers, shortfalls) = pando_web::inspection(&**engine).await;
+    store.look_at_journal().await?;
     Ok(json!({
         "version": env!("CARGO_PKG_VERSION"),
         "phase": "not running",
@@ -49,6 +50,7 @@ async fn of_store(store: &Store) -> anyhow::Result<Value> {
             "servers": servers,
             "shortfalls": shortfalls,
         }],
+        "caches": { "journals": pando_web::journals(store) },
         "schema": {
             "version": schema.version,
             "tables": schema.tables.keys().collect::<Vec<_>>(),
@@ -126,15 +128,11 @@ fn caches_of(caches: &Value) -> Vec<Vec<String>> {
             Some(wrong) if wrong > 0 => format!(", {} WRONG", grouped(wrong)),
             _ => String::new(),
         };
-        let waiting = match of["journal"]["rows"].as_u64() {
-            Some(rows) => format!(", {} waiting", grouped(rows)),
-            None => String::new(),
-        };
         vec![
             "cache".to_owned(),
             word(&of["collection"]),
             format!(
-                "{}, {}, hits {}, {} answers in {} of {} MB{waiting}{inconsistent}",
+                "{}, {}, hits {}, {} answers in {} of {} MB{inconsistent}",
                 word(&of["strategy"]),
                 word(&of["eviction"]),
                 percent(&of["hit_ratio"]),
@@ -145,6 +143,29 @@ fn caches_of(caches: &Value) -> Vec<Vec<String>> {
         ]
     };
     collections.map(line).collect()
+}
+
+/// Each space that is written behind, in one line.
+fn journals_of(caches: &Value) -> Vec<Vec<String>> {
+    let word = |value: &Value| value.as_str().unwrap_or("–").to_owned();
+    let journals = caches["journals"].as_array().into_iter().flatten();
+    let line = |of: &Value| {
+        let oldest = of["oldest_seconds"].as_f64().unwrap_or(0.0);
+        let waiting = match of["rows"].as_u64() {
+            Some(0) => "nothing waits".to_owned(),
+            Some(rows) => {
+                let rows = grouped(rows);
+                format!("{rows} writes wait, the oldest for {oldest:.1} s")
+            }
+            None => "not looked at yet".to_owned(),
+        };
+        let waiting = match of["state"] == "ending" {
+            true => format!("{waiting}; it is not written behind any more"),
+            false => waiting,
+        };
+        vec!["journal".to_owned(), word(&of["collection"]), waiting]
+    };
+    journals.map(line).collect()
 }
 
 fn text(status: &Value) -> String {
@@ -184,6 +205,7 @@ fn text(status: &Value) -> String {
         rows.extend(servers_of(shard));
     }
     rows.extend(caches_of(&status["caches"]));
+    rows.extend(journals_of(&status["caches"]));
     let tables: Vec<&str> = status["schema"]["tables"]
         .as_array()
         .into_iter()

@@ -1,25 +1,15 @@
-//! Key-values that are written behind: what is acknowledged is there, for whoever asks whichever
-//! process, however often processes are killed, also while this is switched on and off.
+//! Key-values that are written behind: what is acknowledged is there, for whoever asks.
 
-use crate::site::{Caller, Site, wait_until_following};
-use crate::support::{Connection, Server};
-use pando_cluster::Postgres;
-use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use crate::site::{Caller, Site};
+use crate::support::{Server, run, text};
 use serde_json::Value;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Nothing is applied by itself as long as a test takes.
-const WAITING: &str = "[cache.collections.\"kv/carts\"]\nstrategy = \"write-behind\"\n\
-                       [cache.journal]\nflush_interval = \"1h\"\n";
-const OFTEN: &str = "[cache.collections.\"kv/carts\"]\nstrategy = \"write-behind\"\n\
-                     [cache.journal]\nflush_interval = \"20ms\"\n";
+pub const WAITING: &str = "[cache.collections.\"kv/carts\"]\nstrategy = \"write-behind\"\n\
+                           [cache.journal]\nflush_interval = \"1h\"\n";
 
-fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
+pub fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !is_so() {
         assert!(began.elapsed().as_secs() < 30, "{what}");
@@ -31,9 +21,11 @@ fn journal(site: &Site) -> Value {
     site.cache("kv/carts")["journal"].clone()
 }
 
+/// Waits until a state is in force and the journal was looked at, which is applied first.
 fn wait_until(site: &Site, state: Option<&str>) {
     wait_for(&format!("the journal is not {state:?}"), || {
-        journal(site)["state"].as_str() == state
+        let journal = journal(site);
+        journal["state"].as_str() == state && journal["rows"].is_u64() == state.is_some()
     });
 }
 
@@ -87,6 +79,11 @@ fn what_waits_is_told_of_and_is_there_when_the_process_has_ended() {
     let metrics = caller.read("/metrics");
     let waiting = "journal_rows{collection=\"kv/carts\"} 5";
     assert!(metrics.contains(waiting), "{metrics}");
+    let oldest = "journal_oldest_seconds{collection=\"kv/carts\"}";
+    assert!(metrics.contains(oldest), "{metrics}");
+    assert!(journal(&site)["oldest_seconds"].as_f64() > Some(0.0));
+    let told = told_by_status(site.folder.path());
+    assert!(told.contains("5 writes wait, the oldest for"), "{told}");
     let folder = site.folder;
     site.server.signal("-TERM");
     assert_eq!(site.server.wait(), Some(0));
@@ -102,6 +99,122 @@ fn what_waits_is_told_of_and_is_there_when_the_process_has_ended() {
         server.connect().ask("GET", "/kv/v1/carts/k4", "", "").body,
         "1"
     );
+}
+
+/// What `pando status` says of the journal.
+fn told_by_status(folder: &std::path::Path) -> String {
+    let status = run(folder, &["status"]);
+    let status = text(&status.stdout);
+    let lines = status.lines().filter(|line| line.contains("journal"));
+    lines.collect()
+}
+
+#[test]
+fn what_waits_when_a_process_is_killed_is_told_of_and_there_for_the_next_one() {
+    let site = Site::start(WAITING);
+    wait_until(&site, Some("on"));
+    let mut caller = Caller::new(&site.server);
+    for n in 0..20 {
+        caller.write("PUT", &format!("/kv/v1/carts/k{}", n % 8), &n.to_string());
+    }
+    let Site { server, folder } = site;
+    server.kill();
+    let told = told_by_status(folder.path());
+    assert!(told.contains("20 writes wait, the oldest for"), "{told}");
+    // Also where nothing is to be written behind any more.
+    std::fs::write(folder.path().join("pando.toml"), "").expect("a file");
+    let site = Site {
+        server: Server::start(folder.path()),
+        folder,
+    };
+    let mut caller = Caller::new(&site.server);
+    for _ in 0..2 {
+        for n in 12..20 {
+            let found = caller.read(&format!("/kv/v1/carts/k{}", n % 8));
+            assert_eq!(found, n.to_string());
+        }
+        wait_for("what waits is not applied", || {
+            journals(&mut caller) == Value::Array(Vec::new())
+        });
+    }
+}
+
+fn journals(caller: &mut Caller) -> Value {
+    let caches = caller.ask("GET", "/admin/v1/caches", "");
+    caches.json()["journals"].clone()
+}
+
+#[test]
+fn dropping_what_is_in_memory_drops_nothing_that_waits() {
+    let site = Site::start(WAITING);
+    wait_until(&site, Some("on"));
+    let mut caller = Caller::new(&site.server);
+    caller.write("PUT", "/kv/v1/carts/a", "1");
+    assert_eq!(caller.read("/kv/v1/carts/a"), "1");
+    caller.write("POST", "/admin/v1/caches/kv/carts/flush", "");
+    wait_for("what waits is not told of", || journal(&site)["rows"] == 1);
+    let mut stranger = Caller::new(&site.server);
+    for caller in [&mut caller, &mut stranger] {
+        assert_eq!(caller.read("/kv/v1/carts/a"), "1");
+    }
+}
+
+#[test]
+fn where_the_journal_is_full_writes_are_done_at_once() {
+    let site = Site::start(&format!("{WAITING}max_rows = 3\n"));
+    wait_until(&site, Some("on"));
+    let mut caller = Caller::new(&site.server);
+    let mut put = |key: &str, n: u64| {
+        let answer = caller.ask("PUT", &format!("/kv/v1/carts/{key}"), &n.to_string());
+        let found = caller.read(&format!("/kv/v1/carts/{key}"));
+        assert_eq!(found, n.to_string(), "{key}");
+        answer.status
+    };
+    for n in 0..3 {
+        assert_eq!(put("a", n), 204, "it waits");
+    }
+    assert_eq!(put("b", 3), 201, "it is looked whether it is there");
+    assert_eq!(put("a", 4), 204, "it was");
+    let mut new = 5..;
+    wait_for("there is no room again", || {
+        let n = new.next().expect("a number");
+        put(&format!("new{n}"), n) == 204
+    });
+}
+
+#[test]
+fn whichever_way_it_is_switched_off_what_waits_is_applied_and_there() {
+    let path = "/admin/v1/caches/kv/carts";
+    let by_file: &dyn Fn(&Site, &mut Caller) = &|site, _| site.reload("");
+    let by_patch: &dyn Fn(&Site, &mut Caller) =
+        &|_, caller| caller.write("PATCH", path, r#"{"strategy":"read-through"}"#);
+    let by_delete: &dyn Fn(&Site, &mut Caller) = &|_, caller| caller.write("DELETE", path, "");
+    for (way, is_in_file, switch_off) in [
+        ("file", true, by_file),
+        ("PATCH", true, by_patch),
+        ("DELETE", false, by_delete),
+    ] {
+        let interval = "[cache.journal]\nflush_interval = \"1h\"\n";
+        let site = Site::start(if is_in_file { WAITING } else { interval });
+        let mut caller = Caller::new(&site.server);
+        if !is_in_file {
+            caller.write("PATCH", path, r#"{"strategy":"write-behind"}"#);
+        }
+        wait_until(&site, Some("on"));
+        for n in 0..5 {
+            caller.write("PUT", &format!("/kv/v1/carts/k{n}"), &n.to_string());
+        }
+        switch_off(&site, &mut caller);
+        wait_for(&format!("{way}: it does not end"), || {
+            journals(&mut caller) == Value::Array(Vec::new())
+        });
+        for n in 0..5 {
+            let found = caller.read(&format!("/kv/v1/carts/k{n}"));
+            assert_eq!(found, n.to_string(), "{way}");
+        }
+        let made = caller.ask("PUT", "/kv/v1/carts/new", "1");
+        assert_eq!(made.status, 201, "{way}: as elsewhere: {made:?}");
+    }
 }
 
 #[test]
@@ -121,247 +234,4 @@ fn only_key_values_can_be_written_behind() {
         answer.status >= 400 && answer.body.contains("key-values alone"),
         "{answer:?}"
     );
-}
-
-#[test]
-fn it_is_switched_on_and_off_under_writers_and_no_write_is_lost_or_fails() {
-    let site = Site::start("[cache.journal]\nflush_interval = \"20ms\"\n");
-    let is_over = Arc::new(AtomicBool::new(false));
-    let written = Arc::new(AtomicU64::new(0));
-    let writers: Vec<_> = (0..4)
-        .map(|own| {
-            let (is_over, written) = (Arc::clone(&is_over), Arc::clone(&written));
-            let mut caller = Caller::new(&site.server);
-            std::thread::spawn(move || {
-                let path = format!("/kv/v1/carts/k{own}");
-                let mut n = 0;
-                while !is_over.load(Ordering::SeqCst) {
-                    n += 1;
-                    caller.write("PUT", &path, &n.to_string());
-                    assert_eq!(caller.read(&path), n.to_string());
-                    n += 1;
-                    caller.write("POST", &format!("{path}/incr"), "");
-                    assert_eq!(caller.read(&path), n.to_string());
-                    written.fetch_add(1, Ordering::SeqCst);
-                }
-            })
-        })
-        .collect();
-    let mut admin = Caller::new(&site.server);
-    let path = "/admin/v1/caches/kv/carts";
-    for _ in 0..4 {
-        let some = written.load(Ordering::SeqCst) + 10;
-        wait_for("nothing is written", || {
-            written.load(Ordering::SeqCst) >= some
-        });
-        admin.write("PATCH", path, r#"{"strategy":"write-behind"}"#);
-        wait_until(&site, Some("on"));
-        let some = written.load(Ordering::SeqCst) + 10;
-        wait_for("nothing is written", || {
-            written.load(Ordering::SeqCst) >= some
-        });
-        admin.write("PATCH", path, r#"{"strategy":"write-through"}"#);
-        wait_until(&site, None);
-    }
-    is_over.store(true, Ordering::SeqCst);
-    for writer in writers {
-        writer.join().expect("a writer");
-    }
-}
-
-/// What a client knows of a key that it alone writes.
-#[derive(Default)]
-struct Known {
-    acknowledged: u64,
-    /// What may have been written, or may yet be.
-    in_doubt: Vec<u64>,
-}
-
-impl Known {
-    fn admits(&self, n: u64) -> bool {
-        n == self.acknowledged || self.in_doubt.contains(&n)
-    }
-}
-
-/// Processes over one database, that are killed and started again.
-struct Processes {
-    addresses: Mutex<Vec<SocketAddr>>,
-    is_over: AtomicBool,
-    requests: AtomicU64,
-}
-
-struct Client {
-    processes: Arc<Processes>,
-    own: u64,
-    stamp: Option<String>,
-    known: Vec<Known>,
-    random: StdRng,
-}
-
-const KEYS: usize = 4;
-
-impl Client {
-    /// Asks one of the processes; nothing where it is gone.
-    fn ask(&mut self, method: &str, key: usize, body: &str) -> Option<(u16, String)> {
-        let address = {
-            let addresses = self.processes.addresses.lock().expect("a lock");
-            addresses[self.random.random_range(0..addresses.len())]
-        };
-        let mut connection = Connection::try_to(address, Duration::from_secs(30)).ok()?;
-        let stamp = self.stamp.as_ref();
-        let headers = stamp.map_or_else(String::new, |stamp| format!("Pando-Stamp: {stamp}\r\n"));
-        let path = format!("/kv/v1/carts/{}-{key}", self.own);
-        let answer = connection.try_ask(method, &path, &headers, body).ok()?;
-        if let Some(stamp) = answer.header("pando-stamp") {
-            self.stamp = Some(stamp.to_owned());
-        }
-        self.processes.requests.fetch_add(1, Ordering::SeqCst);
-        Some((answer.status, answer.body))
-    }
-
-    fn step(&mut self) {
-        let key = self.random.random_range(0..KEYS);
-        if self.random.random_ratio(2, 3) {
-            let known = &self.known[key];
-            let last = known.in_doubt.iter().copied().chain([known.acknowledged]);
-            let n = last.max().unwrap_or(0) + 1;
-            match self.ask("PUT", key, &n.to_string()) {
-                Some((204 | 201, _)) => self.known[key].acknowledged = n,
-                // Whatever is not answered may have been done.
-                _ => self.known[key].in_doubt.push(n),
-            }
-        } else if let Some(n) = self.read(key) {
-            assert!(
-                self.known[key].admits(n),
-                "{n} is older: {}",
-                self.told(key)
-            );
-        }
-    }
-
-    fn read(&mut self, key: usize) -> Option<u64> {
-        match self.ask("GET", key, "")? {
-            (200, body) => Some(body.parse().expect("a number")),
-            (404, _) => Some(0),
-            _ => None,
-        }
-    }
-
-    fn told(&self, key: usize) -> String {
-        let known = &self.known[key];
-        let own = self.own;
-        format!(
-            "{own}-{key}: {} acknowledged, {:?} in doubt",
-            known.acknowledged, known.in_doubt
-        )
-    }
-}
-
-/// A process over the database, in a folder of its own.
-fn start_process(root: &Path, number: usize, url: &str, settings: &str) -> Server {
-    let folder: PathBuf = root.join(format!("node-{number}"));
-    std::fs::create_dir_all(&folder).expect("a folder");
-    let text = format!(
-        "[store]\nengine = \"postgres\"\n[store.postgres]\nurl = \"{url}\"\npool = 2\n{settings}"
-    );
-    std::fs::write(folder.join("pando.toml"), text).expect("a file");
-    Server::start_with(&folder, &["--role", "web"], &[])
-}
-
-/// Kills one process after the other under clients that go from one to the next.
-fn kill_under_clients(url: &str) {
-    let seed: u64 = std::env::var("PANDO_SEED")
-        .ok()
-        .and_then(|said| said.parse().ok())
-        .unwrap_or_else(rand::random);
-    println!("PANDO_SEED={seed} repeats the clients");
-    let mut chance = StdRng::seed_from_u64(seed);
-    let folder = tempfile::tempdir().expect("a folder");
-    let start = |number: usize| {
-        let server = start_process(folder.path(), number, url, OFTEN);
-        wait_until_following(&server);
-        server
-    };
-    let mut servers: Vec<Server> = (0..3).map(start).collect();
-    let addresses = |servers: &[Server]| servers.iter().map(|server| server.address).collect();
-    let processes = Arc::new(Processes {
-        addresses: Mutex::new(addresses(&servers)),
-        is_over: AtomicBool::new(false),
-        requests: AtomicU64::new(0),
-    });
-    let clients: Vec<_> = (0..12)
-        .map(|own| {
-            let mut client = Client {
-                processes: Arc::clone(&processes),
-                own,
-                stamp: None,
-                known: (0..KEYS).map(|_| Known::default()).collect(),
-                random: StdRng::seed_from_u64(seed.wrapping_add(own)),
-            };
-            std::thread::spawn(move || {
-                while !client.processes.is_over.load(Ordering::SeqCst) {
-                    client.step();
-                }
-                client
-            })
-        })
-        .collect();
-    for _ in 0..5 {
-        let enough = processes.requests.load(Ordering::SeqCst) + chance.random_range(50..300);
-        wait_for("nobody is answered", || {
-            processes.requests.load(Ordering::SeqCst) >= enough
-        });
-        let place = chance.random_range(0..servers.len());
-        servers.remove(place).kill();
-        servers.insert(place, start(place));
-        *processes.addresses.lock().expect("a lock") = addresses(&servers);
-    }
-    processes.is_over.store(true, Ordering::SeqCst);
-    let mut clients: Vec<Client> = clients
-        .into_iter()
-        .map(|client| client.join().expect("a client"))
-        .collect();
-    // Written behind, and then not any more.
-    let mut kept = Vec::new();
-    for client in &mut clients {
-        for key in 0..KEYS {
-            let n = client.read(key).expect("an answer");
-            assert!(
-                client.known[key].admits(n),
-                "{n} is lost: {}",
-                client.told(key)
-            );
-            kept.push(n);
-        }
-    }
-    let off = r#"{"strategy":"cache-aside"}"#;
-    let answer = servers[0]
-        .connect()
-        .ask("PATCH", "/admin/v1/caches/kv/carts", "", off);
-    assert_eq!(answer.status, 200, "{answer:?}");
-    wait_for("it does not end", || {
-        let caches = servers[0]
-            .connect()
-            .ask("GET", "/admin/v1/caches", "", "")
-            .json();
-        caches["journals"] == Value::Array(Vec::new())
-    });
-    let mut kept = kept.into_iter();
-    for client in &mut clients {
-        for key in 0..KEYS {
-            let n = client.read(key).expect("an answer");
-            assert_eq!(Some(n), kept.next(), "{}", client.told(key));
-        }
-    }
-    println!("{} requests", processes.requests.load(Ordering::SeqCst));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn nothing_acknowledged_is_lost_or_read_late_where_processes_over_postgresql_are_killed() {
-    let postgres = Postgres::builder().start().await.expect("start PostgreSQL");
-    let url = format!("postgres://postgres@{}/postgres", postgres.address());
-    tokio::task::spawn_blocking(move || kill_under_clients(&url))
-        .await
-        .expect("it ends");
-    drop(postgres);
 }

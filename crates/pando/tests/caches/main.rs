@@ -4,6 +4,8 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)] // a test
 
 mod behind;
+mod behind_killed;
+mod behind_switched;
 mod failures;
 mod mixed;
 mod rules;

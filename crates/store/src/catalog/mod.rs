@@ -21,7 +21,8 @@ use pando_model::engine::{
 };
 use pando_model::error::{EngineError, Refusal};
 use pando_model::plan::{
-    Change, Comparison, Conflict, Filter, Insert, Output, Row, Scalar, Select, Tree, Update,
+    Change, Comparison, Conflict, Filter, Insert, Order, OrderBy, Output, Row, Scalar, Select,
+    Tree, Update,
 };
 use pando_model::schema::{ColumnIx, Schema, SchemaStep, Table};
 use pando_model::stamp::Position;
@@ -39,7 +40,8 @@ const VERSION_SETTING: &str = "catalog_version";
 /// What a decision refuses with that finds nothing to do.
 const NOTHING_TO_DO: &str = "PDNOP";
 /// How often something is tried again because the schema changed meanwhile. Each time
-/// somebody else's migration has succeeded, so that this many in a row do not happen.
+/// somebody else's change has succeeded, so that this many in a row do not happen; if they did,
+/// the caller would be told to come again.
 const TRIES_MAX: usize = 16;
 
 /// Reads and writes the catalog's tables, whatever the schema's version is.
@@ -83,24 +85,25 @@ impl Catalog {
         self.clock.now_us()
     }
 
-    /// The schema in force.
+    /// The schema in force: the newest that is recorded, as it is recorded by the change itself.
     pub(crate) async fn fetch_schema(&self) -> Result<Schema> {
-        for _ in 0..TRIES_MAX {
-            let version = self.engine.fetch_schema_version().await?;
-            self.version.store(version, Ordering::Relaxed);
-            let wanted = equals(tables::schema::VERSION, int(version));
-            let rows = self.fetch(&tables::SCHEMA, wanted).await?;
-            // Between the two reads it may have changed: then there is a newer one.
-            let Some([_, Value::Json(body), ..]) = rows.first().map(Vec::as_slice) else {
-                continue;
-            };
-            return serde_json::from_str(body).map_err(|error| {
-                StoreError::Catalog(format!("schema version {version} is not readable: {error}"))
-            });
-        }
-        Err(StoreError::Catalog(
-            "the schema in force is not recorded in _pando_schema".into(),
-        ))
+        let mut newest = all_columns(&tables::SCHEMA, Filter::Const(true));
+        newest.select.order = vec![Order {
+            by: OrderBy::Scalar(Scalar::Column(tables::schema::VERSION)),
+            descending: true,
+            nulls_first: true,
+        }];
+        newest.select.limit = Some(1);
+        let (rows, _) = self.fetch_tree(newest).await?;
+        let Some([Value::Int(version), Value::Json(body), ..]) = rows.first().map(Vec::as_slice)
+        else {
+            return Err(StoreError::Catalog(
+                "no schema is recorded in _pando_schema".into(),
+            ));
+        };
+        serde_json::from_str(body).map_err(|error| {
+            StoreError::Catalog(format!("schema version {version} is not readable: {error}"))
+        })
     }
 
     /// The schema version that was in force last time.
@@ -119,10 +122,15 @@ impl Catalog {
         table: &Arc<Table>,
         filter: Filter,
     ) -> Result<(Vec<Row>, Position)> {
-        let tree = Arc::new(all_columns(table, filter));
+        self.fetch_tree(all_columns(table, filter)).await
+    }
+
+    async fn fetch_tree(&self, tree: Tree) -> Result<(Vec<Row>, Position)> {
+        let tree = Arc::new(tree);
+        let mut version = self.version();
         for _ in 0..TRIES_MAX {
             let read = Read {
-                schema_version: self.version.load(Ordering::Relaxed),
+                schema_version: version,
                 tree: Arc::clone(&tree),
                 count: false,
                 // What was known once is not gone back from, whoever answers.
@@ -137,13 +145,17 @@ impl Catalog {
                     *seen = (*seen).max(Some(answer.low));
                     return Ok((answer.rows.rows, answer.low));
                 }
-                Err(EngineError::SchemaChanged { current }) => {
-                    self.version.store(current, Ordering::Relaxed);
-                }
+                Err(EngineError::SchemaChanged { current }) => version = self.learn(current),
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(StoreError::Catalog("the schema never stands still".into()))
+        Err(EngineError::SchemaChanged { current: version }.into())
+    }
+
+    /// The version that is in force, as the engine has told.
+    fn learn(&self, current: u64) -> u64 {
+        self.version.store(current, Ordering::Relaxed);
+        current
     }
 
     /// Carries out changes of the catalog's tables, all or none.
@@ -177,9 +189,10 @@ impl Catalog {
     }
 
     async fn carry_out(&self, steps: Vec<Step>) -> Result<Position> {
+        let mut version = self.version();
         for _ in 0..TRIES_MAX {
             let write = Write {
-                schema_version: self.version.load(Ordering::Relaxed),
+                schema_version: version,
                 steps: steps.clone(),
                 receipt: None,
                 finish: Box::new(|_: Vec<Outcome>| Ok(Vec::new())),
@@ -188,13 +201,11 @@ impl Catalog {
                 Ok(WriteAnswer::Done { at, .. } | WriteAnswer::Replayed { at, .. }) => {
                     return Ok(at);
                 }
-                Err(EngineError::SchemaChanged { current }) => {
-                    self.version.store(current, Ordering::Relaxed);
-                }
+                Err(EngineError::SchemaChanged { current }) => version = self.learn(current),
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(StoreError::Catalog("the schema never stands still".into()))
+        Err(EngineError::SchemaChanged { current: version }.into())
     }
 
     async fn bootstrap(&self) -> Result<()> {

@@ -40,7 +40,8 @@ const TRIES_MAX: usize = 16;
 pub(crate) struct Journal {
     /// Rows when it was last looked, and those that entered here since.
     rows: AtomicU64,
-    looked: ArcSwap<Vec<JournalReport>>,
+    /// What was found then, by space: how many, and since when the oldest waits.
+    looked: ArcSwap<BTreeMap<String, (u64, Option<i64>)>>,
 }
 
 /// What the journal holds of a space.
@@ -50,8 +51,8 @@ pub struct JournalReport {
     pub space: String,
     /// Whether writes enter it.
     pub state: Behind,
-    /// How many writes wait to be applied.
-    pub rows: u64,
+    /// How many writes wait to be applied; `None` before it was looked at first.
+    pub rows: Option<u64>,
     /// Since when the oldest of them waits: microseconds since 1970.
     pub oldest_us: Option<i64>,
 }
@@ -78,10 +79,20 @@ impl Journal {
 }
 
 impl Store {
-    /// What the journal held when it was last [looked](Store::look_at_journal), of each space that
-    /// is written behind.
-    pub fn journal_reports(&self) -> Arc<Vec<JournalReport>> {
-        self.journal().looked.load_full()
+    /// Each space that is written behind, and what the journal held of it when it was last
+    /// [looked](Store::look_at_journal).
+    pub fn journal_reports(&self) -> Vec<JournalReport> {
+        let (schema, looked) = (self.schema(), self.journal().looked.load());
+        let reports = schema.behind.iter().map(|(space, state)| {
+            let found = looked.get(space);
+            JournalReport {
+                space: space.clone(),
+                state: *state,
+                rows: found.map(|(rows, _)| *rows),
+                oldest_us: found.and_then(|(_, oldest_us)| *oldest_us),
+            }
+        });
+        reports.collect()
     }
 
     /// Looks how much waits in the journal. Every process that writes behind does so about once a
@@ -100,7 +111,8 @@ impl Store {
         ]);
         let before = self.journal().rows.load(Ordering::Relaxed);
         let found = self.read_journal(Step::read(tree(groups))).await?;
-        let mut waiting = BTreeMap::new();
+        let none = |space: &String| (space.clone(), (0, None));
+        let mut waiting: BTreeMap<_, _> = schema.behind.keys().map(none).collect();
         for row in found {
             if let [Value::Text(space), Value::Int(rows), oldest] = row.as_slice() {
                 let oldest_us = match oldest {
@@ -115,16 +127,7 @@ impl Store {
         let entered = |known: u64| Some(rows + known.saturating_sub(before));
         let (order, failed) = (Ordering::Relaxed, Ordering::Relaxed);
         let _ = self.journal().rows.fetch_update(order, failed, entered);
-        let reports = schema.behind.iter().map(|(space, state)| {
-            let (rows, oldest_us) = waiting.get(space).copied().unwrap_or_default();
-            JournalReport {
-                space: space.clone(),
-                state: *state,
-                rows,
-                oldest_us,
-            }
-        });
-        self.journal().looked.store(Arc::new(reports.collect()));
+        self.journal().looked.store(Arc::new(waiting));
         Ok(())
     }
 

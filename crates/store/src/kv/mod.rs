@@ -6,12 +6,14 @@
 //! included.
 
 mod bulk;
+mod counter;
 mod flush;
 mod journal;
 mod list;
 mod relation;
 
 pub use bulk::NewEntry;
+pub use counter::Counted;
 pub(crate) use flush::Journal;
 pub use flush::{Flushed, JournalReport};
 pub(crate) use journal::JOURNAL;
@@ -41,9 +43,6 @@ use std::time::Duration;
 pub const KEY_BYTES_MAX: usize = 1024;
 /// Bytes of a space's, a collection's, a table's or a graph's name at most.
 pub const NAME_BYTES_MAX: usize = 255;
-/// What a counter is written as.
-const COUNTER_TYPE: &str = "text/plain; charset=utf-8";
-
 /// A key in a space.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
@@ -71,15 +70,6 @@ pub struct Stored {
     pub created: bool,
     /// Its version.
     pub version: i64,
-}
-
-/// A counter after it was counted up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Counted {
-    /// What it counts now.
-    pub value: i64,
-    /// What was stored.
-    pub stored: Stored,
 }
 
 impl Key {
@@ -246,44 +236,6 @@ impl Store {
         Ok(after_journal(delete, key, way).planned_for(schema_version))
     }
 
-    /// Counts a counter up, or down; one that is not there begins at 0. It keeps its time to
-    /// live where none is given.
-    pub async fn kv_incr(
-        &self,
-        key: &Key,
-        by: i64,
-        ttl: Option<Duration>,
-        precondition: Precondition,
-    ) -> Result<Operation<Counted>> {
-        let now_us = self.clock().now_us();
-        let version = self.new_version().await?;
-        let given = expiry(now_us, ttl)?;
-        let (way, schema_version) = self.way_of(&key.space);
-        let columns = [VALUE, VERSION, EXPIRES_AT];
-        let read = Step::read(tree(select(&KV, &columns, key.filter())));
-        let own = key.clone();
-        let decide = Step::decide(move |outcomes| {
-            // What another has written meanwhile need not be a number.
-            precondition.check(current(outcomes, now_us).map(|found| found.version))?;
-            let (counted, before) = count(outcomes, by, now_us)?;
-            let kept = before.and_then(|found| found.expires_at_us);
-            Ok(vec![put(own.row(Entry {
-                value: Bytes::from(counted.to_string()),
-                content_type: COUNTER_TYPE.to_owned(),
-                version,
-                expires_at_us: given.or(kept),
-            }))])
-        });
-        let incr = Operation::writing(key.reach(), vec![read, decide], move |outcomes| {
-            let (value, before) = count(&outcomes, by, now_us)?;
-            let created = before.is_none();
-            let stored = Stored { created, version };
-            Ok(Counted { value, stored })
-        });
-        let incr = incr.laying_down(&self.kv_get(key));
-        Ok(after_journal(incr, key, way).planned_for(schema_version))
-    }
-
     /// A version that nothing had before.
     pub(crate) async fn new_version(&self) -> Result<i64> {
         Ok(self.ids().reserve(1).await?.first().copied().unwrap_or(0))
@@ -330,33 +282,6 @@ fn current(outcomes: &[Outcome], now_us: i64) -> Option<State> {
         version: *version,
         expires_at_us,
     })
-}
-
-/// What a counter counts after it was counted up, and what was there before.
-fn count(
-    outcomes: &[Outcome],
-    by: i64,
-    now_us: i64,
-) -> std::result::Result<(i64, Option<State>), Refusal> {
-    let Some(found) = current(outcomes, now_us) else {
-        return Ok((by, None));
-    };
-    let value = outcomes
-        .first()
-        .and_then(|read| rows_of(read).first()?.first());
-    let number = match value {
-        Some(Value::Bytes(bytes)) => std::str::from_utf8(bytes).ok(),
-        _ => None,
-    };
-    let number: Option<i64> = number.and_then(|text| text.parse().ok());
-    let Some(number) = number else {
-        let message = "the value is not a whole number of 64 bits, and cannot be counted up";
-        return Err(refused::conflict(message));
-    };
-    let counted = number
-        .checked_add(by)
-        .ok_or_else(|| refused::conflict(format!("{number} + {by} is out of range")))?;
-    Ok((counted, Some(found)))
 }
 
 fn put(row: Row) -> Step {

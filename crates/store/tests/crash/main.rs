@@ -15,6 +15,7 @@
 
 mod carry;
 mod check;
+mod flush;
 mod look;
 mod world;
 

@@ -73,7 +73,11 @@ async fn list(store: &Store) -> Vec<String> {
 }
 
 fn waiting(store: &Store) -> u64 {
-    store.journal_reports().iter().map(|of| of.rows).sum()
+    store
+        .journal_reports()
+        .iter()
+        .filter_map(|of| of.rows)
+        .sum()
 }
 
 async fn look(store: &Store) -> u64 {

@@ -2,6 +2,7 @@
 
 use crate::draw::Draw;
 use crate::event::{Event, Model};
+use crate::past::{Past, Where};
 use crate::side::Side;
 use pando_engine_memory::MemoryEngine;
 use pando_engine_sqlite::{SqliteConfig, SqliteEngine, Synchronous};
@@ -28,6 +29,8 @@ pub enum Pair {
     Caches,
     /// Memory, and memory with caches in front of it and a space that is written behind.
     Behind,
+    /// The same, where the journal is forgotten somewhere.
+    Past(Where),
 }
 
 /// Where the two gave different answers.
@@ -41,17 +44,7 @@ struct Difference {
 /// # Panics
 /// At the first difference, with the seed and the events that lead to it.
 pub async fn both_answer_alike(pair: Pair, what: &str, models: &[Model]) {
-    let seed = number("PANDO_SEED").unwrap_or_else(rand::random);
-    let count = number("PANDO_OPERATIONS").map_or(OPERATIONS, |count| count as usize);
-    println!("{what}: {count} operations, PANDO_SEED={seed} repeats them");
-    let mut draw = Draw::new(seed);
-    let mut operations = 0;
-    let mut events = Vec::new();
-    while operations < count {
-        let event = draw.event(models);
-        operations += operations_of(&event);
-        events.push(event);
-    }
+    let (seed, events) = drawn(what, models);
     let mut tally = Tally::default();
     let Err(difference) = compare(pair, &events, &mut tally).await else {
         println!("{what}: the same answers; [answered, refused]: {tally:?}");
@@ -66,6 +59,34 @@ pub async fn both_answer_alike(pair: Pair, what: &str, models: &[Model]) {
     });
     let [one, other] = shrunk.answers;
     panic!("PANDO_SEED={seed}: {pair:?}: after\n{trace}one says\n  {one}\nthe other\n  {other}");
+}
+
+/// Draws events as [`both_answer_alike`] does, for two of which one is wrong: it is found.
+///
+/// # Panics
+/// If all answers are the same.
+pub async fn a_difference_is_found(pair: Pair, what: &str, models: &[Model]) {
+    let (seed, events) = drawn(what, models);
+    match compare(pair, &events, &mut Tally::default()).await {
+        Err(found) => println!("{what}: found at event {}", found.place),
+        Ok(()) => panic!("PANDO_SEED={seed}: {pair:?}: it would not be noticed"),
+    }
+}
+
+/// Events of some models, and the seed that repeats them.
+fn drawn(what: &str, models: &[Model]) -> (u64, Vec<Event>) {
+    let seed = number("PANDO_SEED").unwrap_or_else(rand::random);
+    let count = number("PANDO_OPERATIONS").map_or(OPERATIONS, |count| count as usize);
+    println!("{what}: {count} operations, PANDO_SEED={seed} repeats them");
+    let mut draw = Draw::new(seed);
+    let mut operations = 0;
+    let mut events = Vec::new();
+    while operations < count {
+        let event = draw.event(models);
+        operations += operations_of(&event);
+        events.push(event);
+    }
+    (seed, events)
 }
 
 fn number(name: &str) -> Option<u64> {
@@ -103,6 +124,13 @@ async fn compare(pair: Pair, events: &[Event], tally: &mut Tally) -> Result<(), 
             Side::open(in_memory(), &clock).await.beside_behind(),
             Side::cached(in_memory(), &clock).await.behind().await,
         ),
+        Pair::Past(place) => {
+            let past = Arc::new(Past::new(in_memory(), place));
+            (
+                Side::open(in_memory(), &clock).await.beside_behind(),
+                Side::cached(past, &clock).await.behind().await,
+            )
+        }
     };
     for (place, event) in events.iter().enumerate() {
         if let Event::Later(us) = event {

@@ -124,18 +124,8 @@ impl Verb {
                 })
             }
             Verb::Put(space, key, value, ttl, when) => {
-                let name = named(space, key);
-                let told_less = side.tells_less(space, *when);
-                let when = side.precondition(*when, &name);
-                let (key, value) = (Key::new(space, key)?, Bytes::from_static(value));
-                let put = store.kv_put(&key, value, "text/plain".into(), *ttl, when);
-                put.await?.map(move |stored| {
-                    notes.version(&name, stored.version);
-                    Ok(match told_less {
-                        true => format!("version {}", stored.version),
-                        false => format!("{stored:?}"),
-                    })
-                })
+                let (name, key) = (named(space, key), Key::new(space, key)?);
+                put(side, name, key, value, *ttl, *when).await?
             }
             Verb::PutAll(space, keys, ttl) => {
                 let expires_at_us = store.expires_at(*ttl)?;
@@ -185,6 +175,30 @@ impl Verb {
             }
         })
     }
+}
+
+/// A value is stored; the answer is what the write tells where it is not written behind.
+async fn put(
+    side: &Side,
+    name: String,
+    key: Key,
+    value: &'static [u8],
+    ttl: Option<Duration>,
+    when: When,
+) -> Result<Operation<String>, StoreError> {
+    let notes = side.notes();
+    let told_less = side.tells_less(key.space(), when);
+    let (value, when) = (Bytes::from_static(value), side.precondition(when, &name));
+    let put = side
+        .store
+        .kv_put(&key, value, "text/plain".into(), ttl, when);
+    Ok(put.await?.map(move |stored| {
+        notes.version(&name, stored.version);
+        Ok(match told_less {
+            true => format!("version {}", stored.version),
+            false => format!("{stored:?}"),
+        })
+    }))
 }
 
 /// The answer as it is.

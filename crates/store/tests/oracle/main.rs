@@ -22,12 +22,14 @@ mod draw;
 mod event;
 mod graph;
 mod kv;
+mod past;
 mod side;
 mod tables;
 mod wide;
 
-use crate::compare::{Pair, both_answer_alike};
+use crate::compare::{Pair, a_difference_is_found, both_answer_alike};
 use crate::event::Model;
+use crate::past::Where;
 
 const ALL: [Model; 5] = [
     Model::Kv,
@@ -70,4 +72,13 @@ async fn all_models_are_the_same_with_a_space_that_is_written_behind_and_without
 #[tokio::test]
 async fn key_values_are_the_same_written_behind_and_at_once() {
     both_answer_alike(Pair::Behind, "key-values written behind", &[Model::Kv]).await;
+}
+
+/// The test of the test.
+#[tokio::test]
+async fn where_the_journal_is_forgotten_in_reads_or_in_writes_that_is_found() {
+    for place in [Where::Reads, Where::Writes] {
+        let what = format!("the journal forgotten in {place:?}");
+        a_difference_is_found(Pair::Past(place), &what, &[Model::Kv]).await;
+    }
 }

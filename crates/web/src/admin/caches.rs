@@ -85,7 +85,6 @@ fn not_cached(collection: &str) -> ApiError {
 }
 
 fn told(report: &CacheReport, store: &Store) -> Value {
-    let journals = store.journal_reports();
     json!({
         "following": report.is_following,
         "consumed": { "timeline": report.consumed.timeline, "p": report.consumed.p },
@@ -96,8 +95,14 @@ fn told(report: &CacheReport, store: &Store) -> Value {
             "waiting": report.loads_waiting,
         },
         "collections": report.collections.iter().map(|of| one(of, store)).collect::<Vec<_>>(),
-        "journals": journals.iter().map(|of| journal(of, store)).collect::<Vec<_>>(),
+        "journals": journals(store),
     })
+}
+
+/// What waits of each space that is written behind, when it was last looked.
+pub fn journals(store: &Store) -> Vec<Value> {
+    let journals = store.journal_reports();
+    journals.iter().map(|of| journal(of, store)).collect()
 }
 
 /// What waits of a space that is written behind.

@@ -8,6 +8,7 @@ mod caches;
 mod keys;
 mod status;
 
+pub use caches::journals;
 pub(crate) use keys::NAME_CHARS_MAX;
 pub use status::{inspection, servers};
 

@@ -176,7 +176,8 @@ impl CacheMetrics {
         }
     }
 
-    /// Takes over what waits in the journal; spaces that are not written behind are not told of.
+    /// Takes over what waits in the journal; those that are not written behind, or
+    /// not looked at yet, are not told of.
     pub(super) fn take_journals(&self, journals: &[JournalReport], now_us: i64) {
         self.journal_rows.clear();
         self.journal_oldest_seconds.clear();
@@ -185,7 +186,8 @@ impl CacheMetrics {
                 collection: format!("kv/{}", of.space),
             };
             let waits_us = of.oldest_us.map_or(0, |at| (now_us - at).max(0));
-            self.journal_rows.get_or_create(&labels).set(gauge(of.rows));
+            let Some(rows) = of.rows else { continue };
+            self.journal_rows.get_or_create(&labels).set(gauge(rows));
             self.journal_oldest_seconds
                 .get_or_create(&labels)
                 .set(waits_us as f64 / 1e6);

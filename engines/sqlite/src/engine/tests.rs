@@ -147,3 +147,45 @@ async fn decisions_on_long_reads_do_not_hold_the_caller_s_thread() {
         assert_eq!(answer.outcomes.len(), 1);
     }
 }
+
+/// As it is while the disk syncs a change of the schema: what the disk has is in force.
+#[tokio::test]
+async fn a_schema_that_is_being_committed_is_not_in_force_and_the_one_before_is_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let t = notes();
+    let engine = open(&folder, &t).await;
+    let p = engine.marks.highest_p();
+    engine.marks.begin_commit(p + 1, 2);
+    for (select, of) in [
+        (select(&t, &["id"]).limit(1), "a short read"),
+        (select(&t, &["id"]), "a long one"),
+    ] {
+        for (schema_version, is_answered) in [(1, true), (2, false)] {
+            let (freshness, tree) = (Freshness::default(), select.clone().tree());
+            let read = Read {
+                schema_version,
+                tree: tree.clone().into(),
+                count: false,
+                freshness,
+            };
+            let steps = ReadSteps {
+                schema_version,
+                steps: vec![engine::Step::read(tree)],
+                freshness,
+            };
+            for answer in [
+                engine.read(read).await.map(drop),
+                engine.read_steps(steps).await.map(drop),
+            ] {
+                match answer {
+                    Ok(()) => assert!(is_answered, "{of} for {schema_version}"),
+                    Err(EngineError::SchemaChanged { current }) => {
+                        assert!(!is_answered, "{of} for {schema_version}");
+                        assert_eq!(current, 1, "{of}");
+                    }
+                    Err(error) => panic!("{of}: {error:?}"),
+                }
+            }
+        }
+    }
+}

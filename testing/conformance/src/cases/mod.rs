@@ -193,6 +193,7 @@ cases! {
     reshape::{
         tables_come_and_go,
         plans_for_another_schema_are_turned_away,
+        who_reads_while_the_schema_changes_is_told_only_of_newer_ones,
         a_column_is_added_with_its_default,
         columns_are_dropped_and_renamed,
         a_table_is_renamed_with_its_rows,

@@ -5,10 +5,10 @@ use crate::fixture::query::{SelectExt, eq, select};
 use crate::fixture::schema::{TableBuilder, table};
 use crate::{row, rows};
 use pando_model::column::ColumnType::*;
-use pando_model::engine::{Freshness, Read, SchemaChange, Write};
+use pando_model::engine::{Engine, Freshness, Read, ReadSteps, Result, SchemaChange, Step, Write};
 use pando_model::error::EngineError;
 use pando_model::expr::{BinaryOp, Expr};
-use pando_model::plan::Filter;
+use pando_model::plan::{Filter, Tree};
 use pando_model::schema::{ColumnSource, SchemaStep, Table};
 use pando_model::value::Value;
 use std::sync::Arc;
@@ -98,6 +98,73 @@ pub(crate) async fn plans_for_another_schema_are_turned_away(mut bench: Bench) {
         }
     }
     assert_eq!(bench.rows(select(&t, &["id"])).await.len(), 3);
+}
+
+/// Whoever is told which schema is in force can plan for it: it is not taken back while the change
+/// is being committed, and reads for it or the one before are answered.
+pub(crate) async fn who_reads_while_the_schema_changes_is_told_only_of_newer_ones(
+    mut bench: Bench,
+) {
+    const CHANGES: u64 = 20;
+    let t = filled(&mut bench).await;
+    let last = bench.version + CHANGES;
+    let readers: Vec<_> = [false, true, false, true]
+        .map(|several| {
+            let (engine, tree) = (bench.engine(), select(&t, &["v"]).tree());
+            let mut planned_for = bench.version;
+            tokio::spawn(async move {
+                let mut told = Vec::new();
+                while planned_for < last {
+                    match read_for(&*engine, planned_for, &tree, several).await {
+                        Ok(rows) => assert_eq!(rows, 3),
+                        Err(EngineError::SchemaChanged { current }) => {
+                            told.push((planned_for, current));
+                            planned_for = current;
+                        }
+                        Err(error) => panic!("{error:?}"),
+                    }
+                    tokio::task::yield_now().await;
+                }
+                told
+            })
+        })
+        .into();
+    for _ in 0..CHANGES {
+        bench.apply(Vec::new()).await.expect("apply");
+    }
+    for reader in readers {
+        let told = reader.await.expect("a reader");
+        let is_newer = |(planned_for, current): &(u64, u64)| planned_for < current;
+        assert!(told.iter().all(is_newer), "{told:?}");
+    }
+}
+
+/// How many rows a read finds, by itself or as a step.
+async fn read_for(
+    engine: &dyn Engine,
+    schema_version: u64,
+    tree: &Tree,
+    several: bool,
+) -> Result<usize> {
+    let freshness = Freshness::default();
+    if several {
+        let steps = vec![Step::read(tree.clone()); 2];
+        let read = ReadSteps {
+            schema_version,
+            steps,
+            freshness,
+        };
+        let outcomes = engine.read_steps(read).await?.outcomes;
+        let rows = outcomes.last().and_then(|read| read.rows.as_ref());
+        return Ok(rows.map_or(0, |found| found.rows.len()));
+    }
+    let read = Read {
+        schema_version,
+        tree: tree.clone().into(),
+        count: false,
+        freshness,
+    };
+    Ok(engine.read(read).await?.rows.rows.len())
 }
 
 pub(crate) async fn a_column_is_added_with_its_default(mut bench: Bench) {
