@@ -4,6 +4,7 @@ mod backing;
 mod count;
 mod errand;
 mod load;
+mod outage;
 mod shared;
 
 pub use backing::Backing;
@@ -22,6 +23,7 @@ use crate::tag::Tag;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use count::{Count, Counts};
 use load::Wanted;
+use outage::Outage;
 use pando_model::clock::Clock;
 use pando_model::engine::{Copies, Freshness};
 use pando_model::error::EngineError;
@@ -42,6 +44,7 @@ pub struct Cache {
     random: Arc<dyn Random>,
     seed: u64,
     counts: Counts,
+    outage: Outage,
     backing: Backing,
     /// What keys begin with at the second level, where there is one.
     prefix: ArcSwapOption<Prefix>,
@@ -139,6 +142,7 @@ impl Cache {
             random,
             seed,
             counts: Counts::default(),
+            outage: Outage::default(),
             prefix: ArcSwapOption::from_pointee(backing.prefix()),
             backing,
         }))

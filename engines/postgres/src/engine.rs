@@ -151,7 +151,11 @@ impl Engine for PostgresEngine {
 
     async fn fetch_schema_version(&self) -> Result<u64> {
         let read = self.read_own("read the schema's version", |_, _| Ok(()));
-        Ok(read.await?.1.schema_version)
+        match read.await {
+            // It was changed just then.
+            Err(EngineError::SchemaChanged { current }) => Ok(current),
+            read => Ok(read?.1.schema_version),
+        }
     }
 
     async fn read(&self, read: Read) -> Result<ReadAnswer> {
@@ -215,10 +219,10 @@ impl Engine for PostgresEngine {
 
     async fn sweep_receipts(&self, now_us: i64, max: usize) -> Result<u64> {
         // Mostly there is nothing to do, and then the writer is left alone.
-        let expired = self.read_own("look for receipts", move |session, _| {
-            receipt::is_any_expired(session, now_us)
+        let is_due = self.read_own("look for what is to be swept", move |session, _| {
+            Ok(receipt::is_any_expired(session, now_us)? || feed::is_too_long(session)?)
         });
-        if !expired.await?.0 {
+        if !is_due.await?.0 {
             return Ok(0);
         }
         let max = i64::try_from(max).unwrap_or(i64::MAX);

@@ -89,11 +89,16 @@ pub(crate) fn acknowledge(
     Ok(())
 }
 
+/// Whether more is kept than [`bound`] lets stay.
+pub(crate) fn is_too_long(session: &Session) -> Step<bool> {
+    let span = session.first_int("SELECT max(p) - min(p) FROM _pando_feed", &[])?;
+    Ok(span.is_some_and(|span| span >= POSITIONS_MAX))
+}
+
 /// Forgets what lies further back than [`POSITIONS_MAX`], whoever has not dealt with it: followers
 /// that have gone for good leave nothing behind that grows.
 pub(crate) fn bound(session: &Session) -> Step<()> {
-    let ends = session.first_int("SELECT max(p) - min(p) FROM _pando_feed", &[])?;
-    if ends.is_none_or(|span| span <= POSITIONS_MAX) {
+    if !is_too_long(session)? {
         return Ok(());
     }
     let mut last = None;

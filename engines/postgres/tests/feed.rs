@@ -181,3 +181,48 @@ async fn who_falls_behind_what_is_kept_is_told_of_a_gap_by_every_engine() {
     let page = here.fetch_feed(begin, 100).await.expect("a page");
     assert_eq!((page.gap, page.events.len()), (true, 0));
 }
+
+/// So many transactions are kept for followers that have not dealt with them.
+const KEPT: u64 = 200_000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_is_kept_than_the_bound_for_a_follower_that_never_comes_back() {
+    let postgres = Postgres::builder().start().await.expect("PostgreSQL");
+    let engine = open(&postgres).await;
+    let table = create(&engine).await;
+    let begin = engine.follow("gone").await.expect("follow");
+    write(&engine, &table, vec![row![1]]).await;
+    let depth = async || {
+        let statistics = engine.fetch_statistics().await.expect("statistics");
+        statistics.feed_depth
+    };
+    // As so many writes would leave it.
+    let grow = async |by: u64| {
+        let events = "insert into _pando_feed select p, 1, timeline, slot, epoch, seq, tbl, kind, key \
+                      from (select max(p) as last from _pando_feed) f, \
+                      (select timeline, slot, epoch, seq, tbl, kind, key from _pando_feed limit 1) e, \
+                      generate_series(last + 1, last + ";
+        let shard = "update _pando_shard set position = position + ";
+        let both = format!("begin; {events}{by}) p; {shard}{by}; commit");
+        postgres.sql(&both).await.expect("events");
+    };
+    grow(KEPT - 1).await;
+    engine.sweep_receipts(0, 10).await.expect("a sweep");
+    assert_eq!(depth().await, KEPT, "as much as may be is kept");
+    let kept = engine.fetch_feed(begin, PAGE).await.expect("a page");
+    assert!(!kept.gap);
+    grow(PAGE as u64).await;
+    // No receipt has to have run out for it.
+    engine.sweep_receipts(0, 10).await.expect("a sweep");
+    assert_eq!(depth().await, KEPT, "the oldest are forgotten");
+    let page = engine.fetch_feed(begin, PAGE).await.expect("a page");
+    assert!(page.gap, "who has not dealt with them is told");
+    assert_eq!(page.events[0].cursor.at.p, begin.at.p + 1 + PAGE as u64);
+    // Who stood behind what was forgotten misses nothing.
+    let at = Position {
+        p: begin.at.p + PAGE as u64,
+        ..begin.at
+    };
+    let page = engine.fetch_feed(FeedCursor { at, ordinal: 1 }, PAGE).await;
+    assert!(!page.expect("a page").gap);
+}

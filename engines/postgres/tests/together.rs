@@ -280,3 +280,35 @@ async fn a_row_is_found_whatever_becomes_of_its_table_meanwhile() {
         reader.await.expect("a reader");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_schema_s_version_is_told_also_while_it_is_changed() {
+    const CHANGES: u64 = 12;
+    let databases = Databases::start().await;
+    let (engine, _) = databases.open_new().await;
+    let askers: Vec<_> = (0..6)
+        .map(|_| {
+            let engine = engine.clone();
+            tokio::spawn(async move {
+                let mut last = 0;
+                while last < CHANGES {
+                    let told = engine.fetch_schema_version().await;
+                    let version = told.expect("it is told, whatever comes in between");
+                    assert!(version >= last, "{version} after {last}");
+                    last = version;
+                }
+            })
+        })
+        .collect();
+    let t = table("t").column("id", Integer).key(&["id"]).build();
+    for version in 0..CHANGES {
+        let step = match version % 2 {
+            0 => SchemaStep::CreateTable(t.clone()),
+            _ => SchemaStep::DropTable(t.clone()),
+        };
+        apply(&engine, version, step).await;
+    }
+    for asker in askers {
+        asker.await.expect("it asks");
+    }
+}

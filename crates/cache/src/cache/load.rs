@@ -46,6 +46,9 @@ pub enum LoadError {
 /// for himself alone.
 const SHARED_ROUNDS: usize = 3;
 
+/// How long the store may take where there is an answer for the case that it fails.
+const ON_ERROR_PATIENCE: Duration = Duration::from_secs(1);
+
 impl Cache {
     /// What is in memory, or else what the store says, loaded once for all who ask for it at the
     /// same time. `load` is asked for where something is to be loaded.
@@ -69,13 +72,7 @@ impl Cache {
     ) -> Result<Answer, LoadError> {
         match found {
             Found::Hit { answer, .. } => Ok(answer),
-            Found::OnError(kept) => match self.load(key, freshness, load()).await {
-                Err(error) if error.is_fault() => {
-                    self.counts.add(Count::OnError);
-                    Ok(kept)
-                }
-                loaded => loaded,
-            },
+            Found::OnError(kept) => self.load_or(kept, key, freshness, load()).await,
             Found::Miss | Found::Ahead => self.load(key, freshness, load()).await,
             // His question is not like the others': nobody waits for it, nor he for theirs.
             Found::Past => {
@@ -156,6 +153,30 @@ impl Cache {
             .await?)
     }
 
+    /// Loads, or answers with what was kept for the case that the store fails: that it does not
+    /// answer, or not soon. While it is known to fail nobody waits for it, and it is asked behind.
+    async fn load_or(
+        self: &Arc<Self>,
+        kept: Answer,
+        key: &[u8],
+        freshness: Freshness,
+        load: Load,
+    ) -> Result<Answer, LoadError> {
+        if self.outage.lasts(self.clock.now_us()) {
+            self.refresh(key, load);
+        } else {
+            // What is given up here goes on, and is kept when it comes.
+            let loading = self.load(key, freshness, load);
+            match tokio::time::timeout(ON_ERROR_PATIENCE, loading).await {
+                Err(_) => self.outage.saw_failure(self.clock.now_us()),
+                Ok(Err(error)) if error.is_fault() => {}
+                Ok(loaded) => return loaded,
+            }
+        }
+        self.counts.add(Count::OnError);
+        Ok(kept)
+    }
+
     /// Whether what was loaded for another one may be given to this caller.
     fn is_for(&self, answer: &Answer, freshness: &Freshness) -> bool {
         let reach = |seen| {
@@ -205,6 +226,10 @@ impl Cache {
         self.counts.add(Count::Load);
         let loaded = load(freshness).await;
         tell(permit, &loaded);
+        match &loaded {
+            Err(error) if is_fault(error) => self.outage.saw_failure(self.clock.now_us()),
+            _ => self.outage.saw_answer(),
+        }
         let loaded = loaded.inspect_err(|_| self.counts.add(Count::LoadFailed))?;
         let load_us = self.clock.now_us().saturating_sub(began_us);
         let took = Duration::from_micros(u64::try_from(load_us).unwrap_or(0));

@@ -10,6 +10,8 @@ use pando_model::stamp::History;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
+mod copies;
+
 /// A store of one value, that answers when it is let.
 struct Store {
     gate: Arc<Semaphore>,
@@ -96,6 +98,7 @@ fn setting(config: Config) -> Setting {
         clock,
         // One thread: what a test has spawned runs when the test waits.
         runtime: tokio::runtime::Builder::new_current_thread()
+            .enable_time()
             .build()
             .unwrap(),
     }
@@ -242,6 +245,8 @@ fn where_the_store_fails_what_is_old_is_given_and_where_it_refuses_it_is_not() {
     // He has written since: nothing here has got as far as he has.
     let ahead = setting.ask(&store, covering(Some(11))).unwrap_err();
     assert!(ahead.contains("the test wants it so"), "{ahead}");
+    // Long after: nobody takes the store for one that fails any more.
+    setting.advance(15);
     *store.says.lock() = refused;
     let refused = setting.ask(&store, covering(None)).unwrap_err();
     assert!(refused.contains("no such thing"), "{refused}");

@@ -6,6 +6,7 @@
 mod behind;
 mod behind_killed;
 mod behind_switched;
+mod failures;
 mod mixed;
 mod rules;
 mod several;

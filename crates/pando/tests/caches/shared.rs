@@ -1,8 +1,11 @@
 //! What several web processes share by Redis: one of all loads a key, and the others are given it.
 
 use crate::several::{PROCESSES, Several};
-use crate::site::Caller;
-use pando_cluster::Redis;
+use crate::site::{self, Caller, Site, wait_until_following};
+use crate::support::Server;
+use pando_cluster::{Redis, until};
+use std::path::Path;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -110,4 +113,63 @@ async fn without_redis_each_process_answers_by_itself_and_says_so() {
         n += 1;
         caller.read(&format!("{QUESTION}&stars=lt.{}", 100 + n));
     }
+}
+
+/// The data of a folder, as it would be copied while nobody serves it.
+fn copy(from: &Path, to: &Path) {
+    let _ = std::fs::remove_dir_all(to);
+    let copied = std::process::Command::new("cp")
+        .arg("-a")
+        .args([from, to])
+        .status();
+    assert!(copied.expect("cp(1)").success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_put_back_is_not_answered_for_by_what_its_successor_left_in_redis() {
+    let redis = Redis::builder().start().await.expect("start Redis");
+    let settings = format!(
+        "[cache]\nredis = \"{}\"\nredis_timeout = \"10s\"\n\
+         [cache.collections.\"rest/reviews\"]\nttl = \"1h\"\n",
+        redis.url()
+    );
+    let Site { server, folder } = Site::start(&settings);
+    let (data, kept) = (folder.path().join("data"), folder.path().join("kept"));
+    Caller::new(&server).write("POST", "/rest/v1/reviews", r#"{"id":1,"stars":1}"#);
+    let end = |server: Server| {
+        server.signal("-TERM");
+        assert_eq!(server.wait(), Some(0));
+    };
+    let start = || {
+        let server = Server::start(folder.path());
+        wait_until_following(&server);
+        server
+    };
+    end(server);
+    copy(&data, &kept);
+    // It goes on, and shares what is not in the copy.
+    let server = start();
+    let mut caller = Caller::new(&server);
+    caller.write("PATCH", QUESTION, r#"{"stars":2}"#);
+    assert!(caller.read(QUESTION).contains("\"stars\":2"));
+    let lies_there = until(
+        "something at Redis",
+        Duration::from_secs(20),
+        async || match redis.cli(&["dbsize"]).await.as_deref() {
+            Ok("0") => Err("nothing lies there".to_owned()),
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        },
+    );
+    lies_there.await.expect("it is shared");
+    end(server);
+    copy(&kept, &data);
+    let server = start();
+    let read = Caller::new(&server).read(QUESTION);
+    assert!(
+        read.contains("\"stars\":1"),
+        "of a time that never was: {read}"
+    );
+    let cache = site::cache_of(&server, "rest/reviews");
+    assert_eq!(cache["shared_hits"], 0, "{cache}");
 }
