@@ -12,3 +12,4 @@ mod site;
 mod strategies;
 #[path = "../support/mod.rs"]
 mod support;
+mod warming;

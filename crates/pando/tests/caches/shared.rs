@@ -1,8 +1,10 @@
 //! What several web processes share by Redis: one of all loads a key, and the others are given it.
 
 use crate::several::{PROCESSES, Several};
-use crate::site::Caller;
+use crate::site::{Caller, cache_of};
+use crate::warming::wait_until_warm;
 use pando_cluster::Redis;
+use std::time::Instant;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -109,5 +111,77 @@ async fn without_redis_each_process_answers_by_itself_and_says_so() {
         assert!(began.elapsed().as_secs() < 60, "it is not asked again");
         n += 1;
         caller.read(&format!("{QUESTION}&stars=lt.{}", 100 + n));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_flush_no_process_answers_with_what_was_kept_before_nor_takes_it_from_redis() {
+    let redis = Redis::builder().start().await.expect("start Redis");
+    let site = start(&redis).await;
+    let mut first = Caller::new(&site.processes[0]);
+    first.write("POST", "/rest/v1/reviews", r#"{"id":1,"stars":5}"#);
+    let read_by_all = || {
+        for process in &site.processes {
+            let mut caller = Caller::new(process);
+            assert!(caller.read(QUESTION).contains("\"stars\":5"));
+        }
+    };
+    read_by_all();
+    assert_eq!(site.count("rest/reviews", "loads"), 1);
+    assert_eq!(site.count("rest/reviews", "shared_hits"), 2);
+    for (loads, path) in [
+        (2, "/admin/v1/caches/rest/reviews/flush"),
+        (3, "/admin/v1/caches/flush"),
+    ] {
+        assert_eq!(first.ask("POST", path, "").status, 204);
+        // This process has done so, and the others hear of it.
+        let own = cache_of(&site.processes[0], "rest/reviews");
+        assert_eq!(own["entries"], 0, "{own}");
+        let began = Instant::now();
+        while site.count("rest/reviews", "entries") > 0 {
+            assert!(began.elapsed().as_secs() < 10, "somebody keeps it");
+        }
+        // Nobody takes the old record; one loads, and the others take the new one.
+        let shared = site.count("rest/reviews", "shared_hits");
+        read_by_all();
+        assert_eq!(site.count("rest/reviews", "loads"), loads, "{path}");
+        assert_eq!(
+            site.count("rest/reviews", "shared_hits"),
+            shared + 2,
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_processes_warm_after_a_flush_and_one_of_them_loads() {
+    let redis = Redis::builder().start().await.expect("start Redis");
+    let site = start(&redis).await;
+    let mut first = Caller::new(&site.processes[0]);
+    for id in 1..=20 {
+        first.write(
+            "POST",
+            "/rest/v1/reviews",
+            &format!("{{\"id\":{id},\"stars\":5}}"),
+        );
+    }
+    let path = "/admin/v1/caches/rest/reviews";
+    let changed = first.ask("PATCH", path, r#"{"warm":"order=id&limit=20"}"#);
+    assert_eq!(changed.status, 200, "{changed:?}");
+    for process in &site.processes {
+        wait_until_warm(process, "rest/reviews", 20);
+    }
+    let before = site.count("rest/reviews", "loads");
+    assert_eq!(first.ask("POST", &format!("{path}/flush"), "").status, 204);
+    for process in &site.processes {
+        wait_until_warm(process, "rest/reviews", 40);
+    }
+    // Each row, the list and the list of its keys: once, whoever did.
+    assert_eq!(site.count("rest/reviews", "loads") - before, 22);
+    for process in &site.processes {
+        let hits = cache_of(process, "rest/reviews")["hits"].as_u64();
+        Caller::new(process).read("/rest/v1/reviews?id=eq.20");
+        let after = cache_of(process, "rest/reviews")["hits"].as_u64();
+        assert_eq!(after, hits.map(|hits| hits + 1));
     }
 }
