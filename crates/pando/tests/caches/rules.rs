@@ -314,5 +314,8 @@ fn a_rule_that_was_changed_goes_with_its_table() {
         std::fs::write(migration, sql).expect("a file");
         support::json(site.folder.path(), &["migrate"]);
     }
-    assert!(site.cache("rest/plain").is_null());
+    let began = std::time::Instant::now();
+    while !site.cache("rest/plain").is_null() {
+        assert!(began.elapsed().as_secs() < 20, "it has a rule of old");
+    }
 }

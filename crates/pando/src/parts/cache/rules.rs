@@ -255,12 +255,16 @@ fn rule_from(name: &str, from: &[(Origin, &CachedCollection)]) -> Result<Option<
     };
     let named = first(from, |settings| settings.strategy);
     let strategy = named.map_or(Some(Strategy::default()), StrategyName::get);
+    let rate = first(from, |settings| settings.warm_rate).unwrap_or(WARM_RATE);
+    if !(1..=WARM_RATE_MAX).contains(&rate) {
+        return Err(Refused {
+            collection: name.to_owned(),
+            reason: format!("warm_rate is {rate}: it must be between 1 and {WARM_RATE_MAX}"),
+        });
+    }
+    // An empty one is none.
     let warm = first(from, |settings| settings.warm.clone()).filter(|query| !query.is_empty());
-    let warm = warm.map(|query| {
-        let rate = first(from, |settings| settings.warm_rate).unwrap_or(WARM_RATE);
-        warm_of(name, query, rate)
-    });
-    let warm = warm.transpose()?;
+    let warm = warm.map(|query| warm_of(name, query, rate)).transpose()?;
     let Some(strategy) = strategy else {
         return Ok(None);
     };
@@ -292,11 +296,6 @@ fn warm_of(name: &str, query: String, rate: u32) -> Result<Warm, Refused> {
         let bytes = query.len();
         return refuse(format!(
             "warm has {bytes} bytes: it must have at most {QUERY_BYTES_MAX}"
-        ));
-    }
-    if !(1..=WARM_RATE_MAX).contains(&rate) {
-        return refuse(format!(
-            "warm_rate is {rate}: it must be between 1 and {WARM_RATE_MAX}"
         ));
     }
     if let Err(error) = WarmQuery::read(name, &query) {
