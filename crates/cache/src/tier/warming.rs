@@ -50,7 +50,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How long a busy store is left alone.
 const PAUSE: Duration = Duration::from_millis(50);
 /// What was dropped again so soon is not loaded again before.
-const AGAIN_AFTER: Duration = Duration::from_secs(30);
+const AGAIN_AFTER_US: i64 = 30_000_000;
 /// So many questions that fail one after the other end a run.
 const FAILED_MAX: u32 = 3;
 /// Of what a query finds, no more is loaded.
@@ -65,7 +65,7 @@ struct State {
     is_asked: bool,
     /// How often everything had been dropped when it was last begun.
     begun_for: Option<u64>,
-    begun_at: Option<Instant>,
+    begun_at_us: Option<i64>,
     name: Name,
     done: u64,
     total: u64,
@@ -140,18 +140,18 @@ impl Warming {
     }
 
     /// Whether it is to be begun; it is, then.
-    fn begins(&self, emptied: u64) -> bool {
+    fn begins(&self, emptied: u64, now_us: i64) -> bool {
         let mut state = self.0.lock();
         let is_new = state.begun_for != Some(emptied);
-        let is_over = |begun: Instant| begun.elapsed() >= AGAIN_AFTER;
-        let may_again = state.begun_at.is_none_or(is_over);
+        let is_over = |begun_us| now_us.saturating_sub(begun_us) >= AGAIN_AFTER_US;
+        let may_again = state.begun_at_us.is_none_or(is_over);
         if !(state.is_asked || (is_new || state.is_tried_again) && may_again) {
             return false;
         }
         *state = State {
             is_asked: false,
             begun_for: Some(emptied),
-            begun_at: Some(Instant::now()),
+            begun_at_us: Some(now_us),
             name: Name::Running,
             warmed: state.warmed,
             warmed_at_us: state.warmed_at_us,
@@ -220,7 +220,7 @@ pub(super) async fn run(tier: Weak<Tier>, warmer: Arc<dyn Warmer>) {
             let Some(warm) = collection.rule().warm.clone() else {
                 continue;
             };
-            if !collection.warming().begins(emptied) {
+            if !collection.warming().begins(emptied, tier.clock.now_us()) {
                 continue;
             }
             let ended = warm_up(&tier, &*warmer, (name, collection), &warm, emptied).await;
