@@ -83,7 +83,8 @@ enum Question {
 
 /// Reads a query string as that of a read of a table.
 pub fn table_read(table: &str, query: &str) -> Result<TableRead, Refusal> {
-    let parsed = query::parse(query)?;
+    let uri = uri_of(query)?;
+    let parsed = query::parse(uri.query().unwrap_or_default())?;
     for (name, is_given) in [
         ("columns", parsed.columns.is_some()),
         ("on_conflict", parsed.on_conflict.is_some()),
@@ -101,17 +102,23 @@ pub fn table_read(table: &str, query: &str) -> Result<TableRead, Refusal> {
     })
 }
 
+/// A query string, as it stands in a request.
+fn uri_of(query: &str) -> Result<Uri, Refusal> {
+    format!("/?{query}").parse().map_err(|error| {
+        let message = format!("{query:?} is not a query string: {error}");
+        Refusal::new("malformed", message)
+            .hint("Percent-encode what is not ASCII, spaces and quotation marks.")
+    })
+}
+
 impl WarmQuery {
     /// Reads a query of a collection, by the grammar alone.
     pub fn read(collection: &str, query: &str) -> Result<WarmQuery, ApiError> {
         let (surface, name) = collection.split_once('/').unwrap_or_default();
         let name = name.to_owned();
-        let uri: Uri = format!("/?{query}").parse().map_err(|error| {
-            malformed(format!("{query:?} is not a query string: {error}"))
-                .hint("Percent-encode what is not ASCII, spaces and quotation marks.")
-        })?;
+        let uri = uri_of(query)?;
         let asked = match surface {
-            "rest" => Asked::Table(table_read(&name, uri.query().unwrap_or_default())?),
+            "rest" => Asked::Table(table_read(&name, query)?),
             "docs" => {
                 let (query, search) = docs::list::asked(&uri)?;
                 Asked::Documents {
@@ -171,7 +178,7 @@ impl WarmQuery {
         &self,
         store: &Store,
         cursor: Option<String>,
-        is_first: bool,
+        as_asked: bool,
     ) -> Result<Operation<Page>, ApiError> {
         match &self.0 {
             Asked::Table(_) => Err(ApiError::no_such_path()),
@@ -185,7 +192,7 @@ impl WarmQuery {
                 query,
                 search.as_deref(),
                 cursor,
-                is_first,
+                as_asked,
             ),
             Asked::Values { space, range } => {
                 let range = KeyRange {
@@ -257,14 +264,14 @@ fn documents(
     query: &Query,
     search: Option<&str>,
     cursor: Option<String>,
-    is_first: bool,
+    as_asked: bool,
 ) -> Result<Operation<Page>, ApiError> {
     #[derive(Deserialize)]
     struct Named {
         _id: String,
     }
     let mut query = query.clone();
-    if !is_first {
+    if !as_asked {
         let id = Field {
             name: "_id".to_owned(),
             path: Vec::new(),
@@ -285,7 +292,7 @@ fn documents(
     };
     let own = collection.to_owned();
     Ok(list.map_err(ApiError::of_question)?.map(move |list| {
-        if is_first {
+        if as_asked {
             return Ok((Vec::new(), None));
         }
         let named: Vec<Named> = serde_json::from_str(&list.json)

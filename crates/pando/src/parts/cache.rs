@@ -2,6 +2,7 @@
 //! was changed while it runs.
 
 mod rules;
+mod told;
 mod warmer;
 
 pub use rules::faults;
@@ -12,13 +13,12 @@ use pando_store::Store;
 use pando_store::catalog::{CacheMark, CacheSettings};
 use pando_store::error::StoreError;
 use parking_lot::Mutex;
-use rules::{
-    BEHIND, Origin, check_name, check_shape, check_warm, merge, no_table, rule_of, rules_of,
-};
+use rules::{BEHIND, check_name, check_shape, check_warm, merge, no_table, rule_of, rules_of};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
+use told::Origin;
 
 /// How often it is looked whether a rule has changed.
 const LOOK_EVERY: Duration = Duration::from_millis(200);

@@ -1,7 +1,8 @@
 //! What several web processes share by Redis: one of all loads a key, and the others are given it.
 
 use crate::several::{PROCESSES, Several};
-use crate::site::{Caller, cache_of};
+use crate::site::{Caller, Site, cache_of};
+use crate::support::{run, text};
 use crate::warming::wait_until_warm;
 use pando_cluster::Redis;
 use std::time::Instant;
@@ -184,4 +185,35 @@ async fn all_processes_warm_after_a_flush_and_one_of_them_loads() {
         let after = cache_of(process, "rest/reviews")["hits"].as_u64();
         assert_eq!(after, hits.map(|hits| hits + 1));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_redis_does_is_told_where_nobody_asks_anything() {
+    let redis = Redis::builder().start().await.expect("start Redis");
+    let rules = "[cache.collections.\"kv/carts\"]\n";
+    let site = Site::start(&format!("[cache]\nredis = \"{}\"\n{rules}", redis.url()));
+    let mut caller = Caller::new(&site.server);
+    let mut until = |wanted: &str| {
+        let began = Instant::now();
+        while caller.ask("GET", "/admin/v1/caches", "").json()["shared"] != wanted {
+            assert!(began.elapsed().as_secs() < 30, "it is not told as {wanted}");
+        }
+    };
+    let told = |command: &str| text(&run(site.folder.path(), &[command]).stdout);
+    until("asked");
+    assert!(told("status").contains("it answers"), "{}", told("status"));
+    let doctor = told("doctor");
+    assert!(doctor.contains("redis"), "{doctor}");
+    assert!(
+        !doctor.contains("each process has its own cache"),
+        "{doctor}"
+    );
+    redis.kill().await.expect("Redis runs");
+    until("silent");
+    for command in ["status", "doctor"] {
+        let told = told(command);
+        assert!(told.contains("each process has its own cache"), "{told}");
+    }
+    redis.start().await.expect("Redis starts");
+    until("asked");
 }

@@ -1,6 +1,7 @@
 //! Rules of caching: made of what the admin API changed, what the file says and what tables
 //! declare; setting by setting, in this order.
 
+use super::told::{Origin, told};
 use super::{Refused, Source};
 use crate::config::{Cache, CachedCollection, EvictionName, StrategyName};
 use pando_cache::{Config, ConfigError, Eviction, Rule, Strategy, Warm};
@@ -8,7 +9,7 @@ use pando_model::schema::{Schema, Table};
 use pando_store::Store;
 use pando_store::catalog::CacheMark;
 use pando_web::WarmQuery;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ const SURFACES: [&str; 5] = ["rest", "docs", "kv", "wide", "graph"];
 const NAME_CHARS_MAX: usize = 255;
 
 /// Rows that are loaded in a second before they are asked for, if nothing is said, and at most.
-const WARM_RATE: u32 = 200;
+pub(super) const WARM_RATE: u32 = 200;
 const WARM_RATE_MAX: u32 = 10_000;
 /// Bytes of the query that finds them.
 const QUERY_BYTES_MAX: usize = 1_000;
@@ -53,26 +54,6 @@ pub(super) struct Rules {
     pub refused: Vec<Refused>,
     /// Those of tables that are not there, and where they come from.
     pub astray: BTreeMap<String, Origin>,
-}
-
-/// Where a setting comes from. What is further down goes before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Origin {
-    Default,
-    Table,
-    File,
-    Admin,
-}
-
-impl Origin {
-    fn name(self) -> &'static str {
-        match self {
-            Origin::Default => "default",
-            Origin::Table => "table",
-            Origin::File => "file",
-            Origin::Admin => "admin",
-        }
-    }
 }
 
 pub(super) fn rules_of(source: &Source, schema: &Schema) -> Rules {
@@ -167,56 +148,6 @@ pub(super) fn rule_of(
     }
     let told = told(rule.as_ref(), &from);
     Ok(Ruled { rule, told })
-}
-
-/// Each setting that is in force, and where it comes from.
-fn told(rule: Option<&Rule>, from: &[(Origin, &CachedCollection)]) -> Value {
-    let default = CachedCollection::in_force_by_default(rule);
-    let all = from.iter().copied().rev();
-    let mut told = serde_json::Map::new();
-    for (origin, settings) in [(Origin::Default, &default)].into_iter().chain(all) {
-        let Ok(Value::Object(settings)) = serde_json::to_value(settings) else {
-            continue;
-        };
-        let said = settings.into_iter().filter(|(name, value)| {
-            // All of them are named by the first.
-            !value.is_null() || !told.contains_key(name)
-        });
-        let said: Vec<(String, Value)> = said.collect();
-        for (name, value) in said {
-            let setting = json!({ "value": value, "origin": origin.name() });
-            told.insert(name, setting);
-        }
-    }
-    Value::Object(told)
-}
-
-impl CachedCollection {
-    /// What holds where nothing is said.
-    fn in_force_by_default(rule: Option<&Rule>) -> CachedCollection {
-        let config = Config::default();
-        let span = |span: Option<Duration>| {
-            let micros = span.unwrap_or_default().as_micros();
-            format!("{micros}us").parse().ok()
-        };
-        let is_ahead = rule.is_some_and(|rule| rule.strategy == Strategy::RefreshAhead);
-        let stale_if_error = rule
-            .filter(|_| is_ahead)
-            .map(|rule| rule.config.stale_if_error);
-        CachedCollection {
-            strategy: Some(StrategyName::ReadThrough),
-            eviction: Some(EvictionName::S3fifo),
-            capacity: format!("{}B", config.capacity_bytes).parse().ok(),
-            ttl: span(config.ttl),
-            ttl_jitter: Some(config.ttl_jitter),
-            stale_while_revalidate: span(None),
-            stale_if_error: span(stale_if_error),
-            negative_ttl: span(config.negative_ttl),
-            shadow: Some(config.shadow),
-            warm: None,
-            warm_rate: Some(WARM_RATE),
-        }
-    }
 }
 
 /// A rule from settings, of which the first that says something decides; `None` where that turns
