@@ -52,4 +52,4 @@ pub use replica::{Refused, Replica};
 pub use shadow::Estimate;
 pub use sharing::{Prefix, Sharing, SharingConfig};
 pub use tag::Tag;
-pub use tier::{Rule, Strategy, Tier, UnknownStrategy};
+pub use tier::{Hot, Question, Rule, Strategy, Tier, UnknownStrategy, Warm, WarmError, Warmer};

@@ -15,6 +15,7 @@ use pando_model::level2::{Lease, Level2, Record, Unreachable};
 use pando_model::stamp::Position;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
@@ -97,12 +98,18 @@ pub struct Sharing {
     /// Room for what is on its way there behind the answers.
     puts: Arc<Semaphore>,
     restamps: Arc<Semaphore>,
+    /// Calls that were not answered since the last one that was.
+    unanswered: AtomicU32,
 }
 
 /// What the keys of a collection begin with at the second level.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Prefix(Arc<[u8]>);
 
+/// A name that no collection's keys begin with.
+const PROBE: &[u8] = b"probe";
+/// One or two may be late without being away.
+const SILENT_CALLS: u32 = 3;
 /// More would be memory, and no more answers.
 const PUTS_BOUND: usize = 1 << 16;
 /// So many records that are laid down again may be on their way at once: they are not urgent.
@@ -121,6 +128,7 @@ impl Sharing {
             breaker: Breaker::new(config.breaker.clone(), clock)?,
             puts: Arc::new(Semaphore::new(config.puts_max)),
             restamps: Arc::new(Semaphore::new(RESTAMPS_MAX)),
+            unanswered: AtomicU32::new(0),
             config,
         }))
     }
@@ -133,6 +141,18 @@ impl Sharing {
     /// Whether the second level is asked at the moment.
     pub fn state(&self) -> BreakerState {
         self.breaker.state()
+    }
+
+    /// Whether so many calls in a row were not answered that it is likely to be away, though it is
+    /// still asked.
+    pub fn is_silent(&self) -> bool {
+        self.unanswered.load(Ordering::Relaxed) >= SILENT_CALLS
+    }
+
+    /// Asks for what nobody has laid down there, so that it is known how it does where nothing else
+    /// is asked; whether it answers.
+    pub async fn probe(&self) -> bool {
+        self.fetch(PROBE).await.is_some()
     }
 
     /// Waits until nothing is on its way there any more that was laid down behind an answer.
@@ -238,10 +258,12 @@ impl Sharing {
         let told = self.breaker.admit().ok()?;
         match call().await {
             Ok(said) => {
+                self.unanswered.store(0, Ordering::Relaxed);
                 told.succeeded();
                 Some(said)
             }
             Err(_) => {
+                self.unanswered.fetch_add(1, Ordering::Relaxed);
                 told.failed();
                 None
             }

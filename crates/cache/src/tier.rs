@@ -17,8 +17,10 @@ mod question;
 mod rows;
 mod rule;
 mod through;
+mod warming;
 
-pub use rule::{Rule, Strategy, UnknownStrategy};
+pub use rule::{Rule, Strategy, UnknownStrategy, Warm};
+pub use warming::{Hot, Question, WarmError, Warmer};
 
 use crate::admission::{Admission, AdmissionConfig};
 use crate::breaker::BreakerState;
@@ -45,6 +47,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
 
 /// A store that has not answered for so long is not followed any more, whatever lies in memory.
 const SILENT_US_MAX: i64 = 5_000_000;
@@ -65,6 +69,9 @@ pub struct Tier {
     shared: OnceLock<(Arc<Sharing>, String)>,
     /// Held while rules change: one after the other.
     changing: parking_lot::Mutex<()>,
+    /// What loads before it is asked for, once somebody knows how.
+    warming: OnceLock<AbortHandle>,
+    changed: Notify,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 }
@@ -90,6 +97,8 @@ impl Tier {
             admission,
             shared: OnceLock::new(),
             changing: parking_lot::Mutex::new(()),
+            warming: OnceLock::new(),
+            changed: Notify::new(),
             clock,
             random,
         }))
@@ -100,6 +109,14 @@ impl Tier {
     pub fn share(&self, sharing: Arc<Sharing>, store: impl Into<String>) {
         // It is said once, by who put the process together.
         let _ = self.shared.set((sharing, store.into()));
+    }
+
+    /// Has collections loaded before they are asked for, by somebody who knows what their rules'
+    /// queries find; as a task of the current runtime, until it is closed.
+    pub fn warm_by(self: &Arc<Self>, warmer: Arc<dyn Warmer>) {
+        let task = || tokio::spawn(warming::run(Arc::downgrade(self), warmer)).abort_handle();
+        // It is said once, by who put the process together.
+        self.warming.get_or_init(task);
     }
 
     /// What a collection's cache has behind it. The schema is a part of each question.
@@ -146,6 +163,7 @@ impl Tier {
         }
         self.follower.need(!after.is_empty());
         self.collections.store(Arc::new(after));
+        self.changed.notify_one();
         Ok(())
     }
 
@@ -161,17 +179,6 @@ impl Tier {
         rules
             .map(|(name, collection)| (name.to_string(), Rule::clone(&collection.rule())))
             .collect()
-    }
-
-    /// Drops what is kept of a collection; `false` where it has no rule.
-    pub fn flush(&self, collection: &str) -> bool {
-        match self.collections.load().get(collection) {
-            Some(collection) => {
-                collection.clear();
-                true
-            }
-            None => false,
-        }
     }
 
     /// Keeps what a write found, as of its own position. What cannot be kept is removed by the feed.
@@ -334,6 +341,7 @@ impl Engine for Tier {
         let headroom = self.admission.headroom();
         Some(CacheReport {
             shared: self.shared.get().map(|(sharing, _)| match sharing.state() {
+                BreakerState::Closed if sharing.is_silent() => "silent",
                 BreakerState::Closed => "asked",
                 BreakerState::HalfOpen => "probed",
                 BreakerState::Open => "left alone",
@@ -353,6 +361,9 @@ impl Engine for Tier {
     }
 
     async fn close(&self) -> Result<()> {
+        if let Some(warming) = self.warming.get() {
+            warming.abort();
+        }
         self.follower.stop();
         if !self.inner.is_shared()
             && let Err(error) = follower::leave(&*self.inner).await

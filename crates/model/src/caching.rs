@@ -11,8 +11,8 @@ pub struct CacheReport {
     pub consumed: Position,
     /// When it was last asked for, in microseconds since 1970.
     pub asked_at_us: i64,
-    /// What is shared with other processes: whether it is `asked`, `probed` or `left alone`;
-    /// `None` where nothing is.
+    /// What is shared with other processes: whether it is `asked`, `silent` (asked, and
+    /// does not answer), `probed` or `left alone`; `None` where nothing is.
     pub shared: Option<&'static str>,
     /// How many loads may be on the store at once, by its headroom.
     pub loads_max: u64,
@@ -45,6 +45,30 @@ pub struct CollectionReport {
     pub counts: CacheCounts,
     /// What other policies and sizes would do; empty where no ghosts are kept.
     pub estimates: Vec<CacheEstimate>,
+    /// How far it is loaded before it is asked for, where that is wanted.
+    pub warming: Option<WarmReport>,
+}
+
+/// How far a collection is loaded before it is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WarmReport {
+    /// What finds what is loaded.
+    pub query: String,
+    /// So many of it in a second at most.
+    pub rate: u32,
+    /// `waiting`, `running`, `paused` (the store is busy), `done`, `full` (there was no room for
+    /// more) or `failed`.
+    pub state: &'static str,
+    /// How much of it is loaded, of the run that is under way or was last.
+    pub done: u64,
+    /// How much of it was found so far; more may come while it goes on.
+    pub total: u64,
+    /// How much was loaded since the process began.
+    pub warmed: u64,
+    /// When a run last came to its end, in microseconds since 1970.
+    pub warmed_at_us: Option<i64>,
+    /// Why the last run did not.
+    pub error: Option<String>,
 }
 
 /// What happened at a cache.

@@ -154,8 +154,18 @@ impl Admin for Control {
         reset.map_err(|error| refused_rule(&error))
     }
 
-    fn flush_cache(&self, collection: &str) -> bool {
-        self.caches.flush(collection)
+    async fn flush_caches(&self, collection: Option<&str>) -> Result<bool, AdminError> {
+        let flushed = self.caches.flush(collection).await;
+        flushed.map_err(|error| refused_rule(&error))
+    }
+
+    async fn warm_cache(&self, collection: &str) -> Result<bool, AdminError> {
+        let warmed = self.caches.warm(collection).await;
+        warmed.map_err(|error| refused_rule(&error))
+    }
+
+    fn cache_rule(&self, collection: &str) -> Option<Value> {
+        self.caches.rule(collection)
     }
 
     fn shutdown(&self) {
@@ -168,6 +178,7 @@ fn refused_rule(error: &RuleError) -> AdminError {
         RuleError::Refused(_) | RuleError::Unreadable(_) => {
             (AdminErrorKind::Malformed, "rule_refused")
         }
+        RuleError::NoQuery(_) => (AdminErrorKind::Conflict, "no_warm_query"),
         RuleError::Store(_) => (AdminErrorKind::Unavailable, "unavailable"),
     };
     AdminError {
@@ -175,9 +186,16 @@ fn refused_rule(error: &RuleError) -> AdminError {
         code,
         message: error.to_string(),
         details: None,
-        hint: (code == "rule_refused").then(|| {
-            "`pando generate config` shows what can be set below [cache.collections]".into()
-        }),
+        hint: match code {
+            "rule_refused" => Some(
+                "`pando generate config` shows what can be set below [cache.collections]".into(),
+            ),
+            "no_warm_query" => Some(
+                "PATCH it with {\"warm\": \"limit=1000\"}, or say warm below [cache.collections]"
+                    .into(),
+            ),
+            _ => None,
+        },
     }
 }
 

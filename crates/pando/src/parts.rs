@@ -102,6 +102,7 @@ async fn open_on(
         .await
         .context("cannot open the store")?;
     dir.keep_root_key_aside(config.store.engine == EngineKind::Memory)?;
+    store.read_queries_by(pando_web::table_read);
     leave_root_key(&store, dir).await?;
     Ok(store)
 }

@@ -1,7 +1,7 @@
 //! The store: one engine, the schema in force, and what every request needs of
 //! them from memory.
 
-use crate::catalog::{Catalog, random_name};
+use crate::catalog::{CacheSettings, Catalog, random_name};
 use crate::config::StoreConfig;
 use crate::docs::Collections;
 use crate::error::StoreError;
@@ -10,16 +10,15 @@ use crate::keys::Keyring;
 use crate::kv::Journal;
 use crate::seal::Sealer;
 use crate::session::Result;
-use crate::tables::DirectoryCache;
+use crate::tables::{DirectoryCache, ReadQuery};
 use crate::token::Token;
 use arc_swap::ArcSwap;
 use pando_model::clock::Clock;
 use pando_model::engine::Engine;
 use pando_model::schema::Schema;
 use pando_model::stamp::Position;
-use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// The data tier of one deployment.
 pub struct Store {
@@ -36,8 +35,9 @@ pub struct Store {
     collections: Arc<Collections>,
     /// What the news of other processes were known by when they were taken over.
     news: ArcSwap<String>,
-    /// Rules of caching that were changed while it runs.
-    changed_rules: ArcSwap<BTreeMap<String, String>>,
+    /// What was said of caches while it runs.
+    cache_settings: ArcSwap<CacheSettings>,
+    query_reader: OnceLock<ReadQuery>,
     journal: Journal,
     /// This process, among those over one catalog.
     name: String,
@@ -60,7 +60,7 @@ impl Store {
         let sealer = Arc::new(Sealer::load(&catalog).await?);
         let keyring = Keyring::load(&catalog).await?;
         let collections = Arc::new(Collections::load(&catalog).await?);
-        let changed_rules = catalog.fetch_cache_rules().await?;
+        let cache_settings = catalog.fetch_cache_settings().await?;
         let ids = Ids::new(Arc::clone(&catalog));
         Ok(Arc::new(Store {
             engine,
@@ -75,7 +75,8 @@ impl Store {
             swept: AtomicU64::new(0),
             collections,
             news: ArcSwap::from_pointee(news),
-            changed_rules: ArcSwap::from_pointee(changed_rules),
+            cache_settings: ArcSwap::from_pointee(cache_settings),
+            query_reader: OnceLock::new(),
             journal: Journal::default(),
             name: random_name()?,
             migrating: tokio::sync::Mutex::new(()),
@@ -198,8 +199,12 @@ impl Store {
         &self.news
     }
 
-    pub(crate) fn changed_rules(&self) -> &ArcSwap<BTreeMap<String, String>> {
-        &self.changed_rules
+    pub(crate) fn settings_of_caches(&self) -> &ArcSwap<CacheSettings> {
+        &self.cache_settings
+    }
+
+    pub(crate) fn query_reader(&self) -> &OnceLock<ReadQuery> {
+        &self.query_reader
     }
 
     pub(crate) fn journal(&self) -> &Journal {

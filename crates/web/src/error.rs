@@ -163,6 +163,19 @@ impl ApiError {
         &self.0.code
     }
 
+    /// All that it says: the sentence, what exactly, and how to mend it.
+    pub fn told(&self) -> String {
+        let more = [&self.0.details, &self.0.hint].into_iter().flatten();
+        more.fold(self.0.message.clone(), |told, more| {
+            format!("{}: {more}", told.trim_end_matches('.'))
+        })
+    }
+
+    /// Whether it stays so as long as the same is asked of the same schema.
+    pub fn is_callers(&self) -> bool {
+        self.0.status.is_client_error() && self.0.status != StatusCode::TOO_MANY_REQUESTS
+    }
+
     /// Its sentence.
     pub fn message(&self) -> &str {
         &self.0.message

@@ -38,6 +38,7 @@ mod sessions;
 mod stamps;
 mod status;
 mod tx;
+mod warm;
 mod web;
 mod wide;
 
@@ -49,4 +50,5 @@ pub use openapi::describe;
 pub use reply::Reply;
 pub use server::tls::{TlsError, TlsFiles};
 pub use server::{Drained, Running, serve};
+pub use warm::{HotKey, HotList, WarmQuery, table_read};
 pub use web::Web;

@@ -82,7 +82,11 @@ impl Checker {
             if !has_taken_in(replica, answer.high).await {
                 return;
             }
-            if cache.peek(key).is_some_and(|there| there == given) {
+            // What left meanwhile may have been removed for this, or for want of room.
+            let Some(there) = cache.peek(key) else {
+                return;
+            };
+            if there == given {
                 self.inconsistent.fetch_add(1, Ordering::Relaxed);
                 tracing::error!(
                     at = ?answer.high,
@@ -107,4 +111,59 @@ async fn has_taken_in(replica: &Replica, at: Position) -> bool {
         }
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::Loaded;
+    use crate::config::Config;
+    use crate::random::ThreadRandom;
+    use pando_engine_memory::MemoryEngine;
+    use pando_model::clock::SystemClock;
+    use std::time::Duration;
+
+    fn value(text: &'static [u8]) -> Value {
+        Value::Found(text.into())
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_differs_counts_by_what_lies_there_then_and_not_if_nothing_does() {
+        let engine = MemoryEngine::new();
+        let progress = engine.progress();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let replica = Replica::new(progress.low, progress.history, clock.now_us());
+        let random = Arc::new(ThreadRandom);
+        let config = Config::default();
+        let cache = Cache::new(Arc::clone(&replica), config, Arc::clone(&clock), random).unwrap();
+        let checker = Checker::new(clock);
+        for (there, expected) in [
+            (None, (0, 0)),
+            (Some(value(b"newer")), (1, 0)),
+            (Some(value(b"older")), (2, 1)),
+        ] {
+            cache.clear();
+            if let Some(value) = there {
+                let loaded = Loaded {
+                    value,
+                    low: progress.low,
+                    high: progress.low,
+                    tags: Vec::new(),
+                    until_us: None,
+                    lost: false,
+                };
+                cache.fill(b"key", loaded, Duration::ZERO).unwrap();
+            }
+            // Nothing is asked, and so nothing is found: what was given is something else.
+            let asked = Asked {
+                schema_version: 0,
+                reads: Arc::new([]),
+                freshness: Freshness::default(),
+            };
+            let given = value(b"older");
+            let check = checker.check(&engine, &replica, &cache, b"key", asked, given);
+            check.await;
+            assert_eq!(checker.counts(), expected);
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::asked::{Asked, Found};
 use super::checker::Checker;
+use super::warming::Warming;
 use super::{Rule, Tier, question, rows};
 use crate::cache::{self, Answer, Backing, Cache, Load, LoadError, Loaded};
 use crate::config::ConfigError;
@@ -15,6 +16,7 @@ use pando_model::error::EngineError;
 use pando_model::plan::RowSet;
 use pando_model::stamp::Position;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// How long a caller who is ahead of what was taken in waits for it: about as long as it takes to
@@ -25,7 +27,10 @@ const PATIENCE: Duration = Duration::from_millis(20);
 pub(super) struct Collection {
     cache: Arc<Cache>,
     rule: ArcSwap<Rule>,
+    /// The rule's, where each read looks.
+    generation: AtomicU64,
     checker: Checker,
+    warming: Warming,
 }
 
 impl Collection {
@@ -39,6 +44,8 @@ impl Collection {
         let checker = Checker::new(Arc::clone(&clock));
         Ok(Arc::new(Collection {
             cache: Cache::backed(replica, rule.config.clone(), clock, random, backing)?,
+            generation: AtomicU64::new(rule.generation),
+            warming: Warming::new(rule.warm.is_some()),
             rule: ArcSwap::from_pointee(rule),
             checker,
         }))
@@ -50,12 +57,34 @@ impl Collection {
 
     pub(super) fn change(&self, rule: Rule) -> std::result::Result<(), ConfigError> {
         self.cache.reconfigure(rule.config.clone())?;
+        let before = self.rule();
+        let is_emptied = before.generation != rule.generation;
+        let is_warmed = rule.warm.is_some() && (is_emptied || before.warm != rule.warm);
+        // From here on nothing is found, nor waited for, that was asked for before; and what a
+        // read that is under way lays down is not found either.
+        self.generation.store(rule.generation, Ordering::Release);
         self.rule.store(Arc::new(rule));
+        if is_emptied {
+            self.cache.clear();
+        }
+        if is_warmed {
+            self.warming.ask();
+        }
         Ok(())
     }
 
-    pub(super) fn clear(&self) {
-        self.cache.clear();
+    pub(super) fn warming(&self) -> &Warming {
+        &self.warming
+    }
+
+    /// Whether about all of its memory is taken: what is loaded more takes the place of something.
+    pub(super) fn is_full(&self) -> bool {
+        let used = self.cache.statistics().used_bytes;
+        used >= self.rule().config.capacity_bytes / 10 * 9
+    }
+
+    fn key_of(&self, asked: &Asked, of: &Cacheable) -> [u8; 32] {
+        question::key_of(asked, of, self.generation.load(Ordering::Acquire))
     }
 
     pub(super) fn count_past(&self) {
@@ -69,7 +98,7 @@ impl Collection {
         asked: Asked,
         of: &Cacheable,
     ) -> Result<Found> {
-        let key = question::key_of(&asked, of);
+        let key = self.key_of(&asked, of);
         let load = || load_of(&tier.inner, &asked, of.expiry);
         let answer = match self.cache.get_and_renew(&key, &asked.freshness, &load) {
             cache::Found::Hit { answer, .. } => answer,
@@ -136,7 +165,7 @@ impl Collection {
             lost: false,
         };
         // Refused or kept, which is counted.
-        let key = question::key_of(asked, of);
+        let key = self.key_of(asked, of);
         let _ = self.cache.fill(&key, loaded, Duration::ZERO);
     }
 
@@ -182,6 +211,7 @@ impl Collection {
                 checked,
                 inconsistent,
             },
+            warming: rule.warm.as_ref().map(|warm| self.warming.report(warm)),
             estimates: estimates
                 .map(|estimate| CacheEstimate {
                     eviction: estimate.eviction.name(),

@@ -45,6 +45,8 @@ struct Seen {
     schema_version: AtomicU64,
     /// When the last page was asked for, in microseconds since 1970.
     asked_at_us: AtomicU64,
+    /// How often everything was dropped.
+    emptied: AtomicU64,
     needed: watch::Sender<bool>,
 }
 
@@ -61,6 +63,7 @@ impl Follower {
             kick: Notify::new(),
             schema_version: AtomicU64::new(0),
             asked_at_us: AtomicU64::new(0),
+            emptied: AtomicU64::new(0),
             needed: watch::Sender::new(false),
         });
         let loop_ = Loop {
@@ -85,6 +88,11 @@ impl Follower {
     /// When the feed was last asked for; microseconds since 1970.
     pub(super) fn asked_at_us(&self) -> i64 {
         i64::try_from(self.seen.asked_at_us.load(Ordering::Relaxed)).unwrap_or(i64::MAX)
+    }
+
+    /// How often everything was dropped: at the beginning, by a gap, by another schema.
+    pub(super) fn emptied(&self) -> u64 {
+        self.seen.emptied.load(Ordering::Acquire)
     }
 
     /// Whether there is anything that is cached. A store records no changes that nobody follows.
@@ -231,6 +239,9 @@ impl Loop {
         let history = self.engine.progress().history;
         seen.replica.consume(&page, &history, asked_at_us);
         seen.schema_version.store(version, Ordering::Release);
+        if page.gap {
+            seen.emptied.fetch_add(1, Ordering::Release);
+        }
         let asked = u64::try_from(asked_at_us).unwrap_or(0);
         seen.asked_at_us.store(asked, Ordering::Relaxed);
         seen.told.send_replace(page.consumed);

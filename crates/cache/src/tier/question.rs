@@ -19,14 +19,15 @@ const PINNED_MAX: usize = 64;
 /// Tags of one answer; one that would have more depends on its tables.
 const TAGS_MAX: usize = 256;
 
-/// The key of a question: BLAKE3 of all that its answer depends on besides the position. The time
-/// of asking is left out where rows run out by themselves: the entry says until when it holds.
-pub(super) fn key_of(asked: &Asked, of: &Cacheable) -> [u8; 32] {
+/// The key of a question: BLAKE3 of all that its answer depends on besides the position, and of the
+/// generation under which it is kept. The time of asking is left out where rows run out by
+/// themselves: the entry says until when it holds.
+pub(super) fn key_of(asked: &Asked, of: &Cacheable, generation: u64) -> [u8; 32] {
     let mut question = Question {
         bytes: Vec::with_capacity(512),
         now_us: of.expiry.map(|expiry| expiry.now_us),
     };
-    (asked.schema_version, &of.collection).hash(&mut question);
+    (asked.schema_version, &of.collection, generation).hash(&mut question);
     asked.reads.hash(&mut question);
     *blake3::hash(&question.bytes).as_bytes()
 }

@@ -30,6 +30,22 @@ pub struct Rule {
     pub strategy: Strategy,
     /// How the cache is kept.
     pub config: Config,
+    /// Under another one nothing is found that was kept under this, here or by what processes
+    /// share.
+    pub generation: u64,
+    /// What is loaded before it is asked for.
+    pub warm: Option<Warm>,
+}
+
+/// What is loaded before it is asked for: after a start, and whenever all was dropped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warm {
+    /// What finds it, in the words of whoever [knows](super::Warmer).
+    pub query: String,
+    /// So many of what it finds in a second at most.
+    pub rate: u32,
+    /// With another one it is loaded again.
+    pub asked: u64,
 }
 
 /// A name that is no strategy.
@@ -103,7 +119,12 @@ impl Rule {
             }
         }
         config.validate()?;
-        Ok(Rule { strategy, config })
+        Ok(Rule {
+            strategy,
+            config,
+            generation: 0,
+            warm: None,
+        })
     }
 }
 

@@ -74,6 +74,7 @@ pub async fn run(context: &Context) -> anyhow::Result<()> {
         findings.extend(found);
         servers = seen;
     }
+    findings.extend(redis(context).await);
     findings.extend(integrity(context, &dir).await);
     let worst = |severity| findings.iter().filter(|f| f.severity == severity).count();
     let (failed, warned) = (worst(Severity::Fail), worst(Severity::Warn));
@@ -144,6 +145,32 @@ fn exposure(context: &Context) -> Vec<Finding> {
         );
     }
     findings
+}
+
+/// How the Redis does that processes share what they loaded by.
+async fn redis(context: &Context) -> Vec<Finding> {
+    match parts::redis::inspect(&context.loaded.config.cache).await {
+        None => Vec::new(),
+        Some(Err(error)) => vec![
+            Finding::new(
+                "redis",
+                Severity::Warn,
+                format!("{error}; until it does each process has its own cache"),
+            )
+            .mend("see what [cache] says, and whether Redis runs"),
+        ],
+        Some(Ok(shortfalls)) if shortfalls.is_empty() => {
+            vec![Finding::new(
+                "redis",
+                Severity::Ok,
+                "it answers, and is set up as a cache",
+            )]
+        }
+        Some(Ok(shortfalls)) => shortfalls
+            .into_iter()
+            .map(|found| Finding::new("redis", Severity::Warn, found.message).mend(found.mend))
+            .collect(),
+    }
 }
 
 async fn integrity(context: &Context, dir: &DataDir) -> Option<Finding> {

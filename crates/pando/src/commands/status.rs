@@ -114,6 +114,18 @@ fn servers_of(shard: &Value) -> Vec<Vec<String>> {
     rows
 }
 
+/// How the Redis does that processes share what they loaded by.
+fn redis_of(caches: &Value) -> Option<Vec<String>> {
+    let state = caches["shared"].as_str()?;
+    let means = match state {
+        "asked" => "it answers",
+        "silent" => "it does not answer; each process has its own cache",
+        "probed" => "it was left alone, and is tried again",
+        _ => "it failed or was slow; each process has its own cache",
+    };
+    Some(vec!["redis".to_owned(), state.to_owned(), means.to_owned()])
+}
+
 /// Each collection that is cached, in one line.
 fn caches_of(caches: &Value) -> Vec<Vec<String>> {
     let percent = |share: &Value| match share.as_f64() {
@@ -128,11 +140,20 @@ fn caches_of(caches: &Value) -> Vec<Vec<String>> {
             Some(wrong) if wrong > 0 => format!(", {} WRONG", grouped(wrong)),
             _ => String::new(),
         };
+        let warming = &of["warming"];
+        let warming = match warming["state"].as_str() {
+            Some("done") | None => String::new(),
+            Some(state) => format!(
+                ", warming {state} ({} of {})",
+                grouped(warming["done"].as_u64().unwrap_or(0)),
+                grouped(warming["total"].as_u64().unwrap_or(0)),
+            ),
+        };
         vec![
             "cache".to_owned(),
             word(&of["collection"]),
             format!(
-                "{}, {}, hits {}, {} answers in {} of {} MB{inconsistent}",
+                "{}, {}, hits {}, {} answers in {} of {} MB{warming}{inconsistent}",
                 word(&of["strategy"]),
                 word(&of["eviction"]),
                 percent(&of["hit_ratio"]),
@@ -204,6 +225,7 @@ fn text(status: &Value) -> String {
         ]);
         rows.extend(servers_of(shard));
     }
+    rows.extend(redis_of(&status["caches"]));
     rows.extend(caches_of(&status["caches"]));
     rows.extend(journals_of(&status["caches"]));
     let tables: Vec<&str> = status["schema"]["tables"]

@@ -5,8 +5,9 @@ use anyhow::Context;
 use pando_cache::{Sharing, SharingConfig};
 use pando_engine_redis::{RedisConfig, RedisLevel2};
 use pando_model::clock::SystemClock;
-use std::sync::Arc;
-use std::time::Duration;
+use pando_model::inspection::Shortfall;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 /// A lease that is shorter would run out under a load that is a little slow.
 const LEASE_MIN: Duration = Duration::from_millis(100);
@@ -26,8 +27,45 @@ pub fn sharing(written: &Cache) -> anyhow::Result<Option<Arc<Sharing>>> {
         ..SharingConfig::default()
     };
     let sharing = Sharing::new(redis, sharing, Arc::new(SystemClock))?;
+    tokio::spawn(probe(Arc::downgrade(&sharing)));
     Ok(Some(sharing))
 }
+
+/// Asks now and then, so that it is known how Redis does where nobody else asks.
+async fn probe(sharing: Weak<Sharing>) {
+    let mut due = tokio::time::interval(PROBE_EVERY);
+    due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        due.tick().await;
+        let Some(sharing) = sharing.upgrade() else {
+            return;
+        };
+        sharing.probe().await;
+    }
+}
+
+/// What is found of the Redis that a configuration names, if it names one: whether it answers, and
+/// what does not do in how it is set up. Nothing secret is repeated.
+pub async fn inspect(written: &Cache) -> Option<Result<Vec<Shortfall>, String>> {
+    let redis = match RedisLevel2::start(redis_of(written)?) {
+        Ok(redis) => redis,
+        Err(error) => return Some(Err(error.to_string())),
+    };
+    let until = Instant::now() + INSPECT_WITHIN;
+    loop {
+        match redis.inspect().await {
+            // It has to be connected to first.
+            Err(_) if Instant::now() < until => tokio::time::sleep(INSPECT_AGAIN).await,
+            found => return Some(found.map_err(|error| error.to_string())),
+        }
+    }
+}
+
+/// How often Redis is asked where nobody else asks it.
+const PROBE_EVERY: Duration = Duration::from_secs(1);
+/// How long is waited for a Redis that is only looked at.
+const INSPECT_WITHIN: Duration = Duration::from_secs(3);
+const INSPECT_AGAIN: Duration = Duration::from_millis(100);
 
 fn redis_of(written: &Cache) -> Option<RedisConfig> {
     let mut redis = RedisConfig::new(written.redis.as_ref()?);

@@ -15,3 +15,4 @@ mod site;
 mod strategies;
 #[path = "../support/mod.rs"]
 mod support;
+mod warming;

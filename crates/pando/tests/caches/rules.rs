@@ -249,3 +249,73 @@ fn nothing_is_recorded_for_caches_where_nothing_is_cached() {
     }
     assert_eq!(next(), 0);
 }
+
+#[test]
+fn each_setting_in_force_is_told_with_where_it_comes_from_and_a_tables_own_rule_can_be_turned_off()
+{
+    let file = "[cache.collections.\"rest/notes\"]\neviction = \"lfu\"\n";
+    let site = Site::start(file);
+    let mut caller = Caller::new(&site.server);
+    let path = "/admin/v1/caches/rest/notes";
+    let changed = caller.ask("PATCH", path, r#"{"negative_ttl":"3s"}"#).json();
+    for (setting, value, origin) in [
+        ("strategy", json!("read-through"), "table"),
+        ("ttl", json!("1h"), "table"),
+        ("eviction", json!("lfu"), "file"),
+        ("negative_ttl", json!("3s"), "admin"),
+        ("capacity", json!("64MiB"), "default"),
+        ("stale_while_revalidate", json!("0s"), "default"),
+        ("stale_if_error", json!("0s"), "default"),
+        ("ttl_jitter", json!(0.1), "default"),
+        ("shadow", json!(false), "default"),
+        ("warm", json!(null), "default"),
+        ("warm_rate", json!(200), "default"),
+    ] {
+        let expected = json!({ "value": value, "origin": origin });
+        assert_eq!(changed["rule"][setting], expected, "{setting}: {changed}");
+    }
+    // What refresh-ahead brings along is told, too.
+    let ahead = caller
+        .ask("PATCH", path, r#"{"strategy":"refresh-ahead"}"#)
+        .json();
+    assert_eq!(ahead["rule"]["stale_if_error"]["value"], "1m", "{ahead}");
+    caller.write(
+        "POST",
+        "/rest/v1/notes",
+        r#"{"id":1,"review":1,"note":"n"}"#,
+    );
+    let off = caller.ask("PATCH", path, r#"{"strategy":"off"}"#);
+    assert_eq!(
+        (off.status, &off.json()["strategy"]),
+        (200, &json!("off")),
+        "{off:?}"
+    );
+    let listed = caller.ask("GET", "/admin/v1/caches", "").json();
+    assert_eq!(listed["collections"], json!([]));
+    assert_eq!(caller.ask("DELETE", path, "").status, 204);
+    assert_eq!(site.cache("rest/notes")["strategy"], "read-through");
+    site.reload("[cache.collections.\"rest/notes\"]\nstrategy = \"off\"\n");
+    assert_eq!(
+        site.cache("rest/notes")["rule"]["strategy"]["origin"],
+        "file"
+    );
+    assert_eq!(site.cache("rest/notes")["strategy"], "off");
+}
+
+#[test]
+fn a_rule_that_was_changed_goes_with_its_table() {
+    let site = Site::start("");
+    let mut caller = Caller::new(&site.server);
+    let path = "/admin/v1/caches/rest/plain";
+    caller.ask("PATCH", path, r#"{"ttl":"7s"}"#);
+    let table = "create table plain (id bigint primary key);";
+    for (file, sql) in [("0002_a.sql", "drop table plain;"), ("0003_b.sql", table)] {
+        let migration = site.folder.path().join("migrations").join(file);
+        std::fs::write(migration, sql).expect("a file");
+        support::json(site.folder.path(), &["migrate"]);
+    }
+    let began = std::time::Instant::now();
+    while !site.cache("rest/plain").is_null() {
+        assert!(began.elapsed().as_secs() < 20, "it has a rule of old");
+    }
+}

@@ -1,11 +1,12 @@
 //! What several web processes share by Redis: one of all loads a key, and the others are given it.
 
 use crate::several::{PROCESSES, Several};
-use crate::site::{self, Caller, Site, wait_until_following};
-use crate::support::Server;
+use crate::site::{Caller, Site, cache_of, wait_until_following};
+use crate::support::{Server, run, text};
+use crate::warming::wait_until_warm;
 use pando_cluster::{Redis, until};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -170,6 +171,109 @@ async fn a_file_that_is_put_back_is_not_answered_for_by_what_its_successor_left_
         read.contains("\"stars\":1"),
         "of a time that never was: {read}"
     );
-    let cache = site::cache_of(&server, "rest/reviews");
+    let cache = cache_of(&server, "rest/reviews");
     assert_eq!(cache["shared_hits"], 0, "{cache}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_flush_no_process_answers_with_what_was_kept_before_nor_takes_it_from_redis() {
+    let redis = Redis::builder().start().await.expect("start Redis");
+    let site = start(&redis).await;
+    let mut first = Caller::new(&site.processes[0]);
+    first.write("POST", "/rest/v1/reviews", r#"{"id":1,"stars":5}"#);
+    let read_by_all = || {
+        for process in &site.processes {
+            let mut caller = Caller::new(process);
+            assert!(caller.read(QUESTION).contains("\"stars\":5"));
+        }
+    };
+    read_by_all();
+    assert_eq!(site.count("rest/reviews", "loads"), 1);
+    assert_eq!(site.count("rest/reviews", "shared_hits"), 2);
+    for (loads, path) in [
+        (2, "/admin/v1/caches/rest/reviews/flush"),
+        (3, "/admin/v1/caches/flush"),
+    ] {
+        assert_eq!(first.ask("POST", path, "").status, 204);
+        // This process has done so, and the others hear of it.
+        let own = cache_of(&site.processes[0], "rest/reviews");
+        assert_eq!(own["entries"], 0, "{own}");
+        let began = Instant::now();
+        while site.count("rest/reviews", "entries") > 0 {
+            assert!(began.elapsed().as_secs() < 10, "somebody keeps it");
+        }
+        // Nobody takes the old record; one loads, and the others take the new one.
+        let shared = site.count("rest/reviews", "shared_hits");
+        read_by_all();
+        assert_eq!(site.count("rest/reviews", "loads"), loads, "{path}");
+        assert_eq!(
+            site.count("rest/reviews", "shared_hits"),
+            shared + 2,
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_processes_warm_after_a_flush_and_one_of_them_loads() {
+    let redis = Redis::builder().start().await.expect("start Redis");
+    let site = start(&redis).await;
+    let mut first = Caller::new(&site.processes[0]);
+    for id in 1..=20 {
+        first.write(
+            "POST",
+            "/rest/v1/reviews",
+            &format!("{{\"id\":{id},\"stars\":5}}"),
+        );
+    }
+    let path = "/admin/v1/caches/rest/reviews";
+    let changed = first.ask("PATCH", path, r#"{"warm":"order=id&limit=20"}"#);
+    assert_eq!(changed.status, 200, "{changed:?}");
+    for process in &site.processes {
+        wait_until_warm(process, "rest/reviews", 20);
+    }
+    let before = site.count("rest/reviews", "loads");
+    assert_eq!(first.ask("POST", &format!("{path}/flush"), "").status, 204);
+    for process in &site.processes {
+        wait_until_warm(process, "rest/reviews", 40);
+    }
+    // Each row, the list and the list of its keys: once, whoever did.
+    assert_eq!(site.count("rest/reviews", "loads") - before, 22);
+    for process in &site.processes {
+        let hits = cache_of(process, "rest/reviews")["hits"].as_u64();
+        Caller::new(process).read("/rest/v1/reviews?id=eq.20");
+        let after = cache_of(process, "rest/reviews")["hits"].as_u64();
+        assert_eq!(after, hits.map(|hits| hits + 1));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_redis_does_is_told_where_nobody_asks_anything() {
+    let redis = Redis::builder().start().await.expect("start Redis");
+    let rules = "[cache.collections.\"kv/carts\"]\n";
+    let site = Site::start(&format!("[cache]\nredis = \"{}\"\n{rules}", redis.url()));
+    let mut caller = Caller::new(&site.server);
+    let mut until = |wanted: &str| {
+        let began = Instant::now();
+        while caller.ask("GET", "/admin/v1/caches", "").json()["shared"] != wanted {
+            assert!(began.elapsed().as_secs() < 30, "it is not told as {wanted}");
+        }
+    };
+    let told = |command: &str| text(&run(site.folder.path(), &[command]).stdout);
+    until("asked");
+    assert!(told("status").contains("it answers"), "{}", told("status"));
+    let doctor = told("doctor");
+    assert!(doctor.contains("redis"), "{doctor}");
+    assert!(
+        !doctor.contains("each process has its own cache"),
+        "{doctor}"
+    );
+    redis.kill().await.expect("Redis runs");
+    until("silent");
+    for command in ["status", "doctor"] {
+        let told = told(command);
+        assert!(told.contains("each process has its own cache"), "{told}");
+    }
+    redis.start().await.expect("Redis starts");
+    until("asked");
 }

@@ -4,12 +4,15 @@
 //! They are ordinary tables to an engine and take part in its transactions, but
 //! they are in no [`Schema`]: no request can name them.
 
+mod caching;
 pub mod imports;
 mod relations;
 mod secrets;
 pub(crate) mod tables;
 mod told;
 
+pub(crate) use caching::forget_cache_rule;
+pub use caching::{CacheMark, CacheSettings};
 pub(crate) use secrets::Secret;
 pub(crate) use told::{news, random_name};
 

@@ -3,14 +3,11 @@
 
 use super::{Catalog, equals, put, tables, text};
 use crate::error::StoreError;
-use crate::relation::compare;
 use crate::session::Result;
 use crate::store::Store;
-use pando_model::plan::{Change, Comparison, Delete, Filter, Row};
+use pando_model::plan::{Change, Row};
 use pando_model::stamp::Position;
 use pando_model::value::Value;
-use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// The setting that has another value after each change that others must know of.
@@ -58,28 +55,6 @@ impl Catalog {
     }
 }
 
-/// What stands before the name of a collection whose rule of caching was changed.
-const CACHE: &str = "cache/";
-
-impl Catalog {
-    /// The rules of caching that were changed while it runs, by collection, as they were written.
-    pub(crate) async fn fetch_cache_rules(&self) -> Result<BTreeMap<String, String>> {
-        let named = Filter::And(vec![
-            compare(tables::setting::NAME, Comparison::Ge, text(CACHE)),
-            // The character behind a slash.
-            compare(tables::setting::NAME, Comparison::Lt, text("cache0")),
-        ]);
-        let rows = self.fetch(&tables::SETTING, named).await?;
-        let rules = rows.iter().filter_map(|row| match row.as_slice() {
-            [Value::Text(name), Value::Text(rule)] => {
-                Some((name.strip_prefix(CACHE)?.to_owned(), rule.clone()))
-            }
-            _ => None,
-        });
-        Ok(rules.collect())
-    }
-}
-
 /// The change that tells others that there is something new.
 pub(crate) fn news() -> Result<Change> {
     Ok(put(
@@ -98,7 +73,7 @@ impl Store {
             self.keyring().reload(self.catalog()).await?;
             self.sealer().reload(self.catalog()).await?;
             self.collections().reload(self.catalog()).await?;
-            self.reload_cache_rules().await?;
+            self.reload_cache_settings().await?;
             self.news().store(news.into());
         }
         // Reading them has told which version is in force.
@@ -111,35 +86,6 @@ impl Store {
     /// A name that no other store has, for what several stores share.
     pub async fn identity(&self) -> Result<String> {
         self.catalog().identity().await
-    }
-
-    /// The rules of caching that were changed while it runs, by collection, as they were written.
-    pub fn cache_rules(&self) -> Arc<BTreeMap<String, String>> {
-        self.changed_rules().load_full()
-    }
-
-    /// Changes a collection's rule of caching for all processes, or takes the change back.
-    pub async fn put_cache_rule(&self, collection: &str, rule: Option<String>) -> Result<()> {
-        let name = text(format!("{CACHE}{collection}"));
-        let change = match rule {
-            Some(rule) => put(&tables::SETTING, vec![name, text(rule)]),
-            None => Change::Delete(Delete {
-                table: Arc::clone(&tables::SETTING),
-                filter: equals(tables::setting::NAME, name),
-                max_affected: None,
-                returning: None,
-            }),
-        };
-        self.catalog().write_news(vec![change]).await?;
-        self.reload_cache_rules().await
-    }
-
-    async fn reload_cache_rules(&self) -> Result<()> {
-        let rules = self.catalog().fetch_cache_rules().await?;
-        if *self.cache_rules() != rules {
-            self.changed_rules().store(Arc::new(rules));
-        }
-        Ok(())
     }
 
     /// Whether this process is the one that does what one has to do, for about so long. Two may

@@ -16,7 +16,8 @@ pub(super) struct TableOptions {
 
 /// The strategy that no table can have.
 const BEHIND: &str = "write-behind";
-const STRATEGIES: [&str; 5] = [
+const STRATEGIES: [&str; 6] = [
+    "off",
     "cache-aside",
     "read-through",
     "write-through",
@@ -30,7 +31,11 @@ const DURATIONS: [&str; 4] = [
     "stale_while_revalidate",
     "stale_if_error",
 ];
+/// Questions in a second at most.
+const RATE_MAX: u64 = 10_000;
 const VALUE_MAX: usize = 200;
+/// A query is longer than other values may be.
+const QUERY_MAX: usize = 1_000;
 
 /// Reads the options of a CREATE TABLE.
 pub(super) fn of_table(options: &CreateTableOptions, at: Place) -> Result<TableOptions> {
@@ -47,7 +52,10 @@ pub(super) fn of_table(options: &CreateTableOptions, at: Place) -> Result<TableO
         let (name, value, at) = match option {
             SqlOption::KeyValue { key, value } => {
                 let at = Place::of_ident(key, at);
-                (fold(key), text(value, at)?, at)
+                let name = fold(key);
+                let most = if name == "warm" { QUERY_MAX } else { VALUE_MAX };
+                let value = text(value, most, at)?;
+                (name, value, at)
             }
             SqlOption::Ident(key) => (fold(key), "true".to_owned(), Place::of_ident(key, at)),
             other => {
@@ -81,7 +89,7 @@ pub(super) fn of_index(options: &[Expr], unique: bool, near: Place) -> Result<bo
                 op: BinaryOperator::Eq,
                 right,
             } => match &**left {
-                Expr::Identifier(name) => (fold(name), text(right, at)?),
+                Expr::Identifier(name) => (fold(name), text(right, VALUE_MAX, at)?),
                 other => return Err(Fault::new(at, format!("{other} is not an option"))),
             },
             other => return Err(Fault::new(at, format!("{other} is not an option"))),
@@ -115,6 +123,17 @@ fn check(name: &str, value: &str, at: Place) -> Result<()> {
             )),
         "cache" => one_of(&STRATEGIES),
         "eviction" => one_of(&EVICTIONS),
+        // What it finds is looked at when all of the schema is known.
+        "warm" => Ok(()),
+        "warm_rate"
+            if value
+                .parse()
+                .is_ok_and(|rate| (1..=RATE_MAX).contains(&rate)) =>
+        {
+            Ok(())
+        }
+        "warm_rate" => Err(Fault::new(at, format!("warm_rate cannot be '{value}'"))
+            .hint("write how many rows may be loaded in a second, 1 to 10000")),
         "capacity" if is_amount(value, &["B", "KiB", "MiB", "GiB"]) => Ok(()),
         "capacity" => Err(Fault::new(at, format!("capacity cannot be '{value}'"))
             .hint("write a size such as '64MiB'")),
@@ -127,7 +146,7 @@ fn check(name: &str, value: &str, at: Place) -> Result<()> {
         }
         _ => Err(
             Fault::new(at, format!("a table has no option {name}")).hint(format!(
-                "there are reference, cache, eviction, capacity, {}",
+                "there are reference, cache, eviction, capacity, warm, warm_rate, {}",
                 DURATIONS.join(", ")
             )),
         ),
@@ -151,7 +170,7 @@ fn truth(name: &str, value: &str, at: Place) -> Result<bool> {
 }
 
 /// An option's value as text, however it is written.
-fn text(value: &Expr, at: Place) -> Result<String> {
+fn text(value: &Expr, most: usize, at: Place) -> Result<String> {
     let text = match value {
         Expr::Value(value) => match &value.value {
             Value::Number(digits, _) => digits.clone(),
@@ -166,10 +185,10 @@ fn text(value: &Expr, at: Place) -> Result<String> {
         } => format!("-{expr}"),
         other => return Err(Fault::new(at, format!("{other} is not an option's value"))),
     };
-    if text.len() > VALUE_MAX || text.chars().any(char::is_control) {
+    if text.len() > most || text.chars().any(char::is_control) {
         return Err(Fault::new(
             at,
-            "an option's value has at most 200 bytes, on one line",
+            format!("the value of this option has at most {most} bytes, on one line"),
         ));
     }
     Ok(text)

@@ -83,6 +83,19 @@ impl Diagnostic {
         }
     }
 
+    /// What a table is to be warmed by cannot be.
+    pub(super) fn of_warm(file: &str, table: &str, refusal: Refusal) -> Diagnostic {
+        let details = refusal.details.map(|details| format!(": {details}"));
+        let (message, details) = (refusal.message, details.unwrap_or_default());
+        Diagnostic {
+            hint: refusal.hint,
+            ..Diagnostic::new(
+                file,
+                format!("the table {table} cannot be warmed by its query: {message}{details}"),
+            )
+        }
+    }
+
     /// Rows that are there, or that the file inserts, break a rule.
     pub(super) fn of_refusal(file: &str, refusal: Refusal) -> Diagnostic {
         let reason = match refusal.details {

@@ -15,16 +15,17 @@ mod file;
 pub use error::{Diagnostic, MigrationError, SourcePlace};
 pub use file::{MigrationFile, read_folder};
 
-use crate::catalog::{Catalog, insert, int, schema_record, tables, text};
+use crate::catalog::{Catalog, forget_cache_rule, insert, int, news, schema_record, tables, text};
 use crate::ddl::{self, Planned};
 use crate::error::StoreError;
 use crate::store::Store;
+use crate::tables::WARM;
 use file::{Numbered, number};
 use pando_model::engine::SchemaChange;
 use pando_model::error::EngineError;
 use pando_model::expr::Moment;
 use pando_model::plan::{Change, Filter};
-use pando_model::schema::Schema;
+use pando_model::schema::{Schema, SchemaStep};
 use pando_model::value::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -176,8 +177,17 @@ impl Store {
         let moment = Moment {
             now_us: self.clock().now_us(),
         };
-        ddl::plan(schema, file.sql, moment)
-            .map_err(|fault| Diagnostic::of_fault(file.name, file.sql, fault).into())
+        let planned = ddl::plan(schema, file.sql, moment)
+            .map_err(|fault| Diagnostic::of_fault(file.name, file.sql, fault))?;
+        for (name, table) in &planned.schema.tables {
+            // What another file declared is not this one's fault.
+            let before = schema.tables.get(name);
+            if before.is_none_or(|before| before.options.get(WARM) != table.options.get(WARM)) {
+                self.check_warm(&planned.schema, table)
+                    .map_err(|refusal| Diagnostic::of_warm(file.name, name, refusal))?;
+            }
+        }
+        Ok(planned)
     }
 
     /// Carries out one file; the new schema.
@@ -193,6 +203,16 @@ impl Store {
             migration_record(file, planned.schema.version, now),
         ];
         record.extend(planned.inserts);
+        // A rule of caching that was changed goes with its table.
+        let dropped = planned.steps.iter().filter_map(|step| match step {
+            SchemaStep::DropTable(table) => Some(format!("rest/{}", table.name)),
+            _ => None,
+        });
+        let forgotten: Vec<Change> = dropped.map(|name| forget_cache_rule(&name)).collect();
+        if !forgotten.is_empty() {
+            record.extend(forgotten);
+            record.push(news()?);
+        }
         let change = SchemaChange {
             from_version,
             to_version: planned.schema.version,
@@ -203,6 +223,10 @@ impl Store {
         match self.engine().apply(change).await {
             Ok(_) => {
                 self.adopt_schema(Arc::clone(&schema));
+                // It is applied; rules of tables that are gone do nothing until they are let go.
+                if let Err(error) = self.reload_cache_settings().await {
+                    tracing::debug!(%error, "could not look for rules of caching");
+                }
                 Ok(schema)
             }
             Err(EngineError::Refused(refusal)) => {

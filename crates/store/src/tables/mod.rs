@@ -6,6 +6,7 @@
 
 pub(crate) mod cursor;
 mod directory;
+mod hot;
 mod payload;
 mod read;
 mod refusals;
@@ -15,6 +16,8 @@ mod shape;
 mod write;
 
 pub(crate) use directory::DirectoryCache;
+pub(crate) use hot::WARM;
+pub use hot::{HotRows, ReadQuery};
 pub use relationships::{Cardinality, Junction, Relationship, Relationships, relationships};
 pub(crate) use resolve::filter::of_test as filter_of_test;
 

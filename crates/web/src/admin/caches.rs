@@ -5,7 +5,8 @@ use crate::error::ApiError;
 use crate::reply::{self, Reply};
 use crate::web::Web;
 use http::{Method, StatusCode};
-use pando_model::caching::{CacheReport, CollectionReport};
+use pando_model::caching::{CacheReport, CollectionReport, WarmReport};
+use pando_model::datetime;
 use pando_model::schema::Behind;
 use pando_store::Store;
 use pando_store::kv::JournalReport;
@@ -17,17 +18,24 @@ const ALLOWED: &str = "GET, PATCH, DELETE";
 const ALLOWED_ACTION: &str = "POST";
 
 /// The answer to `GET /admin/v1/caches`.
-pub(super) fn list(store: &Store) -> Reply {
-    ok(&caches(store))
+pub(super) fn list(web: &Web) -> Reply {
+    ok(&caches(web))
+}
+
+/// Drops what is kept of all collections.
+pub(super) async fn flush_all(web: &Web) -> Result<Reply, ApiError> {
+    web.admin().flush_caches(None).await?;
+    Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 
 /// The caches of this process; `null` where there are none.
-pub(super) fn caches(store: &Store) -> Value {
-    let report = store.engine().caches();
-    report.map_or(Value::Null, |report| told(&report, store))
+pub(super) fn caches(web: &Web) -> Value {
+    let report = web.store().engine().caches();
+    report.map_or(Value::Null, |report| told(&report, web))
 }
 
-/// Answers what concerns one collection: `caches/rest/reviews`, `caches/rest/reviews/flush`.
+/// Answers what concerns one collection: `caches/rest/reviews`, `caches/rest/reviews/flush`,
+/// `caches/rest/reviews/warm`.
 pub(super) async fn answer(
     web: &Web,
     method: &Method,
@@ -37,21 +45,18 @@ pub(super) async fn answer(
     let segments: Vec<&str> = path.split('/').skip(1).collect();
     let (surface, name, action) = match segments.as_slice() {
         [surface, name] => (*surface, *name, None),
-        [surface, name, action @ "flush"] => (*surface, *name, Some(*action)),
+        [surface, name, action @ ("flush" | "warm")] => (*surface, *name, Some(*action)),
         _ => return Err(ApiError::no_such_path()),
     };
     let name = percent_decode_str(name)
         .decode_utf8()
         .map_err(|_| ApiError::no_such_path())?;
     let collection = format!("{surface}/{name}");
-    if action.is_some() {
+    if let Some(action) = action {
         if method != Method::POST {
             return Err(ApiError::method(method, ALLOWED_ACTION));
         }
-        if !web.admin().flush_cache(&collection) {
-            return Err(not_cached(&collection));
-        }
-        return Ok(reply::empty(StatusCode::NO_CONTENT));
+        return act(web, &collection, action).await;
     }
     match *method {
         Method::GET | Method::HEAD => {}
@@ -71,9 +76,31 @@ pub(super) async fn answer(
         .iter()
         .flat_map(|report| &report.collections)
         .find(|found| found.collection == collection);
-    match found {
-        Some(found) => Ok(ok(&one(found, web.store()))),
-        None => Err(not_cached(&collection)),
+    match (found, web.admin().cache_rule(&collection)) {
+        (Some(found), _) => Ok(ok(&one(found, web))),
+        (None, Some(rule)) => {
+            let strategy = &rule["strategy"]["value"];
+            let told = json!({ "collection": collection, "strategy": strategy, "rule": rule });
+            Ok(ok(&told))
+        }
+        (None, None) => Err(not_cached(&collection)),
+    }
+}
+
+async fn act(web: &Web, collection: &str, action: &str) -> Result<Reply, ApiError> {
+    let is_warming = action == "warm";
+    let has_rule = match is_warming {
+        true => web.admin().warm_cache(collection).await?,
+        false => web.admin().flush_caches(Some(collection)).await?,
+    };
+    match (has_rule, is_warming) {
+        (false, _) => Err(not_cached(collection)),
+        (true, false) => Ok(reply::empty(StatusCode::NO_CONTENT)),
+        // It goes on behind the answer.
+        (true, true) => Ok(reply::json(
+            StatusCode::ACCEPTED,
+            &json!({ "status": "warming" }),
+        )),
     }
 }
 
@@ -84,7 +111,7 @@ fn not_cached(collection: &str) -> ApiError {
     ))
 }
 
-fn told(report: &CacheReport, store: &Store) -> Value {
+fn told(report: &CacheReport, web: &Web) -> Value {
     json!({
         "following": report.is_following,
         "consumed": { "timeline": report.consumed.timeline, "p": report.consumed.p },
@@ -94,8 +121,8 @@ fn told(report: &CacheReport, store: &Store) -> Value {
             "under_way": report.loads_under_way,
             "waiting": report.loads_waiting,
         },
-        "collections": report.collections.iter().map(|of| one(of, store)).collect::<Vec<_>>(),
-        "journals": journals(store),
+        "collections": report.collections.iter().map(|of| one(of, web)).collect::<Vec<_>>(),
+        "journals": journals(web.store()),
     })
 }
 
@@ -119,7 +146,8 @@ fn journal(of: &JournalReport, store: &Store) -> Value {
     })
 }
 
-fn one(found: &CollectionReport, store: &Store) -> Value {
+fn one(found: &CollectionReport, web: &Web) -> Value {
+    let store = web.store();
     let counts = &found.counts;
     let journals = store.journal_reports();
     let space = found.collection.strip_prefix("kv/");
@@ -159,5 +187,30 @@ fn one(found: &CollectionReport, store: &Store) -> Value {
         "inconsistency_rate": counts.inconsistency_rate(),
         "estimates": estimates.collect::<Vec<_>>(),
         "journal": own.map(|of| journal(of, store)),
+        "warming": found.warming.as_ref().map(warming),
+        "rule": web.admin().cache_rule(&found.collection),
     })
+}
+
+/// How far it is loaded before it is asked for.
+fn warming(of: &WarmReport) -> Value {
+    json!({
+        "query": of.query,
+        "rate": of.rate,
+        "state": of.state,
+        "done": of.done,
+        "total": of.total,
+        "warmed": of.warmed,
+        "last_warmed_at": of.warmed_at_us.map(instant),
+        "error": of.error,
+    })
+}
+
+/// RFC 3339, in UTC.
+fn instant(us: i64) -> String {
+    let mut out = Vec::with_capacity(32);
+    datetime::write_timestamp(us, b'T', &mut out);
+    out.push(b'Z');
+    // Digits and punctuation only.
+    String::from_utf8(out).unwrap_or_default()
 }

@@ -59,10 +59,25 @@ pub trait Admin: Send + Sync {
         Err(AdminError::no_caches(collection))
     }
 
-    /// Drops what this process keeps of a collection; `false` where it has no rule of caching.
-    fn flush_cache(&self, collection: &str) -> bool {
+    /// Has what is kept of a collection, or of all, found no more, in any process; `false` where
+    /// it has no rule of caching.
+    async fn flush_caches(&self, collection: Option<&str>) -> Result<bool, AdminError> {
         let _ = collection;
-        false
+        Ok(false)
+    }
+
+    /// Has a collection loaded again before it is asked for, in all processes; `false` where it
+    /// has no rule of caching.
+    async fn warm_cache(&self, collection: &str) -> Result<bool, AdminError> {
+        let _ = collection;
+        Ok(false)
+    }
+
+    /// The settings of a collection's rule of caching, each with where it comes from, also of one
+    /// that is turned off.
+    fn cache_rule(&self, collection: &str) -> Option<Value> {
+        let _ = collection;
+        None
     }
 
     /// Begins to stop the process, as SIGTERM does. Returns at once.
@@ -111,9 +126,10 @@ pub enum AdminErrorKind {
 }
 
 /// What there is, for 405.
-const ROUTES: [(&str, &str); 9] = [
+const ROUTES: [(&str, &str); 10] = [
     ("backup", "POST"),
     ("caches", "GET"),
+    ("caches/flush", "POST"),
     ("config", "GET"),
     ("keys", "GET, POST"),
     ("migrate", "POST"),
@@ -181,8 +197,11 @@ pub(crate) async fn answer(
         }
         ("GET" | "HEAD", "keys") => keys::list(web.store()).await,
         ("POST", "keys") => keys::create(web.store(), body).await,
-        ("GET" | "HEAD", "caches") => Ok(caches::list(web.store())),
-        (_, path) if path.starts_with("caches/") => caches::answer(web, method, path, body).await,
+        ("GET" | "HEAD", "caches") => Ok(caches::list(web)),
+        ("POST", "caches/flush") => caches::flush_all(web).await,
+        (_, path) if path.starts_with("caches/") && path != "caches/flush" => {
+            caches::answer(web, method, path, body).await
+        }
         (_, _) => match path.strip_prefix("keys/") {
             Some(id) if method == Method::DELETE => keys::revoke(web.store(), id).await,
             Some(_) => Err(ApiError::method(method, "DELETE")),

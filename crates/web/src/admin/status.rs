@@ -43,7 +43,7 @@ pub(super) async fn answer(web: &Web) -> Result<Reply, ApiError> {
                 "servers": servers,
                 "shortfalls": shortfalls,
             }],
-            "caches": super::caches::caches(store),
+            "caches": super::caches::caches(web),
             "schema": {
                 "version": schema.version,
                 "tables": schema.tables.keys().collect::<Vec<_>>(),

@@ -7,8 +7,8 @@ use crate::operate::NextLink;
 use crate::params::malformed;
 use crate::rest::grammar::{params, query};
 use crate::web::Web;
-use http::StatusCode;
 use http::request::Parts;
+use http::{StatusCode, Uri};
 use pando_model::error::Refusal;
 use pando_store::docs::DocumentList;
 use pando_store::operation::Operation;
@@ -21,7 +21,7 @@ pub(super) fn plan(
     parts: &Parts,
 ) -> Result<Operation<Answer>, ApiError> {
     let accept = Accept::of(parts)?;
-    let (query, search) = asked(parts)?;
+    let (query, search) = asked(&parts.uri)?;
     let store = web.store();
     let listed = match search {
         Some(words) => store.docs_search(collection, &words, &query),
@@ -38,8 +38,8 @@ fn answer(accept: &Accept, next: &NextLink, list: DocumentList) -> Result<Answer
 }
 
 /// The query of a list, and what is searched for.
-fn asked(parts: &Parts) -> Result<(Query, Option<String>), ApiError> {
-    let raw = parts.uri.query().unwrap_or_default();
+pub(crate) fn asked(uri: &Uri) -> Result<(Query, Option<String>), ApiError> {
+    let raw = uri.query().unwrap_or_default();
     let mut search = None;
     let mut rest = Vec::new();
     for pair in raw.split('&').filter(|pair| !pair.is_empty()) {

@@ -1,6 +1,6 @@
 //! Documents over HTTP: `/docs/v1/{collection}`.
 
-mod list;
+pub(crate) mod list;
 mod media;
 mod reader;
 

@@ -13,7 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{CONTENT_TYPE, ETAG, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, Uri};
 use pando_model::datetime;
 use pando_store::kv::{Counted, Entry, Key, KeyInfo, KeyRange, Stored};
 use pando_store::operation::Operation;
@@ -97,12 +97,7 @@ async fn incr(web: &Web, key: &Key, parts: &Parts) -> Result<Operation<Answer>, 
 }
 
 fn list(web: &Web, space: &str, parts: &Parts) -> Result<Operation<Answer>, ApiError> {
-    let params = Params::read(&parts.uri, &["prefix", "limit", "cursor"])?;
-    let range = KeyRange {
-        prefix: params.text("prefix").unwrap_or_default().to_owned(),
-        limit: params.number("limit")?,
-        cursor: params.text("cursor").map(str::to_owned),
-    };
+    let range = range_of(&parts.uri)?;
     #[derive(Serialize)]
     struct List<'a> {
         keys: Vec<Listed<'a>>,
@@ -113,6 +108,16 @@ fn list(web: &Web, space: &str, parts: &Parts) -> Result<Operation<Answer>, ApiE
         let answer = Answer::json(StatusCode::OK, &List { keys });
         Ok(next.on_list(answer, list.keys.len(), list.truncated, list.cursor))
     }))
+}
+
+/// Which keys a list is of.
+pub(crate) fn range_of(uri: &Uri) -> Result<KeyRange, ApiError> {
+    let params = Params::read(uri, &["prefix", "limit", "cursor"])?;
+    Ok(KeyRange {
+        prefix: params.text("prefix").unwrap_or_default().to_owned(),
+        limit: params.number("limit")?,
+        cursor: params.text("cursor").map(str::to_owned),
+    })
 }
 
 /// A key in a list.

@@ -23,6 +23,8 @@ pub(super) struct CacheMetrics {
     capacity_bytes: Family<CollectionLabels, Gauge>,
     inconsistency_rate: Family<CollectionLabels, Gauge<f64, AtomicU64>>,
     shadow_hit_ratio: Family<ShadowLabels, Gauge<f64, AtomicU64>>,
+    warmed: Family<CollectionLabels, Counter>,
+    warm_rows: Family<WarmLabels, Gauge>,
     journal_rows: Family<CollectionLabels, Gauge>,
     journal_oldest_seconds: Family<CollectionLabels, Gauge<f64, AtomicU64>>,
     following: Gauge,
@@ -51,6 +53,13 @@ struct OutcomeLabels {
 struct ResultLabels {
     collection: String,
     result: &'static str,
+}
+
+/// `found` or `done`, of the run that is under way or was last.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WarmLabels {
+    collection: String,
+    rows: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -86,6 +95,16 @@ impl CacheMetrics {
             "stale_on_error",
             "Stale answers given because the store failed",
             self.stale_on_error.clone(),
+        );
+        registry.register(
+            "warmed",
+            "Entries that were loaded before they were asked for",
+            self.warmed.clone(),
+        );
+        registry.register(
+            "warm_rows",
+            "Entries that the query finds by which a collection is warmed, and that are loaded",
+            self.warm_rows.clone(),
         );
         registry.register(
             "inconsistency_rate",
@@ -171,6 +190,7 @@ impl CacheMetrics {
             gauges.clear();
         }
         self.inconsistency_rate.clear();
+        self.warm_rows.clear();
         for of in &report.collections {
             self.take_one(of);
         }
@@ -199,6 +219,16 @@ impl CacheMetrics {
         let labels = CollectionLabels {
             collection: collection(),
         };
+        if let Some(warming) = &of.warming {
+            set(&self.warmed.get_or_create(&labels), warming.warmed);
+            for (rows, count) in [("found", warming.total), ("done", warming.done)] {
+                let labels = WarmLabels {
+                    collection: collection(),
+                    rows,
+                };
+                self.warm_rows.get_or_create(&labels).set(gauge(count));
+            }
+        }
         let counts = &of.counts;
         for (outcome, count) in [
             ("hit", counts.hits),

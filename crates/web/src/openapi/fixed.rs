@@ -44,12 +44,20 @@ pub(super) fn paths() -> Map<String, Value> {
             json!({ "get": admin("caches", "What is cached, and how well", "200") }),
         ),
         (
+            "/admin/v1/caches/flush".to_owned(),
+            json!({ "post": caches::flush_all() }),
+        ),
+        (
             "/admin/v1/caches/{surface}/{name}".to_owned(),
             caches::one(),
         ),
         (
             "/admin/v1/caches/{surface}/{name}/flush".to_owned(),
             caches::flush(),
+        ),
+        (
+            "/admin/v1/caches/{surface}/{name}/warm".to_owned(),
+            caches::warm(),
         ),
         ("/admin/v1/config".to_owned(), json!({ "get": config() })),
         ("/admin/v1/keys".to_owned(), keys()),

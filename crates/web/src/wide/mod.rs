@@ -18,6 +18,11 @@ use pando_store::precondition::{Precondition, Versions};
 use pando_store::wide::{Partition, Put, RowKey, RowRange, Selector, Wanted};
 use serde_json::json;
 
+/// What is said of a slice.
+pub(crate) const SLICE: [&str; 7] = [
+    "from", "to", "reverse", "limit", "columns", "versions", "cursor",
+];
+
 /// What can be done at a place.
 pub(crate) fn allowed(place: &Place<'_>) -> &'static str {
     match place.rest.as_slice() {
@@ -70,19 +75,8 @@ fn partitions(web: &Web, table: &str, parts: &Parts) -> Result<Operation<Answer>
 }
 
 fn slice(web: &Web, partition: &Partition, parts: &Parts) -> Result<Operation<Answer>, ApiError> {
-    let known = [
-        "from", "to", "reverse", "limit", "columns", "versions", "cursor",
-    ];
-    let params = Params::read(&parts.uri, &known)?;
-    let wanted = wanted(&params)?;
-    let text = |name| params.text(name).map(str::to_owned);
-    let range = RowRange {
-        from: text("from"),
-        to: text("to"),
-        reverse: params.flag("reverse")?.unwrap_or(false),
-        limit: params.number("limit")?,
-        cursor: text("cursor"),
-    };
+    let params = Params::read(&parts.uri, &SLICE)?;
+    let (range, wanted) = slice_of(&params)?;
     let next = NextLink::of(parts);
     let own = partition.clone();
     let list = web.store().wide_slice(partition, &range, &wanted)?;
@@ -91,6 +85,19 @@ fn slice(web: &Web, partition: &Partition, parts: &Parts) -> Result<Operation<An
         let answer = Answer::with_body(StatusCode::OK, reply::JSON, body);
         Ok(next.on_list(answer, list.rows.len(), list.truncated, list.cursor))
     }))
+}
+
+/// What a slice is of.
+pub(crate) fn slice_of(params: &Params) -> Result<(RowRange, Wanted), ApiError> {
+    let text = |name| params.text(name).map(str::to_owned);
+    let range = RowRange {
+        from: text("from"),
+        to: text("to"),
+        reverse: params.flag("reverse")?.unwrap_or(false),
+        limit: params.number("limit")?,
+        cursor: text("cursor"),
+    };
+    Ok((range, wanted(params)?))
 }
 
 fn get(web: &Web, row: &RowKey, parts: &Parts) -> Result<Operation<Answer>, ApiError> {

@@ -87,6 +87,15 @@ pub struct CachedCollection {
     /// is said.
     #[schemars(extend("x-reload" = true))]
     pub shadow: Option<bool>,
+    /// What is loaded before it is asked for, after a start and after all was dropped: the query
+    /// string of a list, as a client asks for it. Each of its entries is then asked for by its key,
+    /// in order: `select=*&order=views.desc&limit=1000` of a table, `prefix=user:&limit=500` of
+    /// key-values. Nothing if nothing is said.
+    #[schemars(extend("x-reload" = true))]
+    pub warm: Option<String>,
+    /// How many entries are loaded so in a second at most; `200` if nothing is said.
+    #[schemars(extend("x-reload" = true))]
+    pub warm_rate: Option<u32>,
 }
 
 /// How reads and writes of a collection go by its cache.
@@ -94,6 +103,8 @@ pub struct CachedCollection {
 #[serde(rename_all = "kebab-case")]
 #[schemars(inline)]
 pub enum StrategyName {
+    /// It is not cached, whatever the table or the file say.
+    Off,
     /// A miss is loaded by the process that met it.
     CacheAside,
     /// One process of all loads a key.

@@ -17,7 +17,7 @@ pub(super) fn one() -> Value {
         "additionalProperties": false,
         "properties": {
             "strategy": {
-                "enum": ["cache-aside", "read-through", "write-through", "write-around", "refresh-ahead", null],
+                "enum": ["off", "cache-aside", "read-through", "write-through", "write-around", "refresh-ahead", null],
             },
             "eviction": { "enum": ["lru", "lfu", "fifo", "s3fifo", "sieve", null] },
             "capacity": text(r"^[0-9]{1,4}(KiB|MiB|GiB)$"),
@@ -27,6 +27,8 @@ pub(super) fn one() -> Value {
             "stale_if_error": span(),
             "negative_ttl": span(),
             "shadow": { "type": ["boolean", "null"] },
+            "warm": { "type": ["string", "null"], "maxLength": 1000 },
+            "warm_rate": { "type": ["integer", "null"], "minimum": 1, "maximum": 10_000 },
         },
     }));
     let reset = done("reset_cache", "Take back what was changed of a rule");
@@ -37,11 +39,30 @@ pub(super) fn one() -> Value {
     })
 }
 
-/// Drops what is kept.
+/// Drops what is kept of all collections.
+pub(super) fn flush_all() -> Value {
+    let mut operation = done(
+        "flush_caches",
+        "Drop what all processes keep, of all collections",
+    );
+    operation["parameters"] = json!([]);
+    operation
+}
+
+/// Loads what is likely to be asked for.
+pub(super) fn warm() -> Value {
+    let summary = "Have all processes load what a collection's query finds";
+    let mut operation = admin("warm_cache", summary, "202");
+    operation["parameters"] = named();
+    operation["responses"]["404"] = reference("responses", "e404");
+    json!({ "post": operation })
+}
+
+/// Drops what is kept of one.
 pub(super) fn flush() -> Value {
     let mut operation = done(
         "flush_cache",
-        "Drop what this process keeps of a collection",
+        "Drop what all processes keep of a collection",
     );
     operation["responses"]["404"] = reference("responses", "e404");
     json!({ "post": operation })
