@@ -15,7 +15,7 @@ use pando_model::level2::{Lease, Level2, Record, Unreachable};
 use pando_model::stamp::Position;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
@@ -100,6 +100,9 @@ pub struct Sharing {
     restamps: Arc<Semaphore>,
     /// Calls that were not answered since the last one that was.
     unanswered: AtomicU32,
+    /// Calls so far, and how many they were when it was last looked whether there are any.
+    calls: AtomicU64,
+    calls_seen: AtomicU64,
 }
 
 /// What the keys of a collection begin with at the second level.
@@ -129,6 +132,8 @@ impl Sharing {
             puts: Arc::new(Semaphore::new(config.puts_max)),
             restamps: Arc::new(Semaphore::new(RESTAMPS_MAX)),
             unanswered: AtomicU32::new(0),
+            calls: AtomicU64::new(0),
+            calls_seen: AtomicU64::new(0),
             config,
         }))
     }
@@ -149,10 +154,15 @@ impl Sharing {
         self.unanswered.load(Ordering::Relaxed) >= SILENT_CALLS
     }
 
-    /// Asks for what nobody has laid down there, so that it is known how it does where nothing else
-    /// is asked; whether it answers.
-    pub async fn probe(&self) -> bool {
-        self.fetch(PROBE).await.is_some()
+    /// Asks for what nobody has laid down there, so that it is known how it does, if nothing was
+    /// asked since the last time.
+    pub async fn probe(&self) {
+        let calls = self.calls.load(Ordering::Relaxed);
+        if self.calls_seen.swap(calls, Ordering::Relaxed) == calls {
+            self.fetch(PROBE).await;
+            let calls = self.calls.load(Ordering::Relaxed);
+            self.calls_seen.store(calls, Ordering::Relaxed);
+        }
     }
 
     /// Waits until nothing is on its way there any more that was laid down behind an answer.
@@ -255,6 +265,7 @@ impl Sharing {
     where
         F: Future<Output = Result<T, Unreachable>>,
     {
+        self.calls.fetch_add(1, Ordering::Relaxed);
         let told = self.breaker.admit().ok()?;
         match call().await {
             Ok(said) => {
