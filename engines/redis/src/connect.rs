@@ -30,6 +30,7 @@ pub(crate) struct Way {
     timing: AsyncConnectionConfig,
     call_timeout: Duration,
     connect_timeout: Duration,
+    answer_timeout: Duration,
     calls_max: usize,
 }
 
@@ -69,17 +70,21 @@ impl Way {
             client_tls: None,
             root_cert,
         });
+        // Of the library's own bound nobody hears but by a connection that is lost: it is never the
+        // first.
+        let answer_timeout = config.connect_timeout.max(config.call_timeout);
         let way = Way {
             address,
             settings,
             certificates,
             timing: AsyncConnectionConfig::new()
                 .set_connection_timeout(Some(config.connect_timeout))
-                .set_response_timeout(Some(config.connect_timeout))
+                .set_response_timeout(Some(answer_timeout))
                 .set_pipeline_buffer_size(config.calls_max)
                 .set_concurrency_limit(config.calls_max),
             call_timeout: config.call_timeout,
             connect_timeout: config.connect_timeout,
+            answer_timeout,
             calls_max: config.calls_max,
         };
         // Certificates that are none are told now, and not at the first connection.
@@ -149,8 +154,8 @@ impl Way {
         let mut builder = ClusterClient::builder(nodes)
             .use_protocol(ProtocolVersion::RESP3)
             .connection_timeout(self.connect_timeout)
-            .response_timeout(self.connect_timeout)
-            .overall_response_timeout(Some(self.connect_timeout))
+            .response_timeout(self.answer_timeout)
+            .overall_response_timeout(Some(self.answer_timeout))
             .connection_concurrency_limit(self.calls_max)
             // A slot that has moved is found again within a call.
             .retries(1)

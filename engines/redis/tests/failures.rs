@@ -141,6 +141,24 @@ async fn whatever_happens_on_the_way_calls_end_in_time_and_the_way_back_is_found
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_is_waited_for_as_long_as_a_call_may_take() {
+    let redis = Redis::builder().start().await.unwrap();
+    let proxy = Proxy::start(redis.address()).await.unwrap();
+    let mut config = RedisConfig::new(redis.url_at(proxy.address()));
+    config.call_timeout = LIMIT;
+    let late = config.connect_timeout + config.connect_timeout / 2;
+    let level2 = RedisLevel2::start(config).unwrap();
+    answers(&level2, b"k").await;
+    let mut faults = Faults::default();
+    faults.down.delay = late;
+    proxy.set_faults(faults);
+    for (took, end) in all_calls(&level2).await {
+        end.unwrap();
+        assert!(took >= late, "{took:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_redis_that_is_not_there_yet_is_found_when_it_is() {
     let redis = Redis::builder().start().await.unwrap();
     redis.kill().await.unwrap();

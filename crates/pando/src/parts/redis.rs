@@ -20,12 +20,7 @@ pub fn sharing(written: &Cache) -> anyhow::Result<Option<Arc<Sharing>>> {
     let redis = RedisLevel2::start(redis).context("cannot use [cache] redis")?;
     let redis = Arc::new(redis);
     tokio::spawn(warn_of_shortfalls(Arc::clone(&redis)));
-    let patience = written.load_patience.get();
-    let sharing = SharingConfig {
-        patience,
-        lease: (patience / 3).max(LEASE_MIN),
-        ..SharingConfig::default()
-    };
+    let sharing = sharing_of(written);
     let sharing = Sharing::new(redis, sharing, Arc::new(SystemClock))?;
     tokio::spawn(probe(Arc::downgrade(&sharing)));
     Ok(Some(sharing))
@@ -61,6 +56,20 @@ pub async fn inspect(written: &Cache) -> Option<Result<Vec<Shortfall>, String>> 
     }
 }
 
+/// How it is shared, by the times that are left to Redis and to whoever loads.
+fn sharing_of(written: &Cache) -> SharingConfig {
+    let (call, patience) = (written.redis_timeout.get(), written.load_patience.get());
+    let mut sharing = SharingConfig {
+        patience,
+        lease: (patience / 3).max(LEASE_MIN),
+        ..SharingConfig::default()
+    };
+    // Who lets it take longer does not take it for one that fails when it does.
+    let slow_after = &mut sharing.breaker.slow_after;
+    *slow_after = (*slow_after).max(call / 2);
+    sharing
+}
+
 /// How often Redis is asked where nobody else asks it.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 /// How long is waited for a Redis that is only looked at.
@@ -72,6 +81,7 @@ fn redis_of(written: &Cache) -> Option<RedisConfig> {
     redis.password_file.clone_from(&written.redis_password_file);
     redis.ca_file.clone_from(&written.redis_ca_file);
     redis.call_timeout = written.redis_timeout.get();
+    redis.connect_timeout = redis.connect_timeout.max(redis.call_timeout);
     Some(redis)
 }
 

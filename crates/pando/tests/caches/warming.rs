@@ -18,12 +18,55 @@ pub fn wait_until_warm(server: &Server, collection: &str, warmed: u64) -> Value 
     }
 }
 
-#[test]
-fn the_entries_that_a_query_finds_are_answered_from_memory_from_the_first_read_on() {
-    let tables = "create table reviews (id bigint primary key, stars int);
-         create table notes (review bigint, name text, note text, primary key (review, name));";
-    let site = Site::start_with(tables, "[cache.collections.\"kv/others\"]\n");
-    let mut caller = Caller::new(&site.server);
+/// A collection, a query of it, how many entries that finds, one of them, and one that is not.
+type Case = (&'static str, &'static str, u64, &'static str, &'static str);
+
+const CASES: [Case; 6] = [
+    (
+        "rest/reviews",
+        "order=id.desc&limit=4",
+        4,
+        "/rest/v1/reviews?id=eq.8",
+        "/rest/v1/reviews?id=eq.2",
+    ),
+    (
+        "rest/notes",
+        "select=note&review=lt.6",
+        5,
+        "/rest/v1/notes?select=note&review=eq.3&name=eq.a%2C%22b",
+        "/rest/v1/notes?review=eq.7&name=eq.a%2C%22b",
+    ),
+    (
+        "kv/carts",
+        "prefix=user:&limit=3",
+        3,
+        "/kv/v1/carts/user:3",
+        "/kv/v1/carts/user:4",
+    ),
+    (
+        "docs/notes",
+        "x=eq.1",
+        9,
+        "/docs/v1/notes/9",
+        "/docs/v1/notes/10",
+    ),
+    (
+        "graph/g",
+        "limit=2",
+        2,
+        "/graph/v1/g/nodes/2",
+        "/graph/v1/g/nodes/3",
+    ),
+    (
+        "wide/w",
+        "partition=JFK&limit=2",
+        2,
+        "/wide/v1/w/JFK/2",
+        "/wide/v1/w/JFK/3",
+    ),
+];
+
+fn fill(caller: &mut Caller) {
     for id in 1..=9 {
         let body = format!("{{\"id\":{id},\"stars\":{}}}", id % 5);
         caller.write("POST", "/rest/v1/reviews", &body);
@@ -35,51 +78,16 @@ fn the_entries_that_a_query_finds_are_answered_from_memory_from_the_first_read_o
         caller.write("PUT", &format!("/graph/v1/g/nodes/{id}"), node);
         caller.write("PUT", &format!("/wide/v1/w/JFK/{id}"), r#"{"obs:t":1}"#);
     }
-    let cases = [
-        (
-            "rest/reviews",
-            "order=id.desc&limit=4",
-            4,
-            "/rest/v1/reviews?id=eq.8",
-            "/rest/v1/reviews?id=eq.2",
-        ),
-        (
-            "rest/notes",
-            "select=note&review=lt.6",
-            5,
-            "/rest/v1/notes?select=note&review=eq.3&name=eq.a%2C%22b",
-            "/rest/v1/notes?review=eq.7&name=eq.a%2C%22b",
-        ),
-        (
-            "kv/carts",
-            "prefix=user:&limit=3",
-            3,
-            "/kv/v1/carts/user:3",
-            "/kv/v1/carts/user:4",
-        ),
-        (
-            "docs/notes",
-            "x=eq.1",
-            9,
-            "/docs/v1/notes/9",
-            "/docs/v1/notes/10",
-        ),
-        (
-            "graph/g",
-            "limit=2",
-            2,
-            "/graph/v1/g/nodes/2",
-            "/graph/v1/g/nodes/3",
-        ),
-        (
-            "wide/w",
-            "partition=JFK&limit=2",
-            2,
-            "/wide/v1/w/JFK/2",
-            "/wide/v1/w/JFK/3",
-        ),
-    ];
-    for (collection, query, found, hot, cold) in cases {
+}
+
+#[test]
+fn the_entries_that_a_query_finds_are_answered_from_memory_from_the_first_read_on() {
+    let tables = "create table reviews (id bigint primary key, stars int);
+         create table notes (review bigint, name text, note text, primary key (review, name));";
+    let site = Site::start_with(tables, "[cache.collections.\"kv/others\"]\n");
+    let mut caller = Caller::new(&site.server);
+    fill(&mut caller);
+    for (collection, query, found, hot, cold) in CASES {
         let path = format!("/admin/v1/caches/{collection}");
         let rule = format!("{{\"ttl\":\"1h\",\"warm\":\"{query}\"}}");
         let changed = caller.ask("PATCH", &path, &rule);
@@ -110,7 +118,7 @@ fn the_entries_that_a_query_finds_are_answered_from_memory_from_the_first_read_o
         assert!(metrics.contains(line), "there is no {line}");
     }
     // After a flush, and when somebody says so.
-    let (collection, _, _, hot, _) = cases[0];
+    let (collection, _, _, hot, _) = CASES[0];
     for (action, status, warmed) in [("flush", 204, 8), ("warm", 202, 12)] {
         let path = format!("/admin/v1/caches/{collection}/{action}");
         assert_eq!(caller.ask("POST", &path, "").status, status);
@@ -123,13 +131,16 @@ fn the_entries_that_a_query_finds_are_answered_from_memory_from_the_first_read_o
             "{action}"
         );
     }
-    // After a start.
+    is_warm_after_a_start(site);
+}
+
+fn is_warm_after_a_start(site: Site) {
     let Site { server, folder } = site;
     server.signal("-TERM");
     assert_eq!(server.wait(), Some(0));
     let server = Server::start(folder.path());
     wait_until_following(&server);
-    for (collection, _, found, hot, _) in cases {
+    for (collection, _, found, hot, _) in CASES {
         wait_until_warm(&server, collection, found);
         let before = cache_of(&server, collection)["hits"].as_u64();
         Caller::new(&server).read(hot);

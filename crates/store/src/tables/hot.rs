@@ -47,25 +47,7 @@ impl HotRows {
     }
 
     fn of(table: &Table, read: &TableRead) -> std::result::Result<HotRows, Refusal> {
-        let aggregates = read.query.select.iter().any(|item| {
-            matches!(
-                item,
-                SelectItem::Field {
-                    aggregate: Some(_),
-                    ..
-                }
-            )
-        });
-        if aggregates {
-            return Err(refused::malformed(
-                "an aggregate finds no rows that could be asked for by key",
-            )
-            .hint("Leave it out: select=* is all of each row."));
-        }
-        if read.query.cursor.is_some() {
-            return Err(refused::malformed("a cursor is of one caller's list alone")
-                .hint("Leave it out, and say limit= for as many rows as are to be found."));
-        }
+        refuse_what_has_no_rows(read)?;
         let key = table.primary_key.columns.iter();
         let key: Vec<String> = key.map(|at| table.columns[*at].name.clone()).collect();
         let mut keys = read.clone();
@@ -118,6 +100,30 @@ impl HotRows {
         };
         Ok(HotRows { key, keys, one })
     }
+}
+
+/// Refuses what finds no rows that have keys, or not for everybody.
+fn refuse_what_has_no_rows(read: &TableRead) -> std::result::Result<(), Refusal> {
+    let aggregates = read.query.select.iter().any(|item| {
+        matches!(
+            item,
+            SelectItem::Field {
+                aggregate: Some(_),
+                ..
+            }
+        )
+    });
+    if aggregates {
+        return Err(refused::malformed(
+            "an aggregate finds no rows that could be asked for by key",
+        )
+        .hint("Leave it out: select=* is all of each row."));
+    }
+    if read.query.cursor.is_some() {
+        return Err(refused::malformed("a cursor is of one caller's list alone")
+            .hint("Leave it out, and say limit= for as many rows as are to be found."));
+    }
+    Ok(())
 }
 
 fn field(name: &str) -> Field {

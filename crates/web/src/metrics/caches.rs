@@ -214,21 +214,26 @@ impl CacheMetrics {
         }
     }
 
+    fn take_warming(&self, of: &CollectionReport, labels: &CollectionLabels) {
+        let Some(warming) = &of.warming else {
+            return;
+        };
+        set(&self.warmed.get_or_create(labels), warming.warmed);
+        for (rows, count) in [("found", warming.total), ("done", warming.done)] {
+            let labels = WarmLabels {
+                collection: labels.collection.clone(),
+                rows,
+            };
+            self.warm_rows.get_or_create(&labels).set(gauge(count));
+        }
+    }
+
     fn take_one(&self, of: &CollectionReport) {
         let collection = || of.collection.clone();
         let labels = CollectionLabels {
             collection: collection(),
         };
-        if let Some(warming) = &of.warming {
-            set(&self.warmed.get_or_create(&labels), warming.warmed);
-            for (rows, count) in [("found", warming.total), ("done", warming.done)] {
-                let labels = WarmLabels {
-                    collection: collection(),
-                    rows,
-                };
-                self.warm_rows.get_or_create(&labels).set(gauge(count));
-            }
-        }
+        self.take_warming(of, &labels);
         let counts = &of.counts;
         for (outcome, count) in [
             ("hit", counts.hits),

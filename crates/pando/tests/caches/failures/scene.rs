@@ -5,7 +5,7 @@ use crate::site::{cache_of, wait_until_following};
 use crate::support::Server;
 use pando_cluster::{Cut, Faults, Postgres, Proxy, Redis, until};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The process that writes, as a rule.
 pub const A: usize = 0;
@@ -123,12 +123,16 @@ impl Scene {
         told["shared"].as_str().expect("a word").to_owned()
     }
 
-    /// Drops what a process keeps of a collection.
+    /// Has what is kept of a collection dropped, and waits until both processes have.
     pub fn flush(&self, process: usize, of: Collection) {
         let path = format!("/admin/v1/caches/{}/flush", of.name());
         let mut connection = self.processes[process].connect();
         let answer = connection.ask("POST", &path, "", "");
         assert_eq!(answer.status, 204, "{answer:?}");
+        let began = Instant::now();
+        while [A, B].iter().any(|at| self.count(*at, of, "entries") > 0) {
+            assert!(began.elapsed() < LIMIT, "{} is kept", of.name());
+        }
     }
 
     /// Nothing that was compared with the store was found to be wrong.
@@ -152,6 +156,8 @@ impl Scene {
     fn is_shared(&self, of: Collection) -> Result<(), &'static str> {
         let mut visit = Visit::new(of, self.new_key());
         visit.write(&self.processes[A]);
+        // What is kept there goes when the flush is heard of.
+        visit.read_own(&self.processes[B], "to be dropped");
         self.flush(A, of);
         visit.read_own(&self.processes[B], "to be shared");
         let before = self.count(A, of, "shared_hits");
