@@ -15,6 +15,7 @@ const ARROWS: Arrows = &[
     ("pando-model", &[]),
     ("pando-cache", &["pando-model"]),
     ("pando-client", &["pando-model"]),
+    ("pando-queue", &["pando-model"]),
     ("pando-store", &["pando-model"]),
     ("pando-web", &["pando-model", "pando-store"]),
     ("pando-engine-sqlite", &["pando-model"]),
@@ -241,8 +242,14 @@ where
 #[test]
 fn only_the_composition_root_names_engines() {
     for package in metadata().workspace_packages() {
-        if !["pando-cache", "pando-model", "pando-store", "pando-web"]
-            .contains(&package.name.as_str())
+        if ![
+            "pando-cache",
+            "pando-model",
+            "pando-queue",
+            "pando-store",
+            "pando-web",
+        ]
+        .contains(&package.name.as_str())
         {
             continue;
         }
