@@ -36,7 +36,7 @@ pub struct Server {
 pub struct Open {
     store: Arc<Store>,
     /// Of the data directory; none beside a server that has it.
-    _lock: Option<Lock>,
+    lock: Option<Lock>,
 }
 
 /// Opens the data, and makes it where there is none.
@@ -71,7 +71,7 @@ async fn reach(context: &Context, purpose: Purpose, has_to_exist: bool) -> anyho
             .err();
     }
     let store = parts::open_store(config, &dir, purpose).await?;
-    Ok(Access::Store(Open { store, _lock: lock }))
+    Ok(Access::Store(Open { store, lock: lock }))
 }
 
 /// Opens the data that is there; a folder or a database without data is refused, and left as it
@@ -111,6 +111,11 @@ impl Open {
     /// The store.
     pub fn store(&self) -> &Arc<Store> {
         &self.store
+    }
+
+    /// Whether a server has the data directory, which was not asked for want of a key.
+    pub fn is_beside_a_server(&self) -> bool {
+        self.lock.is_none()
     }
 
     /// Finishes what was accepted, and gives the data directory up.

@@ -69,8 +69,12 @@ impl Report {
 
 /// A table of columns as wide as their widest field.
 pub fn columns(rows: &[Vec<String>]) -> String {
+    let rows: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| row.iter().map(|field| on_one_line(field)).collect())
+        .collect();
     let mut widths: Vec<usize> = Vec::new();
-    for row in rows {
+    for row in &rows {
         for (n, field) in row.iter().enumerate() {
             let width = field.chars().count();
             match widths.get_mut(n) {
@@ -80,7 +84,7 @@ pub fn columns(rows: &[Vec<String>]) -> String {
         }
     }
     let mut text = String::new();
-    for row in rows {
+    for row in &rows {
         let mut line = String::new();
         for (field, width) in row.iter().zip(&widths) {
             line.push_str(&format!("{field:<width$}  "));
@@ -89,6 +93,18 @@ pub fn columns(rows: &[Vec<String>]) -> String {
         text.push('\n');
     }
     text
+}
+
+/// A name may hold what would begin another line.
+fn on_one_line(field: &str) -> String {
+    let mut line = String::with_capacity(field.len());
+    for char in field.chars() {
+        match char.is_control() {
+            true => line.extend(char.escape_default()),
+            false => line.push(char),
+        }
+    }
+    line
 }
 
 /// A number with its thousands apart: `336,776`.
@@ -115,7 +131,13 @@ fn print(bytes: &[u8]) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::grouped;
+    use super::{columns, grouped};
+
+    #[test]
+    fn whatever_a_name_holds_a_row_is_one_line() {
+        let row = ["kv/\nok".to_owned(), "a\u{1b}[31m".to_owned()];
+        assert_eq!(columns(&[row.to_vec()]), "kv/\\nok  a\\u{1b}[31m\n");
+    }
 
     #[test]
     fn thousands_stand_apart() {

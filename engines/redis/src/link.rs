@@ -232,7 +232,7 @@ fn explain(error: &RedisError) -> String {
         Some("NOPERM") => {
             "; its user needs +get +getrange +set +del +unlink +pttl +eval +evalsha +info and ~pando*"
         }
-        Some("NOAUTH" | "WRONGPASS") => "; look at password_file, and at the user in the url",
+        Some("NOAUTH" | "WRONGPASS") => "; look at the password file, and at the user in the url",
         Some("MISCONF") => "; it cannot write its snapshot: look at its disk, or set save to \"\"",
         _ => "",
     };

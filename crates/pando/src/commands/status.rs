@@ -18,7 +18,12 @@ pub async fn run(context: &Context) -> anyhow::Result<()> {
             status
         }
         Access::Store(open) => {
-            let status = of_store(open.store()).await;
+            let mut status = of_store(open.store()).await;
+            if let (true, Ok(status)) = (open.is_beside_a_server(), &mut status) {
+                status["phase"] = "running, and not asked: PANDO_KEY is not set, and this folder \
+                                   has no root.key"
+                    .into();
+            }
             open.close().await?;
             status?
         }
@@ -143,6 +148,7 @@ fn caches_of(caches: &Value) -> Vec<Vec<String>> {
         let warming = &of["warming"];
         let warming = match warming["state"].as_str() {
             Some("done") | None => String::new(),
+            Some("failed") => format!(", warming failed: {}", word(&warming["error"])),
             Some(state) => format!(
                 ", warming {state} ({} of {})",
                 grouped(warming["done"].as_u64().unwrap_or(0)),

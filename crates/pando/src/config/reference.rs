@@ -50,15 +50,21 @@ fn write_section(out: &mut String, path: &str, section: &Value) {
     write_comment(out, section, "");
     let _ = writeln!(out, "[{path}]");
     let settings = section.get("properties").and_then(Value::as_object);
-    let (inner, plain): (Vec<_>, Vec<_>) = settings
+    let (named, settings): (Vec<_>, Vec<_>) = settings
         .into_iter()
         .flatten()
+        .partition(|(_, property)| keys::named(property).is_some());
+    let (inner, plain): (Vec<_>, Vec<_>) = settings
+        .into_iter()
         .partition(|(_, property)| property.get("properties").is_some());
     for (name, property) in plain {
         write_setting(out, name, property);
     }
     for (name, section) in inner {
         write_section(out, &format!("{path}.{name}"), section);
+    }
+    for (name, section) in named {
+        write_named(out, &format!("{path}.{name}"), section);
     }
 }
 
