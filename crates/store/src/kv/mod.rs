@@ -11,14 +11,16 @@ mod flush;
 mod journal;
 mod list;
 mod relation;
+mod waiting;
 
 pub use bulk::NewEntry;
 pub use counter::Counted;
-pub(crate) use flush::Journal;
-pub use flush::{Flushed, JournalReport};
+pub use flush::Flushed;
 pub(crate) use journal::JOURNAL;
 pub use list::{KeyInfo, KeyList, KeyRange};
 pub(crate) use relation::{EXPIRES_AT, KV};
+pub(crate) use waiting::Journal;
+pub use waiting::JournalReport;
 
 use crate::operation::{Operation, Reach};
 use crate::precondition::Precondition;

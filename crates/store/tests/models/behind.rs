@@ -287,3 +287,18 @@ async fn a_full_journal_grows_no_further_and_no_write_is_refused() {
     put(&store, "k0", "again", None).await;
     assert_eq!(look(&store).await, 1, "there is room again");
 }
+
+#[tokio::test]
+async fn why_the_journal_could_not_be_applied_is_told_until_it_is_or_is_anothers() {
+    let bench = behind().await;
+    let store = &bench.store;
+    put(store, "k", "waits", None).await;
+    store.tend_journal().await.unwrap();
+    assert_eq!(store.journal_reports()[0].error, None);
+    store.close().await.unwrap();
+    let error = store.tend_journal().await.unwrap_err();
+    let told = store.journal_reports()[0].error.clone();
+    assert_eq!(told.as_deref(), Some(&error.to_string()));
+    store.leave_journal();
+    assert_eq!(store.journal_reports()[0].error, None);
+}
