@@ -133,6 +133,16 @@ async fn every_verb_sees_what_waits_in_the_journal_flushed_or_not() {
         let stale = store.kv_delete(&key("d"), if_seen(seen + 1)).await.unwrap();
         bench.refused(stale, "precondition_failed").await;
         assert!(delete(store, "d", if_seen(seen)).await.unwrap());
+        // Whoever asks what was removed is told, though nothing is conditional.
+        for expected in [true, false] {
+            put(store, "x", "1", None).await;
+            if !expected {
+                assert!(delete(store, "x", Precondition::default()).await.unwrap());
+            }
+            settle().await;
+            let told = store.kv_delete_told(&key("x"), Precondition::default());
+            assert_eq!(run(store, told).await.unwrap(), expected, "{flushed}");
+        }
         put(store, "b", "9", None).await;
         let entry = |name: &str| NewEntry {
             key: key(name),
