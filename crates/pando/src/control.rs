@@ -175,9 +175,9 @@ impl Admin for Control {
 
 fn refused_rule(error: &RuleError) -> AdminError {
     let (kind, code) = match error {
-        RuleError::Refused(_) | RuleError::Unreadable(_) => {
-            (AdminErrorKind::Malformed, "rule_refused")
-        }
+        RuleError::Refused(_)
+        | RuleError::Unreadable(_)
+        | RuleError::Store(StoreError::Refused(_)) => (AdminErrorKind::Malformed, "rule_refused"),
         RuleError::NoQuery(_) => (AdminErrorKind::Conflict, "no_warm_query"),
         RuleError::Store(_) => (AdminErrorKind::Unavailable, "unavailable"),
     };

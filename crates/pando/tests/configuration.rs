@@ -57,6 +57,22 @@ fn a_setting_of_a_later_rung_is_refused_as_such() {
 fn what_does_not_fit_together_is_refused() {
     for (file, words) in [
         (
+            "[cache.journal]\nflush_interval = \"1ms\"\n",
+            "pando.toml:2:1 (cache.journal.flush_interval): must be between 10ms and 10m",
+        ),
+        (
+            "[cache.journal]\nflush_interval = \"1h\"\n",
+            "pando.toml:2:1 (cache.journal.flush_interval): must be between 10ms and 10m",
+        ),
+        (
+            "[cache.journal]\nmax_rows = 0\n",
+            "pando.toml:2:1 (cache.journal.max_rows): must be between 1 and 1000000",
+        ),
+        (
+            "[cache.journal]\nmax_rows = 1000001\n",
+            "pando.toml:2:1 (cache.journal.max_rows): must be between 1 and 1000000",
+        ),
+        (
             "[docs.c]\nsearch = [\"a->>b->c\"]\n",
             "pando.toml:2:1 (docs.c.search): \"a->>b->c\" is no path into documents",
         ),

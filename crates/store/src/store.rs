@@ -106,7 +106,15 @@ impl Store {
 
     /// Loads the schema that is in force in the engine. Never goes back to an older one.
     pub async fn reload_schema(&self) -> Result<Arc<Schema>> {
-        let fetched = self.catalog.fetch_schema().await?;
+        let fetched = self.catalog.fetch_schema().await;
+        // Another process may be of a version that this one must not serve beside.
+        let is_known = fetched
+            .as_ref()
+            .is_ok_and(|fetched| fetched.version <= self.schema().version);
+        if !is_known {
+            self.catalog.check_version().await?;
+        }
+        let fetched = fetched?;
         // Declarations of documents change with the schema. What is planned for its new version
         // has to go by the new ones.
         if fetched.version > self.schema().version {

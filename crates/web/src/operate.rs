@@ -99,7 +99,8 @@ where
         match done {
             Err(error) if error.code() == "retry" && tries < PLANS_MAX => {
                 tries += 1;
-                web.store().reload_schema().await?;
+                let reload = async { Ok(web.store().reload_schema().await?) };
+                deadline.for_plan(reload).await?;
             }
             done => return done,
         }

@@ -72,7 +72,8 @@ where
             Ok(reply) => return Ok(reply),
             Err(error) if error.code() == "retry" && tries < operate::PLANS_MAX => {
                 tries += 1;
-                web.store().reload_schema().await?;
+                let reload = async { Ok(web.store().reload_schema().await?) };
+                deadline.for_plan(reload).await?;
             }
             Err(error) => {
                 let op = at.load(Ordering::Relaxed);

@@ -1,5 +1,7 @@
 //! `pando serve`: from the configuration to a server that is ready, and back.
 
+mod journal;
+
 use super::{Context, migrate};
 use crate::access::holder;
 use crate::cli::ServeArgs;
@@ -13,13 +15,12 @@ use crate::report::Report;
 use crate::roles::{self, web};
 use crate::signals::{self, Stop};
 use pando_model::inspection::Weight;
-use pando_model::schema::Behind;
 use pando_store::{Store, Swept};
 use pando_web::Admin;
 use serde::Serialize;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::Signal;
 use tokio::sync::watch;
@@ -31,12 +32,6 @@ const MAINTAIN_EVERY: Duration = Duration::from_secs(60);
 const NEWS_EVERY: Duration = Duration::from_millis(250);
 /// For how long one of several processes sweeps before another may.
 const UPKEEP_TERM: Duration = Duration::from_secs(60);
-/// For how long one of several processes applies the journal before another may.
-const JOURNAL_TERM: Duration = Duration::from_secs(5);
-/// The journal is applied no more often than this.
-const FLUSH_LEAST: Duration = Duration::from_millis(1);
-/// How often it is looked whether this process is the one, and how much waits.
-const JOURNAL_LOOK_EVERY: Duration = Duration::from_secs(1);
 
 #[derive(Serialize)]
 struct Ready {
@@ -111,7 +106,7 @@ pub async fn run(args: ServeArgs, context: Context) -> anyhow::Result<()> {
     shutdown.send_replace(true);
     let drained = running.wait().await;
     upkeep.stop();
-    drain_journal(&store, config.limits.drain_timeout.get()).await;
+    journal::drain(&store, config.limits.drain_timeout.get()).await;
     store.close().await?;
     drop(lock);
     tracing::info!(cut_off = drained.cut_off, "stopped");
@@ -173,7 +168,8 @@ impl Upkeep {
     /// Has what waits in the journal applied.
     fn flush(&mut self, store: &Arc<Store>, config: &Config) {
         let every = config.cache.journal.flush_interval.get();
-        self.0.push(tokio::spawn(flush(Arc::clone(store), every)));
+        self.0
+            .push(tokio::spawn(journal::flush(Arc::clone(store), every)));
     }
 
     fn stop(self) {
@@ -242,59 +238,6 @@ async fn sweep(store: Arc<Store>, every: Duration) {
             }
             Err(error) => tracing::debug!(%error, "could not sweep; it is tried again"),
         }
-    }
-}
-
-/// Applies what waits in the journal, again and again; of several processes one does.
-async fn flush(store: Arc<Store>, every: Duration) {
-    let mut due = tokio::time::interval(every.clamp(FLUSH_LEAST, JOURNAL_LOOK_EVERY));
-    due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let (mut asked, mut flushed): (Option<Instant>, Option<Instant>) = (None, None);
-    let mut is_ours = false;
-    loop {
-        due.tick().await;
-        let schema = store.schema();
-        if schema.behind.is_empty() {
-            continue;
-        }
-        let has_passed =
-            |since: Option<Instant>, span| since.is_none_or(|since| since.elapsed() >= span);
-        let is_asked = has_passed(asked, JOURNAL_LOOK_EVERY);
-        if is_asked {
-            asked = Some(Instant::now());
-            is_ours = match store.keeps_journal(JOURNAL_TERM).await {
-                Ok(is_ours) => is_ours,
-                Err(error) => {
-                    tracing::debug!(%error, "could not look who applies the journal");
-                    false
-                }
-            };
-        }
-        let is_ending = schema.behind.values().any(|state| *state == Behind::Ending);
-        let done = if is_ours && (is_ending || has_passed(flushed, every)) {
-            flushed = Some(Instant::now());
-            store.tend_journal().await.map(drop)
-        } else if is_asked {
-            store.look_at_journal().await
-        } else {
-            continue;
-        };
-        if let Err(error) = done {
-            tracing::debug!(%error, "could not apply the journal; it is tried again");
-        }
-    }
-}
-
-/// Applies what waits before the process ends, if that does not take too long: the next one finds
-/// what is left.
-async fn drain_journal(store: &Store, within: Duration) {
-    if store.schema().behind.is_empty() {
-        return;
-    }
-    match tokio::time::timeout(within, store.flush_journal()).await {
-        Ok(Ok(flushed)) => tracing::info!(rows = flushed.rows, "the journal is applied"),
-        Ok(Err(error)) => tracing::warn!(%error, "the journal waits for the next start"),
-        Err(_) => tracing::warn!("the rest of the journal waits for the next start"),
     }
 }
 

@@ -190,6 +190,10 @@ fn journals_of(caches: &Value) -> Vec<Vec<String>> {
             true => format!("{waiting}; it is not written behind any more"),
             false => waiting,
         };
+        let waiting = match of["error"].as_str() {
+            Some(error) => format!("{waiting}; it could not be applied: {error}"),
+            None => waiting,
+        };
         vec!["journal".to_owned(), word(&of["collection"]), waiting]
     };
     journals.map(line).collect()

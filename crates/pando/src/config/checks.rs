@@ -3,8 +3,17 @@
 use super::{Config, EngineKind};
 use crate::parts;
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
+use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
+
+/// How often the journal may be applied: more often is more transactions than writes, more seldom
+/// is a journal that is always full.
+const FLUSH_INTERVALS: RangeInclusive<Duration> =
+    Duration::from_millis(10)..=Duration::from_secs(10 * 60);
+/// How many writes may be let wait.
+const JOURNAL_ROWS: RangeInclusive<u64> = 1..=1_000_000;
 
 /// The faults of a configuration whose values are each of their type: the dotted
 /// path of the setting, and what is wrong.
@@ -50,9 +59,28 @@ pub fn faults(config: &Config) -> Vec<(Cow<'static, str>, String)> {
                 .into_iter()
                 .map(|(path, message)| (Cow::Owned(path), message)),
         )
+        .chain(faults_of_journal(config))
         .chain(faults_of_postgres(config))
         .chain(faults_of_sessions(config))
         .collect()
+}
+
+fn faults_of_journal(config: &Config) -> Vec<(Cow<'static, str>, String)> {
+    let journal = &config.cache.journal;
+    let mut faults = Vec::new();
+    if !FLUSH_INTERVALS.contains(&journal.flush_interval.get()) {
+        let path = Cow::Borrowed("cache.journal.flush_interval");
+        faults.push((path, "must be between 10ms and 10m".to_owned()));
+    }
+    if !JOURNAL_ROWS.contains(&journal.max_rows) {
+        let (least, most) = (JOURNAL_ROWS.start(), JOURNAL_ROWS.end());
+        let reason = format!(
+            "must be between {least} and {most}: a list may have to read as many, and the store \
+             to hold as many values"
+        );
+        faults.push((Cow::Borrowed("cache.journal.max_rows"), reason));
+    }
+    faults
 }
 
 fn faults_of_postgres(config: &Config) -> Vec<(Cow<'static, str>, String)> {

@@ -212,7 +212,10 @@ impl Caches {
 
     /// Takes back what was changed of a collection's rule.
     pub async fn reset(&self, collection: &str) -> Result<(), RuleError> {
-        check_shape(collection)?;
+        // What was kept once can be taken back, whatever it is named.
+        if !self.store.cache_settings().rules.contains_key(collection) {
+            check_shape(collection)?;
+        }
         self.store.put_cache_rule(collection, None).await?;
         self.look();
         Ok(self.write_behind().await?)

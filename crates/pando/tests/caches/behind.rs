@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 /// Nothing is applied by itself as long as a test takes.
 pub const WAITING: &str = "[cache.collections.\"kv/carts\"]\nstrategy = \"write-behind\"\n\
-                           [cache.journal]\nflush_interval = \"1h\"\n";
+                           [cache.journal]\nflush_interval = \"10m\"\n";
 
 pub fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
@@ -194,7 +194,7 @@ fn whichever_way_it_is_switched_off_what_waits_is_applied_and_there() {
         ("PATCH", true, by_patch),
         ("DELETE", false, by_delete),
     ] {
-        let interval = "[cache.journal]\nflush_interval = \"1h\"\n";
+        let interval = "[cache.journal]\nflush_interval = \"10m\"\n";
         let site = Site::start(if is_in_file { WAITING } else { interval });
         let mut caller = Caller::new(&site.server);
         if !is_in_file {

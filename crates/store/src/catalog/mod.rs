@@ -6,6 +6,7 @@
 
 mod caching;
 pub mod imports;
+mod recorded;
 mod relations;
 mod secrets;
 pub(crate) mod tables;
@@ -13,6 +14,8 @@ mod told;
 
 pub(crate) use caching::forget_cache_rule;
 pub use caching::{CacheMark, CacheSettings};
+use recorded::read_schema;
+pub(crate) use recorded::schema_record;
 pub(crate) use secrets::Secret;
 pub(crate) use told::{news, random_name};
 
@@ -104,7 +107,7 @@ impl Catalog {
                 "no schema is recorded in _pando_schema".into(),
             ));
         };
-        serde_json::from_str(body).map_err(|error| {
+        read_schema(body).map_err(|error| {
             StoreError::Catalog(format!("schema version {version} is not readable: {error}"))
         })
     }
@@ -293,16 +296,6 @@ pub(crate) fn version_record(schema: &Schema) -> Change {
         false => WRITTEN_BEHIND,
     };
     put(&tables::SETTING, vec![text(VERSION_SETTING), text(version)])
-}
-
-/// The row that records a schema.
-pub(crate) fn schema_record(schema: &Schema, now: Value) -> Result<Change> {
-    let body = serde_json::to_string(schema)
-        .map_err(|error| StoreError::Catalog(format!("cannot write the schema down: {error}")))?;
-    Ok(insert(
-        &tables::SCHEMA,
-        vec![int(schema.version), Value::Json(body), now],
-    ))
 }
 
 /// One new row.

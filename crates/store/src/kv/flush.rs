@@ -12,21 +12,17 @@ use super::relation::{KEY, SPACE};
 use super::{Entry, KV, Key, check_name, delete, entry_of, put_rows};
 use crate::catalog::{news, schema_record, version_record};
 use crate::error::StoreError;
-use crate::ids;
 use crate::operation::{Operation, Reach};
 use crate::relation::{equals, rows_of, select, tree};
 use crate::session::{Consistency, Result, Session};
 use crate::store::Store;
-use arc_swap::ArcSwap;
-use pando_model::aggregate::AggregateFn;
 use pando_model::engine::{SchemaChange, Step};
 use pando_model::error::EngineError;
-use pando_model::plan::{Filter, Output, Row, Scalar};
+use pando_model::plan::{Filter, Row};
 use pando_model::schema::{Behind, Schema};
 use pando_model::value::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Rows that go in one write: about a millisecond's work.
 const BATCH: usize = 200;
@@ -34,28 +30,6 @@ const BATCH: usize = 200;
 const BATCH_BYTES: u64 = 4 << 20;
 /// How often the schema is changed anew where somebody else was quicker.
 const TRIES_MAX: usize = 16;
-
-/// What this process knows of the journal.
-#[derive(Debug, Default)]
-pub(crate) struct Journal {
-    /// Rows when it was last looked, and those that entered here since.
-    rows: AtomicU64,
-    /// What was found then, by space: how many, and since when the oldest waits.
-    looked: ArcSwap<BTreeMap<String, (u64, Option<i64>)>>,
-}
-
-/// What the journal holds of a space.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JournalReport {
-    /// The space.
-    pub space: String,
-    /// Whether writes enter it.
-    pub state: Behind,
-    /// How many writes wait to be applied; `None` before it was looked at first.
-    pub rows: Option<u64>,
-    /// Since when the oldest of them waits: microseconds since 1970.
-    pub oldest_us: Option<i64>,
-}
 
 /// What was applied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,71 +40,7 @@ pub struct Flushed {
     pub values: u64,
 }
 
-impl Journal {
-    /// A row is about to enter.
-    pub(crate) fn entered(&self) {
-        self.rows.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Whether no more rows are to enter.
-    pub(crate) fn is_full(&self, rows_max: u64) -> bool {
-        self.rows.load(Ordering::Relaxed) >= rows_max
-    }
-}
-
 impl Store {
-    /// Each space that is written behind, and what the journal held of it when it was last
-    /// [looked](Store::look_at_journal).
-    pub fn journal_reports(&self) -> Vec<JournalReport> {
-        let (schema, looked) = (self.schema(), self.journal().looked.load());
-        let reports = schema.behind.iter().map(|(space, state)| {
-            let found = looked.get(space);
-            JournalReport {
-                space: space.clone(),
-                state: *state,
-                rows: found.map(|(rows, _)| *rows),
-                oldest_us: found.and_then(|(_, oldest_us)| *oldest_us),
-            }
-        });
-        reports.collect()
-    }
-
-    /// Looks how much waits in the journal. Every process that writes behind does so about once a
-    /// second: by it is known when the journal is full.
-    pub async fn look_at_journal(&self) -> Result<()> {
-        let schema = self.schema();
-        if schema.behind.is_empty() {
-            self.journal().rows.store(0, Ordering::Relaxed);
-            self.journal().looked.store(Arc::default());
-            return Ok(());
-        }
-        let mut groups = select(&JOURNAL, &[SPACE], Filter::Const(true));
-        groups.output.extend([
-            Output::Aggregate(AggregateFn::Count, None),
-            Output::Aggregate(AggregateFn::Min, Some(Scalar::Column(ROW_VERSION))),
-        ]);
-        let before = self.journal().rows.load(Ordering::Relaxed);
-        let found = self.read_journal(Step::read(tree(groups))).await?;
-        let none = |space: &String| (space.clone(), (0, None));
-        let mut waiting: BTreeMap<_, _> = schema.behind.keys().map(none).collect();
-        for row in found {
-            if let [Value::Text(space), Value::Int(rows), oldest] = row.as_slice() {
-                let oldest_us = match oldest {
-                    Value::Int(version) => Some(ids::made_at_us(*version)),
-                    _ => None,
-                };
-                waiting.insert(space.clone(), (rows.unsigned_abs(), oldest_us));
-            }
-        }
-        let rows: u64 = waiting.values().map(|(rows, _)| rows).sum();
-        // What has entered since it was asked is counted on.
-        let entered = |known: u64| Some(rows + known.saturating_sub(before));
-        let (order, failed) = (Ordering::Relaxed, Ordering::Relaxed);
-        let _ = self.journal().rows.fetch_update(order, failed, entered);
-        self.journal().looked.store(Arc::new(waiting));
-        Ok(())
-    }
-
     /// Has these spaces of key-values, and no others, written behind from now on, for all
     /// processes. One that is not any more [ends](Store::tend_journal) once the journal holds
     /// nothing of it.
@@ -152,15 +62,19 @@ impl Store {
     }
 
     /// Applies what the journal holds, and ends what is to end. Of several processes one does so,
-    /// again and again; two at once do no harm.
+    /// again and again; two at once do no harm. What fails is [reported](Store::journal_reports),
+    /// and keeps it neither from looking how much waits nor from ending what has nothing left.
     pub async fn tend_journal(&self) -> Result<Flushed> {
-        let mut flushed = Flushed::default();
+        let (mut flushed, mut ended) = (Ok(Flushed::default()), Ok(()));
         if !self.schema().behind.is_empty() {
-            flushed = self.flush_journal().await?;
-            self.end_write_behind().await?;
+            flushed = self.flush_journal().await;
+            ended = self.end_write_behind().await;
         }
-        self.look_at_journal().await?;
-        Ok(flushed)
+        let looked = self.look_at_journal().await;
+        let done = ended.and(looked);
+        let done = flushed.and_then(|flushed| done.map(|()| flushed));
+        self.journal().tended(done.as_ref().err());
+        done
     }
 
     /// Applies all that the journal held when it began. Dropping it between two writes loses
@@ -204,7 +118,7 @@ impl Store {
     }
 
     /// Rows of the journal as its owner has them.
-    async fn read_journal(&self, read: Step) -> Result<Vec<Row>> {
+    pub(super) async fn read_journal(&self, read: Step) -> Result<Vec<Row>> {
         let read = Operation::reading(Reach::Many, vec![read], |outcomes| {
             let rows = outcomes.into_iter().next().and_then(|read| read.rows);
             Ok(rows.map(|set| set.rows).unwrap_or_default())

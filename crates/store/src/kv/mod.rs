@@ -11,14 +11,16 @@ mod flush;
 mod journal;
 mod list;
 mod relation;
+mod waiting;
 
 pub use bulk::NewEntry;
 pub use counter::Counted;
-pub(crate) use flush::Journal;
-pub use flush::{Flushed, JournalReport};
+pub use flush::Flushed;
 pub(crate) use journal::JOURNAL;
 pub use list::{KeyInfo, KeyList, KeyRange};
 pub(crate) use relation::{EXPIRES_AT, KV};
+pub(crate) use waiting::Journal;
+pub use waiting::JournalReport;
 
 use crate::operation::{Operation, Reach};
 use crate::precondition::Precondition;
@@ -210,19 +212,26 @@ impl Store {
         Ok(after_journal(put, key, way).planned_for(schema_version))
     }
 
-    /// Removes a value; `false` where there was none.
+    /// Removes a value; `false` where there was none. A removal that enters the journal does not
+    /// look, and is `true`: [`Store::kv_delete_told`] does.
     pub async fn kv_delete(
         &self,
         key: &Key,
         precondition: Precondition,
     ) -> Result<Operation<bool>> {
-        let now_us = self.clock().now_us();
         let (way, schema_version) = self.way_of(&key.space);
         if way == Way::Journal && precondition.is_empty() {
             let version = self.new_version().await?;
             let delete = self.journaled(key, version, None);
             return Ok(delete.map(|_| Ok(true)).planned_for(schema_version));
         }
+        Ok(self.kv_delete_told(key, precondition))
+    }
+
+    /// Removes a value at once, behind what waits of it; `false` where there was none.
+    pub fn kv_delete_told(&self, key: &Key, precondition: Precondition) -> Operation<bool> {
+        let now_us = self.clock().now_us();
+        let (way, schema_version) = self.way_of(&key.space);
         let delete = delete(key.filter());
         let decide = Step::decide(move |outcomes| {
             precondition.check(current(outcomes, now_us).map(|found| found.version))?;
@@ -233,7 +242,7 @@ impl Store {
             Ok(current(&outcomes, now_us).is_some())
         });
         let delete = delete.laying_down(&self.kv_get(key));
-        Ok(after_journal(delete, key, way).planned_for(schema_version))
+        after_journal(delete, key, way).planned_for(schema_version)
     }
 
     /// A version that nothing had before.

@@ -133,6 +133,16 @@ async fn every_verb_sees_what_waits_in_the_journal_flushed_or_not() {
         let stale = store.kv_delete(&key("d"), if_seen(seen + 1)).await.unwrap();
         bench.refused(stale, "precondition_failed").await;
         assert!(delete(store, "d", if_seen(seen)).await.unwrap());
+        // Whoever asks what was removed is told, though nothing is conditional.
+        for expected in [true, false] {
+            put(store, "x", "1", None).await;
+            if !expected {
+                assert!(delete(store, "x", Precondition::default()).await.unwrap());
+            }
+            settle().await;
+            let told = store.kv_delete_told(&key("x"), Precondition::default());
+            assert_eq!(run(store, told).await.unwrap(), expected, "{flushed}");
+        }
         put(store, "b", "9", None).await;
         let entry = |name: &str| NewEntry {
             key: key(name),
@@ -286,4 +296,19 @@ async fn a_full_journal_grows_no_further_and_no_write_is_refused() {
     look(&store).await;
     put(&store, "k0", "again", None).await;
     assert_eq!(look(&store).await, 1, "there is room again");
+}
+
+#[tokio::test]
+async fn why_the_journal_could_not_be_applied_is_told_until_it_is_or_is_anothers() {
+    let bench = behind().await;
+    let store = &bench.store;
+    put(store, "k", "waits", None).await;
+    store.tend_journal().await.unwrap();
+    assert_eq!(store.journal_reports()[0].error, None);
+    store.close().await.unwrap();
+    let error = store.tend_journal().await.unwrap_err();
+    let told = store.journal_reports()[0].error.clone();
+    assert_eq!(told.as_deref(), Some(&error.to_string()));
+    store.leave_journal();
+    assert_eq!(store.journal_reports()[0].error, None);
 }

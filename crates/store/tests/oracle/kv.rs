@@ -51,6 +51,8 @@ pub enum Verb {
     Put(&'static str, String, &'static [u8], Option<Duration>, When),
     PutAll(&'static str, Vec<&'static str>, Option<Duration>),
     Delete(&'static str, String, When),
+    /// As a batch does it.
+    DeleteTold(&'static str, String, When),
     Incr(&'static str, String, i64, Option<Duration>, When),
     /// A page; its cursor is kept in a place.
     List(&'static str, String, Option<u64>, Cursor, usize),
@@ -59,7 +61,7 @@ pub enum Verb {
 impl Draw {
     pub fn kv(&mut self) -> Verb {
         let space = SPACES[self.weighed(&[8, 1, 1])];
-        match self.weighed(&[20, 30, 4, 12, 20, 20]) {
+        match self.weighed(&[20, 30, 4, 12, 20, 20, 6]) {
             0 => Verb::Get(space, self.key()),
             1 => Verb::Put(
                 space,
@@ -74,10 +76,11 @@ impl Draw {
                 let by = self.one(&[1, 1, -1, 40, 0, i64::MAX, i64::MIN]);
                 Verb::Incr(space, self.key(), by, self.ttl(), self.when())
             }
-            _ => {
+            5 => {
                 let prefix = self.one(&PREFIXES).to_owned();
                 Verb::List(space, prefix, self.limit(), self.cursor(), self.below(KEPT))
             }
+            _ => Verb::DeleteTold(space, self.key(), self.when()),
         }
     }
 
@@ -152,6 +155,10 @@ impl Verb {
                 }
                 let delete = store.kv_delete(&key, Default::default()).await?;
                 delete.map(|_| Ok("gone".to_owned()))
+            }
+            Verb::DeleteTold(space, key, when) => {
+                let when = side.precondition(*when, &named(space, key));
+                in_words(store.kv_delete_told(&Key::new(space, key)?, when))
             }
             Verb::Incr(space, key, by, ttl, when) => {
                 let when = side.precondition(*when, &named(space, key));

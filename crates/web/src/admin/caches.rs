@@ -143,6 +143,7 @@ fn journal(of: &JournalReport, store: &Store) -> Value {
         },
         "rows": of.rows,
         "oldest_seconds": waits_us.map_or(0.0, |us| us.max(0) as f64 / 1e6),
+        "error": of.error.as_deref(),
     })
 }
 

@@ -153,7 +153,7 @@ async fn plan_item(web: &Web, space: &str, item: Item) -> Result<Operation<Value
             })
         }
         Op::Delete => {
-            let deleted = store.kv_delete(&key, none).await?;
+            let deleted = store.kv_delete_told(&key, none);
             deleted.map(move |there| Ok(serde_json::json!({ "key": key.key(), "deleted": there })))
         }
         Op::Incr => {

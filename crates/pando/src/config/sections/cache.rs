@@ -37,9 +37,12 @@ pub struct Cache {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Journal {
-    /// How often what waits is applied. The longer, the more writes of one key become one.
+    /// How often what waits is applied: `10ms` to `10m`. The longer, the more writes of one key
+    /// become one.
     pub flush_interval: Duration,
-    /// How many writes may wait; what is more is written at once, as elsewhere.
+    /// How many writes may wait, 1 to 1000000; what is more is written at once, as elsewhere. Each
+    /// process goes by what it found a second ago at most and by what it wrote since, so several
+    /// together may exceed it for as long. A write may be as large as `limits.max_body`.
     pub max_rows: u64,
 }
 

@@ -6,8 +6,8 @@ use super::{Refused, Source};
 use crate::config::{Cache, CachedCollection, EvictionName, StrategyName};
 use pando_cache::{Config, ConfigError, Eviction, Rule, Strategy, Warm};
 use pando_model::schema::{Schema, Table};
-use pando_store::Store;
 use pando_store::catalog::CacheMark;
+use pando_store::{Store, kv};
 use pando_web::WarmQuery;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,11 +16,14 @@ use std::time::Duration;
 /// What may be written behind: writes that no constraint, no index and no count depends on.
 pub(super) const BEHIND: &str = "kv/";
 
-/// What the names of collections begin with.
-const SURFACES: [&str; 5] = ["rest", "docs", "kv", "wide", "graph"];
-
-/// Characters of a collection's name at most, behind what it begins with.
-const NAME_CHARS_MAX: usize = 255;
+/// What the names of collections begin with, and what is named behind it.
+const SURFACES: [(&str, &str); 5] = [
+    ("rest", "table"),
+    ("docs", "collection"),
+    ("kv", "space"),
+    ("wide", "table"),
+    ("graph", "graph"),
+];
 
 /// Rows that are loaded in a second before they are asked for, if nothing is said, and at most.
 pub(super) const WARM_RATE: u32 = 200;
@@ -89,7 +92,9 @@ pub(super) fn rules_of(source: &Source, schema: &Schema) -> Rules {
             all.astray.insert(name, origin);
             continue;
         }
-        match rule_of(&name, schema, said, own) {
+        // One that was kept though the store has no such name stands in nobody's way.
+        let ruled = check_shape(&name).and_then(|()| rule_of(&name, schema, said, own));
+        match ruled {
             Ok(ruled) => {
                 if let Some(mut rule) = ruled.rule {
                     rule.generation = number_of(source.changed.mark(CacheMark::Flush, &name));
@@ -294,16 +299,23 @@ pub(super) fn no_table(table: &str, schema: &Schema) -> String {
 }
 
 pub(super) fn check_shape(name: &str) -> Result<(), Refused> {
-    let is_known = name.split_once('/').is_some_and(|(surface, of)| {
-        SURFACES.contains(&surface) && (1..=NAME_CHARS_MAX).contains(&of.chars().count())
+    let named = name.split_once('/').and_then(|(surface, of)| {
+        let mut known = SURFACES.iter();
+        let (_, what) = known.find(|(known, _)| *known == surface)?;
+        Some((*what, of))
     });
-    if is_known {
-        return Ok(());
-    }
+    let reason = match named {
+        // As the store has it: what it refuses no rule can be of.
+        Some((what, of)) => match kv::check_name(what, of) {
+            Ok(()) => return Ok(()),
+            Err(refusal) => refusal.message,
+        },
+        None => "a collection is named rest/TABLE, docs/NAME, kv/SPACE, wide/TABLE or graph/NAME"
+            .to_owned(),
+    };
     Err(Refused {
         collection: name.to_owned(),
-        reason: "a collection is named rest/TABLE, docs/NAME, kv/SPACE, wide/TABLE or graph/NAME"
-            .to_owned(),
+        reason,
     })
 }
 
@@ -354,48 +366,4 @@ impl StrategyName {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use pando_model::expr::Moment;
-    use pando_store::ddl;
-    use std::sync::Arc;
-
-    fn schema() -> Schema {
-        let tables = "create table reviews (id bigint primary key);";
-        let planned = ddl::plan(&Schema::default(), tables, Moment { now_us: 0 });
-        planned.unwrap().schema
-    }
-
-    #[test]
-    fn a_table_that_is_not_there_is_told_with_the_one_that_may_be_meant() {
-        for (table, expected) in [
-            ("revews", "there is no table revews: did you mean reviews?"),
-            ("orders", "there is no table orders"),
-        ] {
-            assert_eq!(no_table(table, &schema()), expected);
-        }
-    }
-
-    #[test]
-    fn a_rule_of_a_table_that_is_not_there_is_astray_and_all_others_hold() {
-        let mut written = Cache::default();
-        for name in ["rest/reviews", "rest/revews", "kv/carts"] {
-            written
-                .collections
-                .insert(name.to_owned(), CachedCollection::default());
-        }
-        let source = Source {
-            written,
-            schema_version: 1,
-            changed: Arc::default(),
-        };
-        let all = rules_of(&source, &schema());
-        let names: Vec<&String> = all.rules.keys().collect();
-        assert_eq!(names, ["kv/carts", "rest/reviews"]);
-        assert_eq!(
-            all.astray,
-            [("rest/revews".to_owned(), Origin::File)].into()
-        );
-        assert_eq!(all.refused, []);
-    }
-}
+mod tests;
