@@ -39,6 +39,9 @@ pub(crate) struct Asked<'a> {
     pub parts: &'a Parts,
     /// The body, whole.
     pub body: Bytes,
+    /// Whether it is one of several that are done together, or not at all: what it finds decides
+    /// about the others.
+    pub is_part: bool,
 }
 
 /// A write that was carried out, now or before.
@@ -90,6 +93,7 @@ where
             caller,
             parts,
             body: body.clone(),
+            is_part: false,
         };
         let operation = deadline.for_plan(plan(web, place, asked)).await?;
         let done = match operation.writes() {

@@ -146,6 +146,7 @@ async fn plan_op(web: &Web, op: &Op, caller: &Caller) -> Result<Operation<Answer
                 caller,
                 parts,
                 body,
+                is_part: true,
             };
             operate::plan(web, place, asked).await?
         }

@@ -174,8 +174,30 @@ impl Store {
             .planned_for(schema.version)
     }
 
-    /// Stores a value; one without a time to live stays.
+    /// Stores a value; one without a time to live stays. One that enters the journal does not look,
+    /// and is not `created`: [`Store::kv_put_told`] tells.
     pub async fn kv_put(
+        &self,
+        key: &Key,
+        value: Bytes,
+        content_type: String,
+        ttl: Option<Duration>,
+        precondition: Precondition,
+    ) -> Result<Operation<Stored>> {
+        let (way, schema_version) = self.way_of(&key.space);
+        if way == Way::Journal && precondition.is_empty() {
+            let version = self.new_version().await?;
+            let expires_at_us = expiry(self.clock().now_us(), ttl)?;
+            let entry = Some((value, content_type, expires_at_us));
+            let put = self.journaled(key, version, entry);
+            return Ok(put.planned_for(schema_version));
+        }
+        self.kv_put_told(key, value, content_type, ttl, precondition)
+            .await
+    }
+
+    /// Stores a value at once, behind what waits of it.
+    pub async fn kv_put_told(
         &self,
         key: &Key,
         value: Bytes,
@@ -187,11 +209,6 @@ impl Store {
         let version = self.new_version().await?;
         let expires_at_us = expiry(now_us, ttl)?;
         let (way, schema_version) = self.way_of(&key.space);
-        if way == Way::Journal && precondition.is_empty() {
-            let entry = Some((value, content_type, expires_at_us));
-            let put = self.journaled(key, version, entry);
-            return Ok(put.planned_for(schema_version));
-        }
         let row = key.row(Entry {
             value,
             content_type,

@@ -48,7 +48,7 @@ pub(crate) async fn plan(
         (&Method::POST, ["batch"]) => batch::plan(web, space, asked).await,
         (&Method::GET | &Method::HEAD, [key]) => get(web, &Key::new(space, key)?, asked.parts),
         (&Method::PUT, [key]) => put(web, &Key::new(space, key)?, asked).await,
-        (&Method::DELETE, [key]) => delete(web, &Key::new(space, key)?, asked.parts).await,
+        (&Method::DELETE, [key]) => delete(web, &Key::new(space, key)?, &asked).await,
         (&Method::POST, [key, "incr"]) => incr(web, &Key::new(space, key)?, asked.parts).await,
         (method, [] | [_] | [_, "incr"]) => Err(ApiError::method(method, allowed(place))),
         _ => Err(ApiError::no_such_path()),
@@ -72,18 +72,23 @@ async fn put(web: &Web, key: &Key, asked: Asked<'_>) -> Result<Operation<Answer>
     let content_type = content_type(asked.parts)?;
     let precondition = conditional::precondition(&asked.parts.headers)?;
     let ttl = params.span("ttl")?;
-    let operation = web
-        .store()
-        .kv_put(key, asked.body, content_type, ttl, precondition)
-        .await?;
+    let (store, body) = (web.store(), asked.body);
+    let operation = match asked.is_part {
+        true => store.kv_put_told(key, body, content_type, ttl, precondition),
+        false => store.kv_put(key, body, content_type, ttl, precondition),
+    };
+    let operation = operation.await?;
     Ok(operation.map(|stored| Ok(Answer::of_put(stored.created).tagged(stored.version))))
 }
 
-async fn delete(web: &Web, key: &Key, parts: &Parts) -> Result<Operation<Answer>, ApiError> {
-    Params::read(&parts.uri, &[])?;
-    let precondition = conditional::precondition(&parts.headers)?;
+async fn delete(web: &Web, key: &Key, asked: &Asked<'_>) -> Result<Operation<Answer>, ApiError> {
+    Params::read(&asked.parts.uri, &[])?;
+    let precondition = conditional::precondition(&asked.parts.headers)?;
     let absent = absent(key);
-    let deleted = web.store().kv_delete(key, precondition).await?;
+    let deleted = match asked.is_part {
+        true => web.store().kv_delete_told(key, precondition),
+        false => web.store().kv_delete(key, precondition).await?,
+    };
     Ok(deleted.map(move |was_there| Ok(Answer::of_delete(was_there, &absent))))
 }
 
