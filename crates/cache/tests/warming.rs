@@ -26,8 +26,8 @@ use pando_model::stamp::Position;
 use pando_model::value::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
@@ -124,39 +124,75 @@ impl Engine for Held {
     }
 }
 
-/// Knows five questions; a query of `failing` and `refused` has them fail.
-#[derive(Default)]
-struct Five {
+/// Knows questions: `five` of them; `many`; `held` ones, that wait for leave; `failing` ones; one
+/// of five that is `refused`; `rows` that are read. What a `bad` query finds cannot be said, and a
+/// list that `hangs` never comes.
+struct Knowing {
     asked: Arc<AtomicU64>,
+    leave: Arc<Semaphore>,
+    tier: Weak<Tier>,
+    table: Arc<Table>,
 }
 
-struct Page(Option<Vec<Question>>);
+struct Page {
+    questions: Option<Vec<Question>>,
+    hangs: bool,
+}
 
-impl Warmer for Five {
-    fn begin(&self, _: &str, query: &str) -> std::result::Result<Box<dyn Hot>, WarmError> {
-        let question = |_| -> Question {
-            let (asked, query) = (Arc::clone(&self.asked), query.to_owned());
-            Box::new(move || {
-                Box::pin(async move {
-                    asked.fetch_add(1, Ordering::SeqCst);
-                    match query.as_str() {
-                        "five" => Ok(()),
-                        _ => Err(WarmError {
-                            is_refused: query == "refused",
-                            reason: query,
-                        }),
-                    }
-                })
+impl Knowing {
+    fn question(&self, query: &str, number: i64) -> Question {
+        let (asked, leave) = (Arc::clone(&self.asked), Arc::clone(&self.leave));
+        let (tier, table) = (Weak::clone(&self.tier), Arc::clone(&self.table));
+        let query = query.to_owned();
+        Box::new(move || {
+            Box::pin(async move {
+                asked.fetch_add(1, Ordering::SeqCst);
+                let is_refused = query == "refused" && number == 2;
+                if query == "failing" || is_refused {
+                    return Err(WarmError {
+                        is_refused,
+                        reason: query,
+                    });
+                }
+                if query == "held" {
+                    leave.acquire().await.unwrap().forget();
+                }
+                if query == "rows" {
+                    read(&tier.upgrade().unwrap(), &table, number).await;
+                }
+                Ok(())
             })
+        })
+    }
+}
+
+impl Warmer for Knowing {
+    fn begin(&self, _: &str, query: &str) -> std::result::Result<Box<dyn Hot>, WarmError> {
+        if query == "bad" {
+            return Err(WarmError {
+                is_refused: true,
+                reason: query.to_owned(),
+            });
+        }
+        let count = match query {
+            "many" | "rows" => 1_000,
+            "none" => 0,
+            _ => 5,
         };
-        Ok(Box::new(Page(Some((0..5).map(question).collect()))))
+        Ok(Box::new(Page {
+            questions: Some((0..count).map(|at| self.question(query, at)).collect()),
+            hangs: query == "hangs",
+        }))
     }
 }
 
 #[async_trait]
 impl Hot for Page {
     async fn next(&mut self) -> std::result::Result<Option<Vec<Question>>, WarmError> {
-        Ok(self.0.take())
+        if self.hangs {
+            std::future::pending::<()>().await;
+        }
+        Ok(self.questions.take())
     }
 }
 
@@ -166,7 +202,11 @@ struct Site {
     tier: Arc<Tier>,
     table: Arc<Table>,
     asked: Arc<AtomicU64>,
+    /// What `held` questions wait for.
+    leave: Arc<Semaphore>,
     clock: Arc<Ahead>,
+    witnesses: AtomicU64,
+    rules: Mutex<BTreeMap<String, Rule>>,
 }
 
 impl Site {
@@ -191,15 +231,22 @@ impl Site {
             Arc::new(ThreadRandom),
         );
         let tier = tier.unwrap();
-        let five = Five::default();
-        let asked = Arc::clone(&five.asked);
-        tier.warm_by(Arc::new(five));
+        let (asked, leave) = (Arc::default(), Arc::new(Semaphore::new(0)));
+        tier.warm_by(Arc::new(Knowing {
+            asked: Arc::clone(&asked),
+            leave: Arc::clone(&leave),
+            tier: Arc::downgrade(&tier),
+            table: Arc::clone(&table),
+        }));
         let site = Site {
             engine,
             tier,
             table,
             asked,
+            leave,
             clock,
+            witnesses: AtomicU64::new(0),
+            rules: Mutex::default(),
         };
         site.rule(0, None);
         site.until(|site| site.tier.caches().unwrap().is_following)
@@ -208,10 +255,16 @@ impl Site {
     }
 
     fn rule(&self, generation: u64, warm: Option<&str>) {
-        let rule = Rule::new(Strategy::ReadThrough, Config::default()).unwrap();
-        let warm = warm.map(|query| Warm {
+        let warm = warm.map(|query| (query, 10_000));
+        self.rule_of(COLLECTION, generation, warm, Config::default());
+    }
+
+    /// Has another rule of a collection hold, beside those of others.
+    fn rule_of(&self, name: &str, generation: u64, warm: Option<(&str, u32)>, config: Config) {
+        let rule = Rule::new(Strategy::ReadThrough, config).unwrap();
+        let warm = warm.map(|(query, rate)| Warm {
             query: query.to_owned(),
-            rate: 1_000,
+            rate,
             asked: 0,
         });
         let rule = Rule {
@@ -219,8 +272,9 @@ impl Site {
             warm,
             ..rule
         };
-        let rules = [(COLLECTION.to_owned(), rule)].into();
-        self.tier.apply(rules).unwrap();
+        let mut rules = self.rules.lock().unwrap();
+        rules.insert(name.to_owned(), rule);
+        self.tier.apply(rules.clone()).unwrap();
     }
 
     fn pass(&self, seconds: i64) {
@@ -229,15 +283,40 @@ impl Site {
             .fetch_add(seconds * 1_000_000, Ordering::SeqCst);
     }
 
-    /// Waits until it was looked several times whether something is due: what did not happen by
-    /// then is not going to.
+    /// Waits until it was looked whether something is due: in turn, by name, so that one behind
+    /// all others is begun when it is known what of them is not.
     async fn looks(&self) {
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        let number = self.witnesses.fetch_add(1, Ordering::SeqCst);
+        let witness = format!("rest/witness-{number}");
+        self.rule_of(&witness, 0, Some(("none", 1)), Config::default());
+        self.until(|site| site.warming_of(&witness).state == "done")
+            .await;
+    }
+
+    /// Another schema drops everything; waits until that is so.
+    async fn drop_all(&self, from_version: u64) {
+        let change = SchemaChange {
+            from_version,
+            to_version: from_version + 1,
+            steps: Vec::new(),
+            record: Vec::new(),
+        };
+        Engine::apply(&*self.tier, change).await.unwrap();
+        // A page that was asked for from here on tells of it.
+        let now_us = self.clock.now_us();
+        self.until(|site| site.tier.caches().unwrap().asked_at_us > now_us)
+            .await;
     }
 
     fn warming(&self) -> WarmReport {
+        self.warming_of(COLLECTION)
+    }
+
+    fn warming_of(&self, name: &str) -> WarmReport {
         let report = self.tier.caches().unwrap();
-        report.collections[0].warming.clone().unwrap()
+        let mut of = report.collections.into_iter();
+        let of = of.find(|of| of.collection == name).unwrap();
+        of.warming.unwrap()
     }
 
     async fn until(&self, is_so: impl Fn(&Site) -> bool) {
@@ -252,17 +331,7 @@ impl Site {
     }
 
     async fn read(&self, id: i64) {
-        let read = Read {
-            schema_version: 1,
-            tree: tree(&self.table, id),
-            count: false,
-            freshness: Freshness {
-                seen: None,
-                copies: Copies::Covering,
-            },
-        };
-        let of = Cacheable::new(COLLECTION.to_owned());
-        self.tier.read_of(read, &of).await.unwrap();
+        read(&self.tier, &self.table, id).await;
     }
 
     fn reads(&self) -> u64 {
@@ -272,6 +341,20 @@ impl Site {
     fn asked(&self) -> u64 {
         self.asked.load(Ordering::SeqCst)
     }
+}
+
+async fn read(tier: &Tier, table: &Arc<Table>, id: i64) {
+    let read = Read {
+        schema_version: 1,
+        tree: tree(table, id),
+        count: false,
+        freshness: Freshness {
+            seen: None,
+            copies: Copies::Covering,
+        },
+    };
+    let of = Cacheable::new(COLLECTION.to_owned());
+    tier.read_of(read, &of).await.unwrap();
 }
 
 fn table() -> Arc<Table> {
@@ -348,14 +431,7 @@ async fn what_was_dropped_is_loaded_again_and_no_more_often_than_every_half_minu
     let site = Site::start().await;
     site.rule(0, Some("five"));
     site.until(|site| site.warming().state == "done").await;
-    // Another schema drops everything.
-    let change = SchemaChange {
-        from_version: 1,
-        to_version: 2,
-        steps: Vec::new(),
-        record: Vec::new(),
-    };
-    Engine::apply(&*site.tier, change).await.unwrap();
+    site.drop_all(1).await;
     site.looks().await;
     assert_eq!(site.warming().warmed, 5, "it was loaded again at once");
     site.pass(31);
@@ -368,7 +444,7 @@ async fn what_was_dropped_is_loaded_again_and_no_more_often_than_every_half_minu
 #[tokio::test]
 async fn what_fails_is_told_and_tried_again_unless_it_can_never_be() {
     let site = Site::start().await;
-    for (query, asked) in [("failing", 3), ("refused", 1)] {
+    for (query, asked) in [("failing", 3), ("bad", 0)] {
         let before = site.asked();
         site.rule(0, Some(query));
         site.until(|site| site.warming().state == "failed").await;
@@ -380,9 +456,82 @@ async fn what_fails_is_told_and_tried_again_unless_it_can_never_be() {
             site.until(|site| site.asked() - before == asked * 2).await;
         } else {
             site.looks().await;
-            assert_eq!(site.asked() - before, asked, "{query}");
+            assert_eq!(site.warming().state, "failed", "it was begun again");
         }
     }
+}
+
+#[tokio::test]
+async fn an_entry_that_is_refused_is_told_of_and_the_others_are_loaded() {
+    let site = Site::start().await;
+    site.rule(0, Some("refused"));
+    site.until(|site| site.warming().state == "done").await;
+    let warming = site.warming();
+    assert_eq!((warming.total, warming.done, warming.warmed), (5, 5, 4));
+    assert_eq!(warming.error.as_deref(), Some("refused"));
+}
+
+#[tokio::test]
+async fn a_collection_is_not_held_up_by_one_that_is_slow_or_does_not_answer() {
+    let site = Site::start().await;
+    for (name, query, rate) in [("rest/a", "many", 1), ("rest/b", "hangs", 1_000)] {
+        site.rule_of(name, 0, Some((query, rate)), Config::default());
+        site.until(|site| site.warming_of(name).state == "running")
+            .await;
+    }
+    site.rule(0, Some("five"));
+    site.until(|site| site.warming().state == "done").await;
+    let slow = site.warming_of("rest/a");
+    assert!(slow.done < 100 && slow.state == "running", "{slow:?}");
+    assert_eq!(site.warming_of("rest/b").state, "running");
+    // And what does not answer is given up.
+    site.until(|site| site.warming_of("rest/b").state == "failed")
+        .await;
+    let error = site.warming_of("rest/b").error.unwrap();
+    assert!(error.contains("no answer within"), "{error}");
+}
+
+#[tokio::test]
+async fn no_more_is_put_into_a_full_memory_than_it_holds() {
+    let site = Site::start().await;
+    let config = Config {
+        capacity_bytes: 64 << 10,
+        ..Config::default()
+    };
+    site.rule_of(COLLECTION, 0, None, config.clone());
+    // What clients use.
+    let of = |site: &Site| site.tier.caches().unwrap().collections.remove(0);
+    let mut id = -1;
+    while of(&site).used_bytes < (64 << 10) / 10 * 9 {
+        site.read(id).await;
+        id -= 1;
+    }
+    let (fits, fills) = (of(&site).entries, of(&site).counts.fills);
+    site.rule_of(COLLECTION, 0, Some(("rows", 10_000)), config);
+    site.until(|site| site.warming().state == "full").await;
+    let put_in = of(&site).counts.fills - fills;
+    assert!(
+        put_in > fits / 2 && put_in <= fits * 11 / 10,
+        "{put_in} were put in where {fits} fit"
+    );
+}
+
+#[tokio::test]
+async fn what_is_dropped_while_it_is_loaded_is_loaded_anew_at_once_but_not_for_ever() {
+    let site = Site::start().await;
+    site.rule(0, Some("held"));
+    for version in 1..=4 {
+        site.until(|site| site.asked() == version).await;
+        site.drop_all(version).await;
+        site.leave.add_permits(1);
+    }
+    site.until(|site| site.warming().state == "waiting").await;
+    site.looks().await;
+    assert_eq!(site.warming().state, "waiting");
+    assert_eq!(site.asked(), 4);
+    site.leave.add_permits(5);
+    site.pass(31);
+    site.until(|site| site.warming().state == "done").await;
 }
 
 #[tokio::test]

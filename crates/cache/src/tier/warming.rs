@@ -5,7 +5,8 @@
 //! The questions are those of clients and take their way: keys, floors, stamps, leases and
 //! admission are as for any other load. One is asked at a time in the whole process, so that one
 //! place at most of the store's headroom is taken, and half of the time at most; while others wait
-//! for the store, or use half of what it has, none is.
+//! for the store, or use half of what it has, none is. Collections take turns, a question each, and
+//! one whose question takes long loses its turn: what is slow, or large, does not hold up others.
 
 use super::Tier;
 use super::collection::Collection;
@@ -15,8 +16,11 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use pando_model::caching::WarmReport;
 use parking_lot::Mutex;
+use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 /// Somebody who knows what a rule's query finds.
@@ -41,7 +45,8 @@ pub type Question = Box<dyn FnOnce() -> BoxFuture<'static, Result<(), WarmError>
 pub struct WarmError {
     /// What is wrong.
     pub reason: String,
-    /// Whether it is so until the query or the schema changes.
+    /// Whether it is refused, and so until something else changes: of a query, the query or the
+    /// schema; of one entry, that entry.
     pub is_refused: bool,
 }
 
@@ -49,12 +54,23 @@ pub struct WarmError {
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How long a busy store is left alone.
 const PAUSE: Duration = Duration::from_millis(50);
+/// How long a question may take.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// Others ask while one waits longer than this. What does not answer is under way, too: it makes
+/// the store busy.
+const TURN_MAX: Duration = Duration::from_secs(1);
+/// It is rested for as long as a question took, and no longer than this.
+const REST_MAX: Duration = Duration::from_secs(1);
 /// What was dropped again so soon is not loaded again before.
 const AGAIN_AFTER_US: i64 = 30_000_000;
+/// But a run that did not come to its end is begun anew at once, so often one after the other.
+const AGAIN_AT_ONCE_MAX: u32 = 3;
 /// So many questions that fail one after the other end a run.
 const FAILED_MAX: u32 = 3;
+/// The same of entries that are refused, each for what it is.
+const REFUSED_MAX: u32 = 100;
 /// Of what a query finds, no more is loaded.
-const FOUND_MAX: u64 = 100_000;
+const FOUND_MAX: usize = 100_000;
 
 /// How far a collection is loaded.
 pub(super) struct Warming(Mutex<State>);
@@ -63,6 +79,11 @@ pub(super) struct Warming(Mutex<State>);
 struct State {
     /// Somebody wants it now.
     is_asked: bool,
+    is_under_way: bool,
+    /// The last run was given up, because what it had loaded was dropped.
+    is_superseded: bool,
+    /// How often it was begun anew at once for that, one time after the other.
+    again: u32,
     /// How often everything had been dropped when it was last begun.
     begun_for: Option<u64>,
     begun_at_us: Option<i64>,
@@ -144,12 +165,19 @@ impl Warming {
         let mut state = self.0.lock();
         let is_new = state.begun_for != Some(emptied);
         let is_over = |begun_us| now_us.saturating_sub(begun_us) >= AGAIN_AFTER_US;
-        let may_again = state.begun_at_us.is_none_or(is_over);
-        if !(state.is_asked || (is_new || state.is_tried_again) && may_again) {
+        let has_rested = state.begun_at_us.is_none_or(is_over);
+        let at_once = state.is_superseded && state.again < AGAIN_AT_ONCE_MAX;
+        let is_due = (is_new || state.is_tried_again) && (has_rested || at_once);
+        if state.is_under_way || !(state.is_asked || is_due) {
             return false;
         }
+        let again = match state.is_asked || has_rested {
+            true => 0,
+            false => state.again + 1,
+        };
         *state = State {
-            is_asked: false,
+            is_under_way: true,
+            again,
             begun_for: Some(emptied),
             begun_at_us: Some(now_us),
             name: Name::Running,
@@ -177,14 +205,18 @@ impl Warming {
         self.0.lock().total += more;
     }
 
-    fn asked(&self, is_done: bool) {
+    fn asked(&self, asked: &Result<(), WarmError>) {
         let mut state = self.0.lock();
         state.done += 1;
-        state.warmed += u64::from(is_done);
+        match asked {
+            Ok(()) => state.warmed += 1,
+            Err(error) => state.error = Some(error.reason.clone()),
+        }
     }
 
     fn end(&self, ended: Result<Ended, WarmError>, now_us: i64) {
         let mut state = self.0.lock();
+        state.is_superseded = matches!(ended, Ok(Ended::Superseded));
         let name = match ended {
             Ok(Ended::Superseded) => Name::Waiting,
             Ok(Ended::Done) => Name::Done,
@@ -204,13 +236,21 @@ impl Warming {
     }
 }
 
-/// Loads what is due, one collection after the other.
+/// Loads what is due, each collection by a run of its own.
 pub(super) async fn run(tier: Weak<Tier>, warmer: Arc<dyn Warmer>) {
+    let turns = Arc::new(Semaphore::new(1));
+    // They end with this.
+    let mut runs = JoinSet::new();
     loop {
         let Some(tier) = tier.upgrade() else {
             return;
         };
         let _ = tokio::time::timeout(LOOK_EVERY, tier.changed.notified()).await;
+        while let Some(ended) = runs.try_join_next() {
+            if let Err(error) = ended {
+                tracing::error!(%error, "warming a collection broke off");
+            }
+        }
         if !tier.is_following() {
             continue;
         }
@@ -220,101 +260,194 @@ pub(super) async fn run(tier: Weak<Tier>, warmer: Arc<dyn Warmer>) {
             let Some(warm) = collection.rule().warm.clone() else {
                 continue;
             };
-            if !collection.warming().begins(emptied, tier.clock.now_us()) {
-                continue;
+            if collection.warming().begins(emptied, tier.clock.now_us()) {
+                let run = Run {
+                    tier: Arc::clone(&tier),
+                    turns: Arc::clone(&turns),
+                    name: Arc::clone(name),
+                    collection: Arc::clone(collection),
+                    warm,
+                    emptied,
+                };
+                runs.spawn(run.carry_out(Arc::clone(&warmer)));
             }
-            let ended = warm_up(&tier, &*warmer, (name, collection), &warm, emptied).await;
-            if let Err(error) = &ended {
-                let query = &warm.query;
-                tracing::warn!(collection = %name, query, %error, "could not be warmed");
-            }
-            collection.warming().end(ended, tier.clock.now_us());
         }
     }
-}
-
-/// Loads what a collection's query finds.
-async fn warm_up(
-    tier: &Tier,
-    warmer: &dyn Warmer,
-    (name, collection): (&str, &Arc<Collection>),
-    warm: &Warm,
-    emptied: u64,
-) -> Result<Ended, WarmError> {
-    let run = Run {
-        tier,
-        name,
-        collection,
-        warm,
-        emptied,
-    };
-    let was_full = collection.is_full();
-    let mut hot = warmer.begin(name, &warm.query)?;
-    let mut pace = Pace::new(warm.rate);
-    let (mut found, mut failed) = (0, 0);
-    while found < FOUND_MAX && run.may_go_on().await {
-        let Some(mut questions) = hot.next().await? else {
-            return Ok(Ended::Done);
-        };
-        let room = usize::try_from(FOUND_MAX - found).unwrap_or(usize::MAX);
-        questions.truncate(room);
-        found += questions.len() as u64;
-        collection.warming().found(questions.len() as u64);
-        for question in questions {
-            if !run.may_go_on().await {
-                return Ok(Ended::Superseded);
-            }
-            if !was_full && collection.is_full() {
-                return Ok(Ended::Full);
-            }
-            pace.wait().await;
-            let asked = question().await;
-            pace.asked();
-            collection.warming().asked(asked.is_ok());
-            failed = match asked {
-                Ok(()) => 0,
-                Err(error) if error.is_refused || failed + 1 >= FAILED_MAX => return Err(error),
-                Err(_) => failed + 1,
-            };
-        }
-    }
-    Ok(match found < FOUND_MAX {
-        true => Ended::Superseded,
-        false => Ended::Done,
-    })
 }
 
 /// A run that is under way.
-struct Run<'a> {
-    tier: &'a Tier,
-    name: &'a str,
-    collection: &'a Arc<Collection>,
-    warm: &'a Warm,
+struct Run {
+    tier: Arc<Tier>,
+    /// Whoever has the only one may ask.
+    turns: Arc<Semaphore>,
+    name: Arc<str>,
+    collection: Arc<Collection>,
+    warm: Warm,
     emptied: u64,
 }
 
-impl Run<'_> {
-    /// Waits while the store is busy; `false` where it is of no use to go on.
-    async fn may_go_on(&self) -> bool {
+/// Another run may begin when it is dropped.
+struct UnderWay<'a>(&'a Warming);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.0.lock().is_under_way = false;
+    }
+}
+
+impl Run {
+    async fn carry_out(self, warmer: Arc<dyn Warmer>) {
         let warming = self.collection.warming();
-        while self.is_wanted() {
+        let under_way = UnderWay(warming);
+        let ended = self.warm_up(&*warmer).await;
+        if let Err(error) = &ended {
+            let (collection, query) = (&self.name, &self.warm.query);
+            tracing::warn!(%collection, query, %error, "could not be warmed");
+        }
+        warming.end(ended, self.tier.clock.now_us());
+        drop(under_way);
+        // It may be due again.
+        self.tier.changed.notify_one();
+    }
+
+    /// Loads what the collection's query finds.
+    async fn warm_up(&self, warmer: &dyn Warmer) -> Result<Ended, WarmError> {
+        let warming = self.collection.warming();
+        let mut room = Room::new(&self.collection);
+        let mut hot = warmer.begin(&self.name, &self.warm.query)?;
+        let mut pace = Pace::new(self.warm.rate);
+        let mut failures = Failures::default();
+        let mut left = FOUND_MAX;
+        while left > 0 {
+            let Some(page) = self.ask(&mut room, hot.next()).await else {
+                return Ok(Ended::Superseded);
+            };
+            let Some(mut questions) = page? else {
+                break;
+            };
+            questions.truncate(left);
+            left -= questions.len();
+            warming.found(questions.len() as u64);
+            for question in questions {
+                if !room.is_left(&self.collection) {
+                    return Ok(Ended::Full);
+                }
+                pace.wait().await;
+                let Some(asked) = self.ask(&mut room, question()).await else {
+                    return Ok(Ended::Superseded);
+                };
+                warming.asked(&asked);
+                failures.take(asked)?;
+            }
+        }
+        Ok(Ended::Done)
+    }
+
+    /// Asks when it is this run's turn, and rests; `None` where it is of no use any more.
+    async fn ask<T>(
+        &self,
+        room: &mut Room,
+        question: impl Future<Output = Result<T, WarmError>>,
+    ) -> Option<Result<T, WarmError>> {
+        let mut turn = Some(self.turn().await?);
+        let begun = Instant::now();
+        let before = self.collection.filled_bytes();
+        let mut question = pin!(tokio::time::timeout(ANSWER_WITHIN, question));
+        let asked = match tokio::time::timeout(TURN_MAX, question.as_mut()).await {
+            Ok(asked) => asked,
+            Err(_) => {
+                turn.take();
+                question.await
+            }
+        };
+        room.taken_bytes += self.collection.filled_bytes().saturating_sub(before);
+        tokio::time::sleep(begun.elapsed().min(REST_MAX)).await;
+        drop(turn);
+        let late = |_| {
+            Err(WarmError {
+                reason: format!("there was no answer within {} s", ANSWER_WITHIN.as_secs()),
+                is_refused: false,
+            })
+        };
+        Some(asked.unwrap_or_else(late))
+    }
+
+    /// Waits for its turn, and while the store is busy.
+    async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        let warming = self.collection.warming();
+        loop {
+            let turn = self.turns.acquire().await.ok()?;
+            if !self.is_wanted() {
+                return None;
+            }
+            // What this asks is not under way yet.
             if !is_busy(&self.tier.admission.headroom()) {
                 warming.name(Name::Running);
-                return true;
+                return Some(turn);
             }
             warming.name(Name::Paused);
+            drop(turn);
             tokio::time::sleep(PAUSE).await;
         }
-        false
     }
 
     fn is_wanted(&self) -> bool {
         let collections = self.tier.collections.load();
-        let there = collections.get(self.name);
-        there.is_some_and(|there| Arc::ptr_eq(there, self.collection))
-            && self.collection.rule().warm.as_ref() == Some(self.warm)
+        let there = collections.get(&self.name);
+        there.is_some_and(|there| Arc::ptr_eq(there, &self.collection))
+            && self.collection.rule().warm.as_ref() == Some(&self.warm)
             && self.collection.warming().goes_on(self.emptied)
             && self.tier.follower.emptied() == self.emptied
+    }
+}
+
+/// Room in memory for what a run loads. Where it began with half of the memory free, that is what
+/// is free; else as much as the memory holds, in the place of what is used least: somebody wants
+/// what the query finds, and it has to leave what it has put in itself.
+struct Room {
+    had_half: bool,
+    /// What came in while it asked.
+    taken_bytes: u64,
+}
+
+impl Room {
+    fn new(collection: &Collection) -> Room {
+        Room {
+            had_half: collection.used_bytes() * 2 <= collection.capacity_bytes(),
+            taken_bytes: 0,
+        }
+    }
+
+    fn is_left(&self, collection: &Collection) -> bool {
+        // Parts of it fill unevenly.
+        let most = collection.capacity_bytes() / 10 * 9;
+        let is_full = self.had_half && collection.used_bytes() >= most;
+        !is_full && self.taken_bytes < most
+    }
+}
+
+/// What failed of a run, one entry after the other.
+#[derive(Default)]
+struct Failures {
+    failed: u32,
+    refused: u32,
+}
+
+impl Failures {
+    /// What one entry is refused for says nothing of the next one.
+    fn take(&mut self, asked: Result<(), WarmError>) -> Result<(), WarmError> {
+        let Err(error) = asked else {
+            *self = Failures::default();
+            return Ok(());
+        };
+        match error.is_refused {
+            true => self.refused += 1,
+            false => self.failed += 1,
+        }
+        match self.failed >= FAILED_MAX || self.refused >= REFUSED_MAX {
+            true => Err(error),
+            false => Ok(()),
+        }
     }
 }
 
@@ -323,36 +456,23 @@ fn is_busy(headroom: &Headroom) -> bool {
     headroom.waiting > 0 || headroom.under_way * 2 >= headroom.limit.max(2)
 }
 
-/// When the next question may be asked: so many in a second at most, and each only when as long has
-/// passed as the last one took.
+/// When the next entry may be asked for: so many in a second at most.
 struct Pace {
     every: Duration,
     next: Instant,
-    begun: Instant,
 }
 
 impl Pace {
     fn new(rate: u32) -> Pace {
-        let now = Instant::now();
         Pace {
             every: Duration::from_secs(1) / rate.max(1),
-            next: now,
-            begun: now,
+            next: Instant::now(),
         }
     }
 
     async fn wait(&mut self) {
         tokio::time::sleep_until(self.next).await;
-        self.begun = Instant::now();
-    }
-
-    fn asked(&mut self) {
-        let now = Instant::now();
-        let rested = now + (now - self.begun);
-        self.next = rested.max(self.next + self.every);
         // What was missed is not made up for at once.
-        if self.next < now {
-            self.next = now;
-        }
+        self.next = Instant::now() + self.every;
     }
 }
