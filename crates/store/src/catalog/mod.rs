@@ -11,8 +11,8 @@ mod secrets;
 pub(crate) mod tables;
 mod told;
 
-pub(crate) use caching::forget_cache_rule;
 pub use caching::{CacheMark, CacheSettings};
+pub(crate) use caching::{KnownSettings, forget_cache_rule};
 pub(crate) use secrets::Secret;
 pub(crate) use told::{news, random_name};
 
