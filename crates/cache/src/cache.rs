@@ -266,6 +266,8 @@ impl Cache {
             Err(_) => Count::FillRefused,
         });
         let entry = filled?;
+        let bytes = entry.weight_bytes as u64;
+        self.counts.add_many(Count::FillBytes, bytes);
         if let Some(shadow) = &*self.shadow.load() {
             shadow.observe(key, entry.times.filled_at_us, || seen(&entry));
         }

@@ -67,7 +67,7 @@ pub struct WarmReport {
     pub warmed: u64,
     /// When a run last came to its end, in microseconds since 1970.
     pub warmed_at_us: Option<i64>,
-    /// Why the last run did not.
+    /// Why the last run did not, or why the last entry of it was not loaded that was not.
     pub error: Option<String>,
 }
 

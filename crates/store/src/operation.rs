@@ -104,6 +104,13 @@ impl<T: 'static> Operation<T> {
         self
     }
 
+    /// The same, asked of the store whatever the rules of caching are.
+    #[must_use]
+    pub fn past_caches(mut self) -> Operation<T> {
+        self.cacheable = None;
+        self
+    }
+
     /// The same, and what a read would then find is laid down in its collection's cache.
     #[must_use]
     pub(crate) fn laying_down<U>(mut self, read: &Operation<U>) -> Operation<T> {

@@ -1,7 +1,7 @@
 //! The store: one engine, the schema in force, and what every request needs of
 //! them from memory.
 
-use crate::catalog::{CacheSettings, Catalog, random_name};
+use crate::catalog::{Catalog, KnownSettings, random_name};
 use crate::config::StoreConfig;
 use crate::docs::Collections;
 use crate::error::StoreError;
@@ -36,7 +36,7 @@ pub struct Store {
     /// What the news of other processes were known by when they were taken over.
     news: ArcSwap<String>,
     /// What was said of caches while it runs.
-    cache_settings: ArcSwap<CacheSettings>,
+    cache_settings: KnownSettings,
     query_reader: OnceLock<ReadQuery>,
     journal: Journal,
     /// This process, among those over one catalog.
@@ -75,7 +75,7 @@ impl Store {
             swept: AtomicU64::new(0),
             collections,
             news: ArcSwap::from_pointee(news),
-            cache_settings: ArcSwap::from_pointee(cache_settings),
+            cache_settings: KnownSettings::new(cache_settings),
             query_reader: OnceLock::new(),
             journal: Journal::default(),
             name: random_name()?,
@@ -207,7 +207,7 @@ impl Store {
         &self.news
     }
 
-    pub(crate) fn settings_of_caches(&self) -> &ArcSwap<CacheSettings> {
+    pub(crate) fn settings_of_caches(&self) -> &KnownSettings {
         &self.cache_settings
     }
 

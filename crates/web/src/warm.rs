@@ -347,7 +347,14 @@ impl HotList {
             let first = self.query.listing(store, None, true)?;
             store.answer(&first, &none).await?;
         }
+        // A client asks for the first page as it is, but for that of documents; no cache keeps
+        // what nobody else asks for.
+        let is_clients = cursor.is_none() && !matches!(self.query.0, Asked::Documents { .. });
         let list = self.query.listing(store, cursor, false)?;
+        let list = match is_clients {
+            true => list,
+            false => list.past_caches(),
+        };
         Ok(store.answer(&list, &none).await?.0)
     }
 }

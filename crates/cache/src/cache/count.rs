@@ -13,6 +13,7 @@ pub(super) enum Count {
     LoadFailed,
     OnError,
     Fill,
+    FillBytes,
     FillRefused,
     NotAdmitted,
     Shared,
@@ -23,7 +24,7 @@ pub(super) enum Count {
 
 /// How often each did.
 #[derive(Debug, Default)]
-pub(super) struct Counts([AtomicU64; 14]);
+pub(super) struct Counts([AtomicU64; 15]);
 
 /// What happened at a cache since it was made, and what lies in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub struct Statistics {
     pub stale_on_error: u64,
     /// Entries that were kept.
     pub fills: u64,
+    /// What these took, whether they are still there or not.
+    pub filled_bytes: u64,
     /// Answers that were not.
     pub fills_refused: u64,
     /// Loads that the store had no headroom for: it was not asked.
@@ -64,7 +67,11 @@ pub struct Statistics {
 
 impl Counts {
     pub(super) fn add(&self, count: Count) {
-        self.0[count as usize].fetch_add(1, Ordering::Relaxed);
+        self.add_many(count, 1);
+    }
+
+    pub(super) fn add_many(&self, count: Count, many: u64) {
+        self.0[count as usize].fetch_add(many, Ordering::Relaxed);
     }
 
     pub(super) fn statistics(&self, entries: usize, used_bytes: usize) -> Statistics {
@@ -78,6 +85,7 @@ impl Counts {
             loads_failed: of(Count::LoadFailed),
             stale_on_error: of(Count::OnError),
             fills: of(Count::Fill),
+            filled_bytes: of(Count::FillBytes),
             fills_refused: of(Count::FillRefused),
             loads_not_admitted: of(Count::NotAdmitted),
             shared_hits: of(Count::Shared),

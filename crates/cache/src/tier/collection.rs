@@ -77,10 +77,17 @@ impl Collection {
         &self.warming
     }
 
-    /// Whether about all of its memory is taken: what is loaded more takes the place of something.
-    pub(super) fn is_full(&self) -> bool {
-        let used = self.cache.statistics().used_bytes;
-        used >= self.rule().config.capacity_bytes / 10 * 9
+    pub(super) fn capacity_bytes(&self) -> u64 {
+        self.rule().config.capacity_bytes as u64
+    }
+
+    pub(super) fn used_bytes(&self) -> u64 {
+        self.cache.statistics().used_bytes as u64
+    }
+
+    /// What all entries took that were ever kept.
+    pub(super) fn filled_bytes(&self) -> u64 {
+        self.cache.statistics().filled_bytes
     }
 
     fn key_of(&self, asked: &Asked, of: &Cacheable) -> [u8; 32] {

@@ -238,10 +238,11 @@ impl Loop {
         page.gap |= seen.schema_version.load(Ordering::Acquire) != version;
         let history = self.engine.progress().history;
         seen.replica.consume(&page, &history, asked_at_us);
-        seen.schema_version.store(version, Ordering::Release);
+        // Whoever sees the new schema is to know that all was dropped for it.
         if page.gap {
             seen.emptied.fetch_add(1, Ordering::Release);
         }
+        seen.schema_version.store(version, Ordering::Release);
         let asked = u64::try_from(asked_at_us).unwrap_or(0);
         seen.asked_at_us.store(asked, Ordering::Relaxed);
         seen.told.send_replace(page.consumed);
@@ -274,4 +275,48 @@ impl Loop {
 /// Nobody's caches follow any more: nothing is kept for them.
 pub(super) async fn leave(engine: &dyn Engine) -> Result<()> {
     engine.unfollow(NAME).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pando_engine_memory::MemoryEngine;
+    use pando_model::clock::SystemClock;
+    use pando_model::engine::Progress;
+
+    #[tokio::test]
+    async fn whoever_sees_another_schema_knows_that_all_was_dropped_for_it() {
+        const SCHEMAS: u64 = 20_000;
+        let engine = Arc::new(MemoryEngine::new());
+        let Progress { low, history, .. } = engine.progress();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let replica = Replica::new(low, history, clock.now_us());
+        let follower = Follower::start(Arc::clone(&engine) as _, replica, Arc::clone(&clock));
+        let seen = Arc::clone(&follower.seen);
+        let cursor = engine.follow(NAME).await.unwrap();
+        let mut page = engine.fetch_feed(cursor, 1).await.unwrap();
+        let loop_ = Loop {
+            engine,
+            clock,
+            seen: Arc::clone(&seen),
+            passed: VecDeque::new(),
+            acknowledged: Instant::now(),
+        };
+        let watching = std::thread::spawn(move || {
+            loop {
+                let version = seen.schema_version.load(Ordering::Acquire);
+                let emptied = seen.emptied.load(Ordering::Acquire);
+                assert!(emptied >= version, "{emptied} times at schema {version}");
+                if version == SCHEMAS {
+                    return;
+                }
+            }
+        });
+        for version in 0..SCHEMAS {
+            page.schema_version = version;
+            page.gap = false;
+            loop_.take_in(page.clone(), 0, false);
+        }
+        watching.join().unwrap();
+    }
 }

@@ -5,19 +5,22 @@
 //! The questions are those of clients and take their way: keys, floors, stamps, leases and
 //! admission are as for any other load. One is asked at a time in the whole process, so that one
 //! place at most of the store's headroom is taken, and half of the time at most; while others wait
-//! for the store, or use half of what it has, none is.
+//! for the store, or use half of what it has, none is. Collections take turns, a question each, and
+//! one whose question takes long loses its turn: what is slow, or large, does not hold up others.
+
+mod runs;
 
 use super::Tier;
-use super::collection::Collection;
 use super::rule::Warm;
-use crate::admission::Headroom;
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use pando_model::caching::WarmReport;
 use parking_lot::Mutex;
+use runs::Run;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 /// Somebody who knows what a rule's query finds.
 pub trait Warmer: Send + Sync {
@@ -41,20 +44,17 @@ pub type Question = Box<dyn FnOnce() -> BoxFuture<'static, Result<(), WarmError>
 pub struct WarmError {
     /// What is wrong.
     pub reason: String,
-    /// Whether it is so until the query or the schema changes.
+    /// Whether it is refused, and so until something else changes: of a query, the query or the
+    /// schema; of one entry, that entry.
     pub is_refused: bool,
 }
 
 /// How often it is looked whether something is due.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// How long a busy store is left alone.
-const PAUSE: Duration = Duration::from_millis(50);
 /// What was dropped again so soon is not loaded again before.
 const AGAIN_AFTER_US: i64 = 30_000_000;
-/// So many questions that fail one after the other end a run.
-const FAILED_MAX: u32 = 3;
-/// Of what a query finds, no more is loaded.
-const FOUND_MAX: u64 = 100_000;
+/// But a run that did not come to its end is begun anew at once, so often one after the other.
+const AGAIN_AT_ONCE_MAX: u32 = 3;
 
 /// How far a collection is loaded.
 pub(super) struct Warming(Mutex<State>);
@@ -63,6 +63,11 @@ pub(super) struct Warming(Mutex<State>);
 struct State {
     /// Somebody wants it now.
     is_asked: bool,
+    is_under_way: bool,
+    /// The last run was given up, because what it had loaded was dropped.
+    is_superseded: bool,
+    /// How often it was begun anew at once for that, one time after the other.
+    again: u32,
     /// How often everything had been dropped when it was last begun.
     begun_for: Option<u64>,
     begun_at_us: Option<i64>,
@@ -144,12 +149,19 @@ impl Warming {
         let mut state = self.0.lock();
         let is_new = state.begun_for != Some(emptied);
         let is_over = |begun_us| now_us.saturating_sub(begun_us) >= AGAIN_AFTER_US;
-        let may_again = state.begun_at_us.is_none_or(is_over);
-        if !(state.is_asked || (is_new || state.is_tried_again) && may_again) {
+        let has_rested = state.begun_at_us.is_none_or(is_over);
+        let at_once = state.is_superseded && state.again < AGAIN_AT_ONCE_MAX;
+        let is_due = (is_new || state.is_tried_again) && (has_rested || at_once);
+        if state.is_under_way || !(state.is_asked || is_due) {
             return false;
         }
+        let again = match state.is_asked || has_rested {
+            true => 0,
+            false => state.again + 1,
+        };
         *state = State {
-            is_asked: false,
+            is_under_way: true,
+            again,
             begun_for: Some(emptied),
             begun_at_us: Some(now_us),
             name: Name::Running,
@@ -177,14 +189,18 @@ impl Warming {
         self.0.lock().total += more;
     }
 
-    fn asked(&self, is_done: bool) {
+    fn asked(&self, asked: &Result<(), WarmError>) {
         let mut state = self.0.lock();
         state.done += 1;
-        state.warmed += u64::from(is_done);
+        match asked {
+            Ok(()) => state.warmed += 1,
+            Err(error) => state.error = Some(error.reason.clone()),
+        }
     }
 
     fn end(&self, ended: Result<Ended, WarmError>, now_us: i64) {
         let mut state = self.0.lock();
+        state.is_superseded = matches!(ended, Ok(Ended::Superseded));
         let name = match ended {
             Ok(Ended::Superseded) => Name::Waiting,
             Ok(Ended::Done) => Name::Done,
@@ -204,13 +220,21 @@ impl Warming {
     }
 }
 
-/// Loads what is due, one collection after the other.
+/// Loads what is due, each collection by a run of its own.
 pub(super) async fn run(tier: Weak<Tier>, warmer: Arc<dyn Warmer>) {
+    let turns = Arc::new(Semaphore::new(1));
+    // They end with this.
+    let mut runs = JoinSet::new();
     loop {
         let Some(tier) = tier.upgrade() else {
             return;
         };
         let _ = tokio::time::timeout(LOOK_EVERY, tier.changed.notified()).await;
+        while let Some(ended) = runs.try_join_next() {
+            if let Err(error) = ended {
+                tracing::error!(%error, "warming a collection broke off");
+            }
+        }
         if !tier.is_following() {
             continue;
         }
@@ -220,139 +244,17 @@ pub(super) async fn run(tier: Weak<Tier>, warmer: Arc<dyn Warmer>) {
             let Some(warm) = collection.rule().warm.clone() else {
                 continue;
             };
-            if !collection.warming().begins(emptied, tier.clock.now_us()) {
-                continue;
+            if collection.warming().begins(emptied, tier.clock.now_us()) {
+                let run = Run {
+                    tier: Arc::clone(&tier),
+                    turns: Arc::clone(&turns),
+                    name: Arc::clone(name),
+                    collection: Arc::clone(collection),
+                    warm,
+                    emptied,
+                };
+                runs.spawn(run.carry_out(Arc::clone(&warmer)));
             }
-            let ended = warm_up(&tier, &*warmer, (name, collection), &warm, emptied).await;
-            if let Err(error) = &ended {
-                let query = &warm.query;
-                tracing::warn!(collection = %name, query, %error, "could not be warmed");
-            }
-            collection.warming().end(ended, tier.clock.now_us());
-        }
-    }
-}
-
-/// Loads what a collection's query finds.
-async fn warm_up(
-    tier: &Tier,
-    warmer: &dyn Warmer,
-    (name, collection): (&str, &Arc<Collection>),
-    warm: &Warm,
-    emptied: u64,
-) -> Result<Ended, WarmError> {
-    let run = Run {
-        tier,
-        name,
-        collection,
-        warm,
-        emptied,
-    };
-    let was_full = collection.is_full();
-    let mut hot = warmer.begin(name, &warm.query)?;
-    let mut pace = Pace::new(warm.rate);
-    let (mut found, mut failed) = (0, 0);
-    while found < FOUND_MAX && run.may_go_on().await {
-        let Some(mut questions) = hot.next().await? else {
-            return Ok(Ended::Done);
-        };
-        let room = usize::try_from(FOUND_MAX - found).unwrap_or(usize::MAX);
-        questions.truncate(room);
-        found += questions.len() as u64;
-        collection.warming().found(questions.len() as u64);
-        for question in questions {
-            if !run.may_go_on().await {
-                return Ok(Ended::Superseded);
-            }
-            if !was_full && collection.is_full() {
-                return Ok(Ended::Full);
-            }
-            pace.wait().await;
-            let asked = question().await;
-            pace.asked();
-            collection.warming().asked(asked.is_ok());
-            failed = match asked {
-                Ok(()) => 0,
-                Err(error) if error.is_refused || failed + 1 >= FAILED_MAX => return Err(error),
-                Err(_) => failed + 1,
-            };
-        }
-    }
-    Ok(match found < FOUND_MAX {
-        true => Ended::Superseded,
-        false => Ended::Done,
-    })
-}
-
-/// A run that is under way.
-struct Run<'a> {
-    tier: &'a Tier,
-    name: &'a str,
-    collection: &'a Arc<Collection>,
-    warm: &'a Warm,
-    emptied: u64,
-}
-
-impl Run<'_> {
-    /// Waits while the store is busy; `false` where it is of no use to go on.
-    async fn may_go_on(&self) -> bool {
-        let warming = self.collection.warming();
-        while self.is_wanted() {
-            if !is_busy(&self.tier.admission.headroom()) {
-                warming.name(Name::Running);
-                return true;
-            }
-            warming.name(Name::Paused);
-            tokio::time::sleep(PAUSE).await;
-        }
-        false
-    }
-
-    fn is_wanted(&self) -> bool {
-        let collections = self.tier.collections.load();
-        let there = collections.get(self.name);
-        there.is_some_and(|there| Arc::ptr_eq(there, self.collection))
-            && self.collection.rule().warm.as_ref() == Some(self.warm)
-            && self.collection.warming().goes_on(self.emptied)
-            && self.tier.follower.emptied() == self.emptied
-    }
-}
-
-/// Whether those who wait for an answer need the store for themselves.
-fn is_busy(headroom: &Headroom) -> bool {
-    headroom.waiting > 0 || headroom.under_way * 2 >= headroom.limit.max(2)
-}
-
-/// When the next question may be asked: so many in a second at most, and each only when as long has
-/// passed as the last one took.
-struct Pace {
-    every: Duration,
-    next: Instant,
-    begun: Instant,
-}
-
-impl Pace {
-    fn new(rate: u32) -> Pace {
-        let now = Instant::now();
-        Pace {
-            every: Duration::from_secs(1) / rate.max(1),
-            next: now,
-            begun: now,
-        }
-    }
-
-    async fn wait(&mut self) {
-        tokio::time::sleep_until(self.next).await;
-        self.begun = Instant::now();
-    }
-
-    fn asked(&mut self) {
-        let now = Instant::now();
-        let rested = now + (now - self.begun);
-        self.next = rested.max(self.next + self.every);
-        // What was missed is not made up for at once.
-        if self.next < now {
-            self.next = now;
         }
     }
 }

@@ -35,8 +35,9 @@ pub struct Caches {
     /// Rules of tables that are not there, and which of these were told of.
     astray: Mutex<BTreeMap<String, Origin>>,
     warned_of: Mutex<BTreeSet<String>>,
-    /// The spaces that were last asked to be written behind.
-    behind: Mutex<Option<BTreeSet<String>>>,
+    /// The spaces that were last asked to be written behind. Held while the store is told, so
+    /// that what it is told last is what stands here.
+    behind: tokio::sync::Mutex<Option<BTreeSet<String>>>,
 }
 
 /// What rules are made of.
@@ -86,7 +87,7 @@ impl Caches {
             told: Mutex::default(),
             astray: Mutex::default(),
             warned_of: Mutex::default(),
-            behind: Mutex::new(None),
+            behind: tokio::sync::Mutex::new(None),
         })
     }
 
@@ -124,17 +125,18 @@ impl Caches {
     /// are of one mind about it: the one whose rules changed last decides, and none of them asks
     /// for what it asked for before.
     async fn write_behind(&self) -> Result<(), StoreError> {
+        let mut behind_last = self.behind.lock().await;
         let rules = self.tier.rules();
         let behind = rules.iter().filter_map(|(name, rule)| {
             let is_behind = rule.strategy == Strategy::WriteBehind;
             name.strip_prefix(BEHIND).filter(|_| is_behind)
         });
         let wanted: BTreeSet<String> = behind.map(str::to_owned).collect();
-        if self.behind.lock().as_ref() == Some(&wanted) {
+        if behind_last.as_ref() == Some(&wanted) {
             return Ok(());
         }
         self.store.write_behind(&wanted).await?;
-        *self.behind.lock() = Some(wanted);
+        *behind_last = Some(wanted);
         Ok(())
     }
 
@@ -188,26 +190,43 @@ impl Caches {
         warned_of.retain(|collection| astray.contains_key(collection));
     }
 
-    /// Changes settings of a collection's rule for all processes; those that are not named stay.
+    /// Changes settings of a collection's rule for all processes; those that are not named stay,
+    /// also if another process has changed them at the same time.
     pub async fn change(&self, collection: &str, change: Value) -> Result<(), RuleError> {
-        let schema = self.store.schema();
-        check_name(collection, &schema)?;
-        let kept = self.store.cache_settings();
-        let mut settings = match kept.rules.get(collection) {
+        check_name(collection, &self.store.schema())?;
+        loop {
+            let known = self.store.cache_settings().rules.get(collection).cloned();
+            let text = self.changed(collection, known.as_deref(), change.clone())?;
+            let changed = self.store.change_cache_rule(collection, known, text);
+            // Whoever came between has changed it: so somebody gets on each time.
+            if changed.await? {
+                break;
+            }
+        }
+        self.look();
+        Ok(self.write_behind().await?)
+    }
+
+    /// What the settings of a rule are once they are changed.
+    fn changed(
+        &self,
+        collection: &str,
+        known: Option<&str>,
+        change: Value,
+    ) -> Result<String, RuleError> {
+        let mut settings = match known {
             Some(text) => serde_json::from_str(text)?,
             None => Value::Object(serde_json::Map::new()),
         };
         merge(&mut settings, change);
         let own: CachedCollection = serde_json::from_value(settings.clone())?;
         let written = self.written.lock().collections.get(collection).cloned();
+        let schema = self.store.schema();
         let ruled = rule_of(collection, &schema, written.as_ref(), Some(&own))?;
         if let Some(rule) = &ruled.rule {
             check_warm(collection, rule, &self.store)?;
         }
-        let text = settings.to_string();
-        self.store.put_cache_rule(collection, Some(text)).await?;
-        self.look();
-        Ok(self.write_behind().await?)
+        Ok(settings.to_string())
     }
 
     /// Takes back what was changed of a collection's rule.
@@ -216,7 +235,7 @@ impl Caches {
         if !self.store.cache_settings().rules.contains_key(collection) {
             check_shape(collection)?;
         }
-        self.store.put_cache_rule(collection, None).await?;
+        self.store.reset_cache_rule(collection).await?;
         self.look();
         Ok(self.write_behind().await?)
     }

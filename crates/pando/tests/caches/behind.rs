@@ -68,6 +68,31 @@ fn a_write_is_acknowledged_by_the_journal_and_read_from_it() {
 }
 
 #[test]
+fn one_of_several_looks_whether_there_was_anything() {
+    let site = Site::start(WAITING);
+    wait_until(&site, Some("on"));
+    let mut caller = Caller::new(&site.server);
+    let take = r#"{"ops":[{"method":"DELETE","path":"/kv/v1/carts/token"},
+                          {"method":"POST","path":"/kv/v1/orders/n/incr"}]}"#;
+    caller.write("PUT", "/kv/v1/carts/token", "once");
+    assert_eq!(caller.ask("POST", "/tx/v1", take).status, 200);
+    // It was taken, and is not there a second time for anybody.
+    assert_eq!(caller.ask("POST", "/tx/v1", take).status, 404);
+    assert_eq!(caller.read("/kv/v1/orders/n"), "1");
+    let put = r#"{"ops":[{"method":"PUT","path":"/kv/v1/carts/token","body":"again"},
+                         {"method":"PUT","path":"/kv/v1/carts/token","body":"more"}]}"#;
+    let put = caller.ask("POST", "/tx/v1", put).json();
+    assert_eq!(
+        (&put[0]["status"], &put[1]["status"]),
+        (&201.into(), &204.into())
+    );
+    let batch = r#"[{"op":"delete","key":"token"},{"op":"delete","key":"never"}]"#;
+    let batch = caller.ask("POST", "/kv/v1/carts/batch", batch).body;
+    let said: Vec<&str> = batch.matches("\"deleted\":true").collect();
+    assert_eq!(said.len(), 1, "{batch}");
+}
+
+#[test]
 fn what_waits_is_told_of_and_is_there_when_the_process_has_ended() {
     let site = Site::start(WAITING);
     wait_until(&site, Some("on"));

@@ -1,8 +1,12 @@
 //! Which collections are cached, and how: by file, by DDL, by the admin API, while it runs.
 
-use crate::site::{Caller, Site};
+use crate::behind::wait_for;
+use crate::behind_killed::start_process;
+use crate::site::{Caller, Site, cache_of};
 use crate::support;
-use serde_json::json;
+use pando_cluster::Postgres;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 const REVIEWS: &str = "[cache.collections.\"rest/reviews\"]\nttl = \"1h\"\n";
 
@@ -175,6 +179,73 @@ fn what_cannot_be_is_refused_with_the_setting_and_the_way_out() {
         said.contains("a collection is named rest/TABLE, docs/NAME"),
         "{said}"
     );
+}
+
+#[test]
+fn the_api_is_described_with_all_that_can_be_set_and_each_name_of_it() {
+    let site = Site::start("");
+    let document = Caller::new(&site.server)
+        .ask("GET", "/openapi.json", "")
+        .json();
+    let change = &document["paths"]["/admin/v1/caches/{surface}/{name}"]["patch"];
+    let told = &change["requestBody"]["content"]["application/json"]["schema"]["properties"];
+    let schema = support::run(site.folder.path(), &["generate", "config-schema"]);
+    let schema: Value = serde_json::from_slice(&schema.stdout).expect("a schema");
+    let settings = &schema["properties"]["cache"]["properties"]["collections"];
+    let known = &settings["additionalProperties"]["properties"];
+    let names = |of: &Value| -> BTreeSet<String> {
+        let of = of.as_object().expect("settings");
+        of.keys().cloned().collect()
+    };
+    assert_eq!(names(told), names(known));
+    for setting in ["strategy", "eviction"] {
+        let found = known[setting].to_string();
+        let of_schema: BTreeSet<&str> = found
+            .split("\"const\":\"")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next())
+            .collect();
+        let of_api = told[setting]["enum"].as_array().expect("names");
+        let of_api: BTreeSet<&str> = of_api.iter().filter_map(Value::as_str).collect();
+        assert_eq!(of_api, of_schema, "{setting}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_that_two_processes_change_at_the_same_time_are_both_changed() {
+    let postgres = Postgres::builder().start().await.expect("start PostgreSQL");
+    let url = format!("postgres://postgres@{}/postgres", postgres.address());
+    let changed = tokio::task::spawn_blocking(move || change_at_two(&url));
+    changed.await.expect("it ends");
+    drop(postgres);
+}
+
+/// Something is cached that needs no table.
+const FOLLOWING: &str = "[cache.collections.\"kv/others\"]\n";
+
+fn change_at_two(url: &str) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let start = |number| start_process(folder.path(), number, Some(url), FOLLOWING);
+    let servers = [start(0), start(1)];
+    for round in 1..=10_u64 {
+        let changes = [
+            format!("{{\"ttl\":\"{round}m\"}}"),
+            format!("{{\"capacity\":\"{round}MiB\"}}"),
+        ];
+        std::thread::scope(|scope| {
+            for (server, change) in servers.iter().zip(&changes) {
+                let mut caller = Caller::new(server);
+                scope.spawn(move || caller.write("PATCH", "/admin/v1/caches/kv/carts", change));
+            }
+        });
+        for server in &servers {
+            wait_for("one of the settings is as it was", || {
+                let cache = cache_of(server, "kv/carts");
+                cache["ttl_seconds"] == (round * 60) as f64
+                    && cache["capacity_bytes"] == round << 20
+            });
+        }
+    }
 }
 
 #[test]

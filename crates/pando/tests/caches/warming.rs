@@ -95,6 +95,9 @@ fn the_entries_that_a_query_finds_are_answered_from_memory_from_the_first_read_o
         let cache = wait_until_warm(&site.server, collection, found);
         assert_eq!(cache["warming"]["total"], found, "{cache}");
         assert!(cache["warming"]["last_warmed_at"].is_string(), "{cache}");
+        if ["rest", "docs"].contains(&collection.split('/').next().unwrap_or_default()) {
+            assert_eq!(cache["entries"], found + 1, "they, and the list: {cache}");
+        }
         let before = site.hits_and_loads(collection);
         let read = caller.ask("GET", hot, "");
         assert_eq!(read.status, 200, "{read:?}");
@@ -185,6 +188,11 @@ fn a_query_that_cannot_be_is_refused_where_it_is_said() {
         ),
         ("rest/reviews", r#"{"warm_rate":0}"#, "warm_rate"),
         (
+            "rest/notes",
+            r#"{"warm":"select=*,reviews(id)&order=reviews(stars)&limit=1000000"}"#,
+            "has no pages",
+        ),
+        (
             "kv/carts",
             r#"{"warm":"sort=key"}"#,
             "there is no parameter",
@@ -201,8 +209,12 @@ fn a_query_that_cannot_be_is_refused_where_it_is_said() {
     assert_eq!(answer.json()["code"], "no_warm_query");
     let answer = caller.ask("POST", "/admin/v1/caches/rest/plain/warm", "");
     assert_eq!(answer.status, 404, "{answer:?}");
+    by_a_migration(&site);
+    by_the_file(&site);
+}
 
-    // By a migration, with the table and the fault.
+/// With the table and the fault.
+fn by_a_migration(site: &Site) {
     let migration = site.folder.path().join("migrations/0002_more.sql");
     let table = "create table t (id bigint primary key) with (cache = 'read-through', warm = ";
     std::fs::write(&migration, format!("{table}'order=views.desc');")).expect("a file");
@@ -222,8 +234,10 @@ fn a_query_that_cannot_be_is_refused_where_it_is_said() {
     while site.cache("rest/t")["warming"]["rate"] != 50 {
         assert!(began.elapsed().as_secs() < 20, "{}", site.cache("rest/t"));
     }
+}
 
-    // By the file: what needs no schema at once, and the rest where it is told of.
+/// What needs no schema at once, and the rest where it is told of.
+fn by_the_file(site: &Site) {
     let file = site.folder.path().join("pando.toml");
     let rule = "[cache.collections.\"rest/reviews\"]\nwarm = ";
     std::fs::write(&file, format!("{rule}\"order=views.down\"\n")).expect("a file");

@@ -1,10 +1,12 @@
 //! What is said of caches while they run, to all processes: rules that were changed, and marks
 //! that say from when on something is to be had anew.
 
-use super::{Catalog, equals, put, random_name, tables, text};
+use super::told::value_of;
+use super::{Catalog, equals, news, put, random_name, tables, text};
 use crate::relation::compare;
 use crate::session::Result;
 use crate::store::Store;
+use arc_swap::ArcSwap;
 use pando_model::plan::{Change, Comparison, Delete, Filter};
 use pando_model::value::Value;
 use std::collections::BTreeMap;
@@ -23,6 +25,23 @@ pub struct CacheSettings {
     pub rules: BTreeMap<String, String>,
     flushed: Marks,
     warmed: Marks,
+}
+
+/// The settings as far as this process knows.
+#[derive(Default)]
+pub(crate) struct KnownSettings {
+    known: ArcSwap<CacheSettings>,
+    /// Held while they are read anew: who began later has read what is newer, and ends later.
+    reading: tokio::sync::Mutex<()>,
+}
+
+impl KnownSettings {
+    pub(crate) fn new(settings: CacheSettings) -> KnownSettings {
+        KnownSettings {
+            known: ArcSwap::from_pointee(settings),
+            ..KnownSettings::default()
+        }
+    }
 }
 
 /// What is to be had anew from a mark on.
@@ -106,16 +125,38 @@ impl Catalog {
 impl Store {
     /// What is said of caches while they run.
     pub fn cache_settings(&self) -> Arc<CacheSettings> {
-        self.settings_of_caches().load_full()
+        self.settings_of_caches().known.load_full()
     }
 
-    /// Changes a collection's rule of caching for all processes, or takes the change back.
-    pub async fn put_cache_rule(&self, collection: &str, rule: Option<String>) -> Result<()> {
+    /// Changes a collection's rule of caching for all processes, if it is still the one that is
+    /// known; `false` if it is another one. Whichever it is, it is [known](Self::cache_settings)
+    /// afterwards.
+    pub async fn change_cache_rule(
+        &self,
+        collection: &str,
+        known: Option<String>,
+        rule: String,
+    ) -> Result<bool> {
         let name = format!("{CACHE}{collection}");
-        let change = match rule {
-            Some(rule) => put(&tables::SETTING, vec![text(name), text(rule)]),
-            None => forget_cache_rule(collection),
-        };
+        let ours = vec![
+            put(&tables::SETTING, vec![text(name.as_str()), text(rule)]),
+            news()?,
+        ];
+        let wanted = equals(tables::setting::NAME, text(name));
+        let changed = self
+            .catalog()
+            .decide(&tables::SETTING, wanted, move |rows| {
+                let found = rows.first().and_then(value_of);
+                (found == known.as_deref()).then(|| ours.clone())
+            });
+        let is_changed = changed.await?;
+        self.reload_cache_settings().await?;
+        Ok(is_changed)
+    }
+
+    /// Takes back what was changed of a collection's rule of caching, for all processes.
+    pub async fn reset_cache_rule(&self, collection: &str) -> Result<()> {
+        let change = forget_cache_rule(collection);
         self.catalog().write_news(vec![change]).await?;
         self.reload_cache_settings().await
     }
@@ -138,10 +179,13 @@ impl Store {
         self.reload_cache_settings().await
     }
 
+    /// Reads what is said of caches anew.
     pub(crate) async fn reload_cache_settings(&self) -> Result<()> {
+        let kept = self.settings_of_caches();
+        let _alone = kept.reading.lock().await;
         let settings = self.catalog().fetch_cache_settings().await?;
-        if *self.cache_settings() != settings {
-            self.settings_of_caches().store(Arc::new(settings));
+        if **kept.known.load() != settings {
+            kept.known.store(Arc::new(settings));
         }
         Ok(())
     }

@@ -12,8 +12,8 @@ mod secrets;
 pub(crate) mod tables;
 mod told;
 
-pub(crate) use caching::forget_cache_rule;
 pub use caching::{CacheMark, CacheSettings};
+pub(crate) use caching::{KnownSettings, forget_cache_rule};
 use recorded::read_schema;
 pub(crate) use recorded::schema_record;
 pub(crate) use secrets::Secret;

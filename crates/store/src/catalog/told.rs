@@ -143,7 +143,7 @@ fn read_term(value: &str) -> Option<(&str, i64)> {
     Some((holder, until_us.parse().ok()?))
 }
 
-fn value_of(row: &Row) -> Option<&str> {
+pub(super) fn value_of(row: &Row) -> Option<&str> {
     match row.as_slice() {
         [_, Value::Text(value)] => Some(value),
         _ => None,

@@ -5,9 +5,9 @@ use super::read::ReadPlan;
 use crate::error::StoreError;
 use crate::refused;
 use crate::request::{Condition, Embed, Field, Operand, Query, SelectItem, Shape, TableRead, Test};
-use crate::session::{Result, Session};
+use crate::session::{Result, Session, TableAnswer};
 use crate::store::Store;
-use pando_model::error::Refusal;
+use pando_model::error::{EngineError, Refusal};
 use pando_model::plan::Comparison;
 use pando_model::schema::{Schema, Table};
 use serde_json::value::RawValue;
@@ -44,6 +44,13 @@ impl HotRows {
             (Vec::new(), is_it)
         }));
         one
+    }
+
+    /// How many rows are wanted, if that is said.
+    fn limit(&self) -> Option<u64> {
+        let mut ranges = self.keys.query.ranges.iter();
+        let root = ranges.find(|(path, _)| path.is_empty());
+        root.and_then(|(_, range)| range.limit)
     }
 
     fn of(table: &Table, read: &TableRead) -> std::result::Result<HotRows, Refusal> {
@@ -148,8 +155,20 @@ impl Store {
     ) -> std::result::Result<HotRows, Refusal> {
         let directory = super::directory::Directory::new(schema);
         let hot = HotRows::of(&directory.entry(&read.table)?.table, read)?;
-        for asked in [read, &hot.keys, &hot.one] {
+        for asked in [read, &hot.one] {
             ReadPlan::new(&directory, self.config(), asked, None)?;
+        }
+        let (_, keys) = ReadPlan::new(&directory, self.config(), &hot.keys, None)?;
+        let most = self.config().max_rows;
+        if hot.limit() > Some(most) && !keys.has_pages() {
+            let message = format!(
+                "a list that is ordered by another table has no pages, and a page has at most \
+                 {most} rows"
+            );
+            return Err(refused::malformed(message).hint(format!(
+                "Say limit={most} or less, or order it by columns of {} itself.",
+                read.table
+            )));
         }
         Ok(hot)
     }
@@ -162,7 +181,7 @@ impl Store {
     ) -> Result<(Vec<Vec<String>>, Option<String>)> {
         let mut keys = hot.keys.clone();
         keys.query.cursor = cursor;
-        let (page, _) = self.read_table(&keys, &Session::default()).await?;
+        let page = self.keys_of(keys).await?;
         let unreadable = |error| StoreError::Catalog(format!("keys cannot be read: {error}"));
         let rows: Vec<HashMap<String, Box<RawValue>>> =
             serde_json::from_slice(&page.body).map_err(unreadable)?;
@@ -178,6 +197,20 @@ impl Store {
                 .map_err(unreadable)
         });
         Ok((rows.collect::<Result<_>>()?, page.cursor))
+    }
+
+    /// Nobody else asks for keys alone: no cache keeps them.
+    async fn keys_of(&self, keys: TableRead) -> Result<TableAnswer> {
+        let none = Session::default();
+        let list = self.table_read(keys.clone())?.past_caches();
+        match self.answer(&list, &none).await {
+            Err(StoreError::Engine(EngineError::SchemaChanged { .. })) => {
+                self.reload_schema().await?;
+                let list = self.table_read(keys)?.past_caches();
+                Ok(self.answer(&list, &none).await?.0)
+            }
+            other => Ok(other?.0),
+        }
     }
 
     /// Has the queries that tables name read by somebody who knows their grammar.

@@ -77,6 +77,11 @@ impl ReadPlan {
         Ok((tree, read))
     }
 
+    /// Whether there is a cursor behind each of its rows.
+    pub(super) fn has_pages(&self) -> bool {
+        self.keyset.is_some()
+    }
+
     /// Writes an answer down; `seal` makes a cursor's text of its bytes.
     pub(crate) fn answer(
         &self,

@@ -133,16 +133,6 @@ async fn every_verb_sees_what_waits_in_the_journal_flushed_or_not() {
         let stale = store.kv_delete(&key("d"), if_seen(seen + 1)).await.unwrap();
         bench.refused(stale, "precondition_failed").await;
         assert!(delete(store, "d", if_seen(seen)).await.unwrap());
-        // Whoever asks what was removed is told, though nothing is conditional.
-        for expected in [true, false] {
-            put(store, "x", "1", None).await;
-            if !expected {
-                assert!(delete(store, "x", Precondition::default()).await.unwrap());
-            }
-            settle().await;
-            let told = store.kv_delete_told(&key("x"), Precondition::default());
-            assert_eq!(run(store, told).await.unwrap(), expected, "{flushed}");
-        }
         put(store, "b", "9", None).await;
         let entry = |name: &str| NewEntry {
             key: key(name),
@@ -165,6 +155,34 @@ async fn every_verb_sees_what_waits_in_the_journal_flushed_or_not() {
             ("e", "10"),
         ] {
             assert_eq!(get(store, name).await.as_deref(), Some(value), "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn whoever_asks_what_was_removed_or_made_is_told_though_nothing_is_conditional() {
+    for flushed in [false, true] {
+        let bench = behind().await;
+        let (store, x, none) = (&bench.store, key("x"), Precondition::default);
+        for was_there in [false, true] {
+            for (expected, verb) in [(was_there, "removed"), (!was_there, "made")] {
+                match was_there {
+                    true => drop(put(store, "x", "1", None).await),
+                    false => drop(delete(store, "x", none()).await.unwrap()),
+                }
+                if flushed {
+                    store.flush_journal().await.unwrap();
+                }
+                let told = match verb {
+                    "removed" => run(store, store.kv_delete_told(&x, none())).await.unwrap(),
+                    _ => {
+                        let kind = "text/plain".to_owned();
+                        let put = store.kv_put_told(&x, "2".into(), kind, None, none());
+                        run(store, put.await.unwrap()).await.unwrap().created
+                    }
+                };
+                assert_eq!(told, expected, "{verb}, {was_there}, {flushed}");
+            }
         }
     }
 }

@@ -74,10 +74,17 @@ async fn put(web: &Web, key: &Key, asked: Asked<'_>) -> Result<Operation<Answer>
     let ttl = params.span("ttl")?;
     let (store, body) = (web.store(), asked.body);
     let operation = match asked.is_part {
-        true => store.kv_put_told(key, body, content_type, ttl, precondition),
-        false => store.kv_put(key, body, content_type, ttl, precondition),
+        true => {
+            store
+                .kv_put_told(key, body, content_type, ttl, precondition)
+                .await?
+        }
+        false => {
+            store
+                .kv_put(key, body, content_type, ttl, precondition)
+                .await?
+        }
     };
-    let operation = operation.await?;
     Ok(operation.map(|stored| Ok(Answer::of_put(stored.created).tagged(stored.version))))
 }
 

@@ -17,7 +17,7 @@ pub(super) fn one() -> Value {
         "additionalProperties": false,
         "properties": {
             "strategy": {
-                "enum": ["off", "cache-aside", "read-through", "write-through", "write-around", "refresh-ahead", null],
+                "enum": ["off", "cache-aside", "read-through", "write-through", "write-behind", "write-around", "refresh-ahead", null],
             },
             "eviction": { "enum": ["lru", "lfu", "fifo", "s3fifo", "sieve", null] },
             "capacity": text(r"^[0-9]{1,4}(KiB|MiB|GiB)$"),

@@ -1,12 +1,4 @@
-//! What is loaded before it is asked for: when, how fast, and for whom it makes way. And what a
-//! flush does to what is under way.
-
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test: a panic is how it fails"
-)]
+//! A tier over a table, whose reads can be held, and somebody who knows what to load.
 
 use async_trait::async_trait;
 use pando_cache::{
@@ -26,16 +18,16 @@ use pando_model::stamp::Position;
 use pando_model::value::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
-const COLLECTION: &str = "rest/t";
+pub const COLLECTION: &str = "rest/t";
 
 /// A clock that is ahead by so much.
 #[derive(Debug, Default)]
-struct Ahead(AtomicI64);
+pub struct Ahead(AtomicI64);
 
 impl Clock for Ahead {
     fn now_us(&self) -> i64 {
@@ -44,9 +36,9 @@ impl Clock for Ahead {
 }
 
 /// An engine whose reads wait for leave.
-struct Held {
+pub struct Held {
     inner: MemoryEngine,
-    leave: Semaphore,
+    pub leave: Semaphore,
     reads: AtomicU64,
 }
 
@@ -124,53 +116,93 @@ impl Engine for Held {
     }
 }
 
-/// Knows five questions; a query of `failing` and `refused` has them fail.
-#[derive(Default)]
-struct Five {
+/// Knows questions: `five` of them; `many`; `held` ones, that wait for leave; `failing` ones; one
+/// of five that is `refused`; `rows` that are read. What a `bad` query finds cannot be said, and a
+/// list that `hangs` never comes.
+struct Knowing {
     asked: Arc<AtomicU64>,
+    leave: Arc<Semaphore>,
+    tier: Weak<Tier>,
+    table: Arc<Table>,
 }
 
-struct Page(Option<Vec<Question>>);
+struct Page {
+    questions: Option<Vec<Question>>,
+    hangs: bool,
+}
 
-impl Warmer for Five {
-    fn begin(&self, _: &str, query: &str) -> std::result::Result<Box<dyn Hot>, WarmError> {
-        let question = |_| -> Question {
-            let (asked, query) = (Arc::clone(&self.asked), query.to_owned());
-            Box::new(move || {
-                Box::pin(async move {
-                    asked.fetch_add(1, Ordering::SeqCst);
-                    match query.as_str() {
-                        "five" => Ok(()),
-                        _ => Err(WarmError {
-                            is_refused: query == "refused",
-                            reason: query,
-                        }),
-                    }
-                })
+impl Knowing {
+    fn question(&self, query: &str, number: i64) -> Question {
+        let (asked, leave) = (Arc::clone(&self.asked), Arc::clone(&self.leave));
+        let (tier, table) = (Weak::clone(&self.tier), Arc::clone(&self.table));
+        let query = query.to_owned();
+        Box::new(move || {
+            Box::pin(async move {
+                asked.fetch_add(1, Ordering::SeqCst);
+                let is_refused = query == "refused" && number == 2;
+                if query == "failing" || is_refused {
+                    return Err(WarmError {
+                        is_refused,
+                        reason: query,
+                    });
+                }
+                if query == "held" {
+                    leave.acquire().await.unwrap().forget();
+                }
+                if query == "rows" {
+                    read(&tier.upgrade().unwrap(), &table, number).await;
+                }
+                Ok(())
             })
+        })
+    }
+}
+
+impl Warmer for Knowing {
+    fn begin(&self, _: &str, query: &str) -> std::result::Result<Box<dyn Hot>, WarmError> {
+        if query == "bad" {
+            return Err(WarmError {
+                is_refused: true,
+                reason: query.to_owned(),
+            });
+        }
+        let count = match query {
+            "many" | "rows" => 1_000,
+            "none" => 0,
+            _ => 5,
         };
-        Ok(Box::new(Page(Some((0..5).map(question).collect()))))
+        Ok(Box::new(Page {
+            questions: Some((0..count).map(|at| self.question(query, at)).collect()),
+            hangs: query == "hangs",
+        }))
     }
 }
 
 #[async_trait]
 impl Hot for Page {
     async fn next(&mut self) -> std::result::Result<Option<Vec<Question>>, WarmError> {
-        Ok(self.0.take())
+        if self.hangs {
+            std::future::pending::<()>().await;
+        }
+        Ok(self.questions.take())
     }
 }
 
 /// A tier over a table, and who counts what it is asked.
-struct Site {
-    engine: Arc<Held>,
-    tier: Arc<Tier>,
+pub struct Site {
+    pub engine: Arc<Held>,
+    pub tier: Arc<Tier>,
     table: Arc<Table>,
     asked: Arc<AtomicU64>,
+    /// What `held` questions wait for.
+    pub leave: Arc<Semaphore>,
     clock: Arc<Ahead>,
+    witnesses: AtomicU64,
+    rules: Mutex<BTreeMap<String, Rule>>,
 }
 
 impl Site {
-    async fn start() -> Site {
+    pub async fn start() -> Site {
         let engine = Arc::new(Held {
             inner: MemoryEngine::new(),
             leave: Semaphore::new(1_000),
@@ -191,15 +223,22 @@ impl Site {
             Arc::new(ThreadRandom),
         );
         let tier = tier.unwrap();
-        let five = Five::default();
-        let asked = Arc::clone(&five.asked);
-        tier.warm_by(Arc::new(five));
+        let (asked, leave) = (Arc::default(), Arc::new(Semaphore::new(0)));
+        tier.warm_by(Arc::new(Knowing {
+            asked: Arc::clone(&asked),
+            leave: Arc::clone(&leave),
+            tier: Arc::downgrade(&tier),
+            table: Arc::clone(&table),
+        }));
         let site = Site {
             engine,
             tier,
             table,
             asked,
+            leave,
             clock,
+            witnesses: AtomicU64::new(0),
+            rules: Mutex::default(),
         };
         site.rule(0, None);
         site.until(|site| site.tier.caches().unwrap().is_following)
@@ -207,11 +246,17 @@ impl Site {
         site
     }
 
-    fn rule(&self, generation: u64, warm: Option<&str>) {
-        let rule = Rule::new(Strategy::ReadThrough, Config::default()).unwrap();
-        let warm = warm.map(|query| Warm {
+    pub fn rule(&self, generation: u64, warm: Option<&str>) {
+        let warm = warm.map(|query| (query, 10_000));
+        self.rule_of(COLLECTION, generation, warm, Config::default());
+    }
+
+    /// Has another rule of a collection hold, beside those of others.
+    pub fn rule_of(&self, name: &str, generation: u64, warm: Option<(&str, u32)>, config: Config) {
+        let rule = Rule::new(Strategy::ReadThrough, config).unwrap();
+        let warm = warm.map(|(query, rate)| Warm {
             query: query.to_owned(),
-            rate: 1_000,
+            rate,
             asked: 0,
         });
         let rule = Rule {
@@ -219,28 +264,54 @@ impl Site {
             warm,
             ..rule
         };
-        let rules = [(COLLECTION.to_owned(), rule)].into();
-        self.tier.apply(rules).unwrap();
+        let mut rules = self.rules.lock().unwrap();
+        rules.insert(name.to_owned(), rule);
+        self.tier.apply(rules.clone()).unwrap();
     }
 
-    fn pass(&self, seconds: i64) {
+    pub fn pass(&self, seconds: i64) {
         self.clock
             .0
             .fetch_add(seconds * 1_000_000, Ordering::SeqCst);
     }
 
-    /// Waits until it was looked several times whether something is due: what did not happen by
-    /// then is not going to.
-    async fn looks(&self) {
-        tokio::time::sleep(Duration::from_secs(1)).await;
+    /// Waits until it was looked whether something is due: in turn, by name, so that one behind
+    /// all others is begun when it is known what of them is not.
+    pub async fn looks(&self) {
+        let number = self.witnesses.fetch_add(1, Ordering::SeqCst);
+        let witness = format!("rest/witness-{number}");
+        self.rule_of(&witness, 0, Some(("none", 1)), Config::default());
+        self.until(|site| site.warming_of(&witness).state == "done")
+            .await;
     }
 
-    fn warming(&self) -> WarmReport {
+    /// Another schema drops everything; waits until that is so.
+    pub async fn drop_all(&self, from_version: u64) {
+        let change = SchemaChange {
+            from_version,
+            to_version: from_version + 1,
+            steps: Vec::new(),
+            record: Vec::new(),
+        };
+        Engine::apply(&*self.tier, change).await.unwrap();
+        // A page that was asked for from here on tells of it.
+        let now_us = self.clock.now_us();
+        self.until(|site| site.tier.caches().unwrap().asked_at_us > now_us)
+            .await;
+    }
+
+    pub fn warming(&self) -> WarmReport {
+        self.warming_of(COLLECTION)
+    }
+
+    pub fn warming_of(&self, name: &str) -> WarmReport {
         let report = self.tier.caches().unwrap();
-        report.collections[0].warming.clone().unwrap()
+        let mut of = report.collections.into_iter();
+        let of = of.find(|of| of.collection == name).unwrap();
+        of.warming.unwrap()
     }
 
-    async fn until(&self, is_so: impl Fn(&Site) -> bool) {
+    pub async fn until(&self, is_so: impl Fn(&Site) -> bool) {
         let within = Duration::from_secs(60);
         let seen = async {
             while !is_so(self) {
@@ -251,27 +322,31 @@ impl Site {
         assert!(seen.is_ok(), "it is not so: {:?}", self.tier.caches());
     }
 
-    async fn read(&self, id: i64) {
-        let read = Read {
-            schema_version: 1,
-            tree: tree(&self.table, id),
-            count: false,
-            freshness: Freshness {
-                seen: None,
-                copies: Copies::Covering,
-            },
-        };
-        let of = Cacheable::new(COLLECTION.to_owned());
-        self.tier.read_of(read, &of).await.unwrap();
+    pub async fn read(&self, id: i64) {
+        read(&self.tier, &self.table, id).await;
     }
 
-    fn reads(&self) -> u64 {
+    pub fn reads(&self) -> u64 {
         self.engine.reads.load(Ordering::SeqCst)
     }
 
-    fn asked(&self) -> u64 {
+    pub fn asked(&self) -> u64 {
         self.asked.load(Ordering::SeqCst)
     }
+}
+
+async fn read(tier: &Tier, table: &Arc<Table>, id: i64) {
+    let read = Read {
+        schema_version: 1,
+        tree: tree(table, id),
+        count: false,
+        freshness: Freshness {
+            seen: None,
+            copies: Copies::Covering,
+        },
+    };
+    let of = Cacheable::new(COLLECTION.to_owned());
+    tier.read_of(read, &of).await.unwrap();
 }
 
 fn table() -> Arc<Table> {
@@ -318,88 +393,4 @@ fn tree(table: &Arc<Table>, id: i64) -> Arc<Tree> {
         },
         children: Vec::new(),
     })
-}
-
-#[tokio::test]
-async fn while_others_use_what_the_store_has_nothing_is_asked_before_it_is_wanted() {
-    let site = Arc::new(Site::start().await);
-    let all = site.engine.leave.acquire_many(1_000).await.unwrap();
-    let crowd: Vec<_> = (0..200)
-        .map(|id| {
-            let site = Arc::clone(&site);
-            tokio::spawn(async move { site.read(id).await })
-        })
-        .collect();
-    site.until(|site| site.tier.caches().unwrap().loads_waiting > 0)
-        .await;
-    site.rule(0, Some("five"));
-    site.until(|site| site.warming().state == "paused").await;
-    assert_eq!(site.asked(), 0, "they were in the way of others");
-    drop(all);
-    for one in crowd {
-        one.await.unwrap();
-    }
-    site.until(|site| site.warming().state == "done").await;
-    assert_eq!(site.asked(), 5);
-}
-
-#[tokio::test]
-async fn what_was_dropped_is_loaded_again_and_no_more_often_than_every_half_minute() {
-    let site = Site::start().await;
-    site.rule(0, Some("five"));
-    site.until(|site| site.warming().state == "done").await;
-    // Another schema drops everything.
-    let change = SchemaChange {
-        from_version: 1,
-        to_version: 2,
-        steps: Vec::new(),
-        record: Vec::new(),
-    };
-    Engine::apply(&*site.tier, change).await.unwrap();
-    site.looks().await;
-    assert_eq!(site.warming().warmed, 5, "it was loaded again at once");
-    site.pass(31);
-    site.until(|site| site.warming().warmed == 10).await;
-    // Whoever asks for it waits for nothing.
-    site.rule(1, Some("five"));
-    site.until(|site| site.warming().warmed == 15).await;
-}
-
-#[tokio::test]
-async fn what_fails_is_told_and_tried_again_unless_it_can_never_be() {
-    let site = Site::start().await;
-    for (query, asked) in [("failing", 3), ("refused", 1)] {
-        let before = site.asked();
-        site.rule(0, Some(query));
-        site.until(|site| site.warming().state == "failed").await;
-        assert_eq!(site.asked() - before, asked, "{query}");
-        assert_eq!(site.warming().error.as_deref(), Some(query));
-        assert_eq!(site.warming().warmed, 0);
-        site.pass(31);
-        if query == "failing" {
-            site.until(|site| site.asked() - before == asked * 2).await;
-        } else {
-            site.looks().await;
-            assert_eq!(site.asked() - before, asked, "{query}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn what_is_read_while_all_is_flushed_is_not_given_afterwards() {
-    let site = Arc::new(Site::start().await);
-    let all = site.engine.leave.acquire_many(1_000).await.unwrap();
-    let read = {
-        let site = Arc::clone(&site);
-        tokio::spawn(async move { site.read(1).await })
-    };
-    site.until(|site| site.reads() == 1).await;
-    // It was read before, and comes in later.
-    site.rule(1, None);
-    drop(all);
-    read.await.unwrap();
-    for loads in [2, 2] {
-        site.read(1).await;
-        assert_eq!(site.reads(), loads);
-    }
 }
