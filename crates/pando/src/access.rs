@@ -71,7 +71,7 @@ async fn reach(context: &Context, purpose: Purpose, has_to_exist: bool) -> anyho
             .err();
     }
     let store = parts::open_store(config, &dir, purpose).await?;
-    Ok(Access::Store(Open { store, lock: lock }))
+    Ok(Access::Store(Open { store, lock }))
 }
 
 /// Opens the data that is there; a folder or a database without data is refused, and left as it
