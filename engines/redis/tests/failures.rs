@@ -193,7 +193,7 @@ async fn a_password_is_shown_over_tls_and_a_wrong_one_is_told_without_repeating_
             until("told why", LIMIT, look).await.unwrap()
         }
     };
-    let why = told("password_file")(&wrong).await;
+    let why = told("password file")(&wrong).await;
     assert!(!why.contains("mumble") && !why.contains("hush"), "{why}");
     // One who trusts others, and one who speaks no TLS.
     let other = Authority::create(&folder.0).await.unwrap();
