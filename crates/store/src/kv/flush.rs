@@ -232,7 +232,11 @@ impl Store {
             record: vec![schema_record(&next, now)?, version_record(&next), news()?],
         };
         self.engine().apply(change).await?;
-        tracing::info!(behind = ?next.behind, "other spaces are written behind");
+        let spaces = next.behind.iter();
+        let spaces: Vec<String> = spaces
+            .map(|(space, state)| format!("{space}: {state:?}"))
+            .collect();
+        tracing::info!(?spaces, "which spaces are written behind has changed");
         self.adopt_schema(Arc::new(next));
         Ok(())
     }
