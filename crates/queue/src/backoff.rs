@@ -104,7 +104,7 @@ pub struct Dead {
 }
 
 /// The rule; see the module.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Backoff {
     config: BackoffConfig,
 }
@@ -114,6 +114,11 @@ impl Backoff {
     pub fn new(config: BackoffConfig) -> Result<Backoff, ConfigError> {
         config.validate()?;
         Ok(Backoff { config })
+    }
+
+    /// So many attempts has a message.
+    pub fn attempts_max(&self) -> u32 {
+        self.config.attempts_max
     }
 
     /// What becomes of a message whose `attempt`, counted from 1, failed at `now_us`. The limit

@@ -11,7 +11,7 @@
 //!
 //! All of it is rules: what is decided depends on what is handed in, the time and chance
 //! included. Nothing here does I/O, keeps a timer or starts a thread; that is done by whoever
-//! keeps the messages and runs the workers, neither of which is here yet
+//! keeps the messages, `pando_store::queue`, and runs the workers
 //! (`docs/decisions/0011-queues.md`).
 
 mod backoff;

@@ -49,6 +49,13 @@ pub struct Schedule {
     zone_name: String,
 }
 
+/// Schedules that occur at the same instants, as far as their texts tell.
+impl PartialEq for Schedule {
+    fn eq(&self, other: &Schedule) -> bool {
+        (&self.cron, &self.zone_name) == (&other.cron, &other.zone_name)
+    }
+}
+
 /// What is made up for after a stop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CatchUp {

@@ -1,12 +1,13 @@
 //! The store's limits and times. Where they are read from is the composition
 //! root's business.
 
+use crate::queue::QueuesConfig;
 use crate::sessions::SessionsConfig;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How much one request may ask for, and how long things are kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct StoreConfig {
     /// Rows of a list at most; a longer one is cut, and the answer says so.
     pub max_rows: u64,
@@ -42,6 +43,8 @@ pub struct StoreConfig {
     pub families: BTreeMap<(String, String), Family>,
     /// Times and limits of sessions.
     pub sessions: SessionsConfig,
+    /// The rules of queues.
+    pub queues: QueuesConfig,
 }
 
 /// What a family of a wide-column table keeps.
@@ -80,6 +83,7 @@ impl Default for StoreConfig {
             journal_rows_max: 10_000,
             families: BTreeMap::new(),
             sessions: SessionsConfig::default(),
+            queues: QueuesConfig::default(),
         }
     }
 }

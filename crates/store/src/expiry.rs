@@ -6,6 +6,7 @@
 
 use crate::kv;
 use crate::operation::{Operation, Reach};
+use crate::queue;
 use crate::relation::{compare, rows_of, select, tree};
 use crate::session::{Result, Session};
 use crate::sessions::{self, SESSIONS};
@@ -41,9 +42,10 @@ impl Swept {
 }
 
 /// What can run out: the relations, and where they say when.
-fn expiring() -> [(&'static Arc<Table>, ColumnIx); 3] {
+fn expiring() -> [(&'static Arc<Table>, ColumnIx); 4] {
     [
         (&kv::KV, kv::EXPIRES_AT),
+        (&queue::SEEN, queue::SEEN_EXPIRES_AT),
         (&SESSIONS, sessions::EXPIRES_AT),
         (&wide::CELL, wide::EXPIRES_AT),
     ]

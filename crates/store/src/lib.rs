@@ -25,6 +25,7 @@ pub mod migrate;
 mod models;
 pub mod operation;
 pub mod precondition;
+pub mod queue;
 mod refused;
 mod relation;
 pub mod request;

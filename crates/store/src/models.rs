@@ -1,11 +1,11 @@
 //! The models besides tables: which relations they lay their data out in.
 
-use crate::{docs, graph, kv, sessions, wide};
+use crate::{docs, graph, kv, queue, sessions, wide};
 use pando_model::schema::Table;
 use std::sync::Arc;
 
 /// All relations of all models; they are there from a store's first moment.
-pub(crate) fn relations() -> [&'static Arc<Table>; 11] {
+pub(crate) fn relations() -> [&'static Arc<Table>; 18] {
     [
         &docs::DOC,
         &docs::STATS,
@@ -15,6 +15,13 @@ pub(crate) fn relations() -> [&'static Arc<Table>; 11] {
         &graph::NODE,
         &kv::JOURNAL,
         &kv::KV,
+        &queue::CURSOR,
+        &queue::GROUP,
+        &queue::LATER,
+        &queue::LOG,
+        &queue::OUT,
+        &queue::SCHEDULE,
+        &queue::SEEN,
         &sessions::MARK,
         &sessions::SESSIONS,
         &wide::CELL,

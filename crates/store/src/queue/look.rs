@@ -1,0 +1,1 @@
+//! Looking at a queue: what is in it, and how much.

@@ -1,0 +1,386 @@
+//! Rows of the log and of what is out, read and written.
+
+use super::Lane;
+use super::relation::{LANE, LOG, OUT, QUEUE, later, log, out};
+use bytes::Bytes;
+use pando_model::engine::Step;
+use pando_model::plan::{Change, Conflict, Delete, Filter, Insert, Row};
+use pando_model::schema::{ColumnIx, Table};
+use pando_model::value::Value;
+use std::sync::Arc;
+
+/// What a message is for whoever leases it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Its id.
+    pub id: i64,
+    /// The bytes.
+    pub body: Bytes,
+    /// What they were sent as.
+    pub content_type: String,
+    /// What else is said of it, a JSON object: the attributes of a CloudEvent.
+    pub attributes: Option<String>,
+    /// Its priority; the highest comes first.
+    pub priority: u8,
+    /// Messages of one key are leased one at a time, in order.
+    pub ordering_key: Option<String>,
+    /// When it was published: microseconds since 1970.
+    pub published_at_us: i64,
+}
+
+/// Where a message is in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Spot {
+    pub rank: i64,
+    pub position: i64,
+    pub place: i64,
+}
+
+/// The columns of the log that make a message, behind its spot.
+pub(super) const MESSAGE: [ColumnIx; 9] = [
+    log::RANK,
+    log::POSITION,
+    log::PLACE,
+    log::ID,
+    log::BODY,
+    log::CONTENT_TYPE,
+    log::ATTRIBUTES,
+    log::ORDERING_KEY,
+    log::PUBLISHED_AT,
+];
+
+/// How a message that is out stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Somebody has it.
+    Leased,
+    /// Its next attempt has a time.
+    Waiting,
+    /// Another of its key comes first.
+    Held,
+    /// Its attempts are used up.
+    Dead,
+}
+
+/// A row of what is out, but for queue, lane and group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Out {
+    pub id: i64,
+    pub spot: Spot,
+    pub state: State,
+    pub attempt: u32,
+    pub lease: Option<i64>,
+    pub due_us: Option<i64>,
+    pub ordering_key: Option<String>,
+    pub error: Option<String>,
+    pub since_us: i64,
+}
+
+/// The columns that make an [`Out`].
+pub(super) const COLUMNS: [ColumnIx; 11] = [
+    out::ID,
+    out::RANK,
+    out::POSITION,
+    out::PLACE,
+    out::STATE,
+    out::ATTEMPT,
+    out::LEASE,
+    out::DUE,
+    out::ORDERING_KEY,
+    out::ERROR,
+    out::SINCE,
+];
+
+impl State {
+    fn number(self) -> i64 {
+        match self {
+            State::Leased => 0,
+            State::Waiting => 1,
+            State::Held => 2,
+            State::Dead => 3,
+        }
+    }
+
+    fn of(number: i64) -> Option<State> {
+        let all = [State::Leased, State::Waiting, State::Held, State::Dead];
+        all.into_iter().find(|state| state.number() == number)
+    }
+
+    /// For filters.
+    pub(super) fn value(self) -> Value {
+        Value::Int(self.number())
+    }
+}
+
+impl Spot {
+    /// The primary key of its row in the log.
+    pub(super) fn key(self, lane: &Lane) -> Row {
+        let mut key = lane.key();
+        key.extend([self.rank, self.position, self.place].map(Value::Int));
+        key
+    }
+}
+
+impl Out {
+    /// A message that leaves the log for a group the first time.
+    pub(super) fn first(spot: Spot, message: &Message, now_us: i64) -> Out {
+        Out {
+            id: message.id,
+            spot,
+            state: State::Held,
+            attempt: 0,
+            lease: None,
+            due_us: None,
+            ordering_key: message.ordering_key.clone(),
+            error: None,
+            since_us: now_us,
+        }
+    }
+
+    /// The same, of whoever leases it now.
+    pub(super) fn leased(mut self, lease: i64, due_us: i64, now_us: i64) -> Out {
+        self.state = State::Leased;
+        self.attempt = self.attempt.saturating_add(1);
+        self.lease = Some(lease);
+        self.due_us = Some(due_us);
+        self.since_us = now_us;
+        self
+    }
+
+    /// The same, for an attempt at a time.
+    pub(super) fn waiting(mut self, due_us: i64, now_us: i64) -> Out {
+        self.state = State::Waiting;
+        self.lease = None;
+        self.due_us = Some(due_us);
+        self.since_us = now_us;
+        self
+    }
+
+    /// The same, behind another of its key.
+    pub(super) fn held(mut self, now_us: i64) -> Out {
+        self.state = State::Held;
+        self.lease = None;
+        self.due_us = None;
+        self.since_us = now_us;
+        self
+    }
+
+    /// The same, without an attempt left.
+    pub(super) fn dead(mut self, error: String, now_us: i64) -> Out {
+        self.state = State::Dead;
+        self.lease = None;
+        self.due_us = None;
+        self.error = Some(error);
+        self.since_us = now_us;
+        self
+    }
+
+    pub(super) fn read(row: &[Value]) -> Option<Out> {
+        let [
+            Value::Int(id),
+            Value::Int(rank),
+            Value::Int(position),
+            Value::Int(place),
+            Value::Int(state),
+            Value::Int(attempt),
+            lease,
+            due,
+            ordering_key,
+            error,
+            Value::Timestamp(since_us),
+        ] = row
+        else {
+            return None;
+        };
+        Some(Out {
+            id: *id,
+            spot: Spot {
+                rank: *rank,
+                position: *position,
+                place: *place,
+            },
+            state: State::of(*state)?,
+            attempt: u32::try_from(*attempt).unwrap_or(u32::MAX),
+            lease: match lease {
+                Value::Int(lease) => Some(*lease),
+                _ => None,
+            },
+            due_us: timestamp(due),
+            ordering_key: text(ordering_key),
+            error: text(error),
+            since_us: *since_us,
+        })
+    }
+
+    fn row(&self, lane: &Lane, group: &str) -> Row {
+        let optional = |text: &Option<String>| text.clone().map_or(Value::Null, Value::Text);
+        let mut row = vec![Value::Null; OUT.columns.len()];
+        row[QUEUE] = lane.queue();
+        row[LANE] = lane.number();
+        row[out::GROUP] = Value::Text(group.to_owned());
+        row[out::ID] = Value::Int(self.id);
+        row[out::RANK] = Value::Int(self.spot.rank);
+        row[out::POSITION] = Value::Int(self.spot.position);
+        row[out::PLACE] = Value::Int(self.spot.place);
+        row[out::STATE] = self.state.value();
+        row[out::ATTEMPT] = Value::Int(i64::from(self.attempt));
+        row[out::LEASE] = self.lease.map_or(Value::Null, Value::Int);
+        row[out::DUE] = self.due_us.map_or(Value::Null, Value::Timestamp);
+        row[out::ORDERING_KEY] = optional(&self.ordering_key);
+        row[out::ERROR] = optional(&self.error);
+        row[out::SINCE] = Value::Timestamp(self.since_us);
+        row
+    }
+}
+
+impl Message {
+    /// The row of the log. Its position is the engine's to give.
+    pub(super) fn row(&self, lane: &Lane, place: i64) -> Row {
+        let mut row = lane.key();
+        row.extend([rank_of(self.priority), 0, place, self.id].map(Value::Int));
+        row.extend(self.content());
+        row
+    }
+
+    /// The row of what waits for its time.
+    pub(super) fn later_row(&self, lane: &Lane, due_us: i64) -> Row {
+        let mut row = lane.key();
+        row.push(Value::Timestamp(due_us));
+        row.extend([self.id, rank_of(self.priority)].map(Value::Int));
+        row.extend(self.content());
+        row
+    }
+
+    fn content(&self) -> [Value; 5] {
+        let optional = |text: &Option<String>| text.clone().map_or(Value::Null, Value::Text);
+        [
+            Value::Bytes(self.body.clone().into()),
+            Value::Text(self.content_type.clone()),
+            optional(&self.attributes),
+            optional(&self.ordering_key),
+            Value::Timestamp(self.published_at_us),
+        ]
+    }
+
+    /// Reads the columns [`MESSAGE`].
+    pub(super) fn read(row: &[Value]) -> Option<(Spot, Message)> {
+        let [
+            Value::Int(rank),
+            Value::Int(position),
+            Value::Int(place),
+            Value::Int(id),
+            Value::Bytes(body),
+            Value::Text(content_type),
+            attributes,
+            ordering_key,
+            Value::Timestamp(published_at_us),
+        ] = row
+        else {
+            return None;
+        };
+        let spot = Spot {
+            rank: *rank,
+            position: *position,
+            place: *place,
+        };
+        let message = Message {
+            id: *id,
+            body: body.clone().into(),
+            content_type: content_type.clone(),
+            attributes: text(attributes),
+            priority: priority_of(*rank),
+            ordering_key: text(ordering_key),
+            published_at_us: *published_at_us,
+        };
+        Some((spot, message))
+    }
+}
+
+/// What becomes the message's row in the log, of a row of what waits for its time.
+pub(super) fn from_later(row: &[Value], place: i64) -> Row {
+    let mut moved = vec![row[QUEUE].clone(), row[LANE].clone()];
+    moved.extend([row[later::RANK].clone(), Value::Int(0), Value::Int(place)]);
+    moved.push(row[later::ID].clone());
+    moved.extend_from_slice(&row[later::BODY..later::COLUMNS]);
+    moved
+}
+
+/// Lower comes first.
+pub(super) fn rank_of(priority: u8) -> i64 {
+    -i64::from(priority)
+}
+
+pub(super) fn priority_of(rank: i64) -> u8 {
+    u8::try_from(-rank).unwrap_or(0)
+}
+
+/// Adds rows that are not there.
+pub(super) fn insert(table: &Arc<Table>, rows: Vec<Row>) -> Step {
+    Step::from(Change::Insert(Insert {
+        table: Arc::clone(table),
+        rows,
+        conflict: None,
+        returning: None,
+    }))
+}
+
+/// Writes what is out, over what was there of the same messages.
+pub(super) fn put_out(lane: &Lane, group: &str, rows: &[Out]) -> Option<Step> {
+    if rows.is_empty() {
+        return None;
+    }
+    Some(Step::from(Change::Insert(Insert {
+        table: Arc::clone(&OUT),
+        rows: rows.iter().map(|out| out.row(lane, group)).collect(),
+        conflict: Some(Conflict {
+            target: OUT.primary_key.columns.clone(),
+            merge: Some((out::RANK..OUT.columns.len()).collect()),
+        }),
+        returning: None,
+    })))
+}
+
+/// Deletes rows by their primary keys.
+pub(super) fn delete(table: &Arc<Table>, keys: Vec<Row>) -> Option<Step> {
+    if keys.is_empty() {
+        return None;
+    }
+    Some(Step::from(Change::Delete(Delete {
+        table: Arc::clone(table),
+        filter: Filter::Keys {
+            columns: table.primary_key.columns.clone(),
+            keys,
+        },
+        max_affected: None,
+        returning: None,
+    })))
+}
+
+/// The primary key of a message that a group has out.
+pub(super) fn out_key(lane: &Lane, group: &str, id: i64) -> Row {
+    let mut key = lane.key();
+    key.extend([Value::Text(group.to_owned()), Value::Int(id)]);
+    key
+}
+
+/// The primary keys of rows in the log.
+pub(super) fn log_keys(lane: &Lane, spots: impl IntoIterator<Item = Spot>) -> Filter {
+    Filter::Keys {
+        columns: LOG.primary_key.columns.clone(),
+        keys: spots.into_iter().map(|spot| spot.key(lane)).collect(),
+    }
+}
+
+pub(super) fn timestamp(value: &Value) -> Option<i64> {
+    match value {
+        Value::Timestamp(us) => Some(*us),
+        _ => None,
+    }
+}
+
+pub(super) fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::Text(text) => Some(text.clone()),
+        _ => None,
+    }
+}

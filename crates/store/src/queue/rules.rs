@@ -1,0 +1,84 @@
+//! What is declared of a queue. One that is not declared has the defaults.
+
+use pando_queue::{Backoff, DedupConfig, Schedule};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The rules of a queue.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QueueRules {
+    /// How long a lease lasts where it is not said.
+    pub visibility: Duration,
+    /// How often a message is tried, and how long it waits in between.
+    pub backoff: Backoff,
+    /// How long the id of a publish is remembered.
+    pub dedup: DedupConfig,
+    /// Priorities are 0 to one less than this. A lease looks at each, so the default is one.
+    pub priorities: u8,
+    /// Groups that get each message, whether they have leased one yet or not.
+    pub groups: Vec<String>,
+    /// How long messages stay after all groups have acknowledged them, for a replay; `None` where
+    /// they go then.
+    pub retention: Option<Duration>,
+    /// Messages that may wait before publishes are told to come again.
+    pub max_depth: Option<u64>,
+    /// Messages of a group that may be out before leases are told to come again.
+    pub max_in_flight: u64,
+    /// Bytes of a message's body at most.
+    pub message_bytes_max: usize,
+    /// Whether an answer has to mean that the message was synced.
+    pub synced: bool,
+    /// What is published by the clock.
+    pub schedules: BTreeMap<String, Scheduled>,
+}
+
+/// A message that is published by the clock.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scheduled {
+    /// When.
+    pub schedule: Schedule,
+    /// The body, as JSON.
+    pub body: String,
+    /// Its priority.
+    pub priority: u8,
+    /// Its ordering key.
+    pub ordering_key: Option<String>,
+}
+
+/// The rules of all queues.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct QueuesConfig {
+    /// Those of queues that are declared.
+    pub declared: BTreeMap<String, QueueRules>,
+    /// Those of all others.
+    pub others: QueueRules,
+}
+
+/// More levels have never been of use to anybody, and each is a look for each lease.
+pub const PRIORITIES_MAX: u8 = 10;
+
+impl Default for QueueRules {
+    fn default() -> QueueRules {
+        QueueRules {
+            visibility: Duration::from_secs(30),
+            backoff: Backoff::default(),
+            dedup: DedupConfig::default(),
+            priorities: 1,
+            groups: Vec::new(),
+            retention: None,
+            max_depth: None,
+            // Those that wait for another of their key are among them.
+            max_in_flight: 100_000,
+            message_bytes_max: 256 << 10,
+            synced: false,
+            schedules: BTreeMap::new(),
+        }
+    }
+}
+
+impl QueuesConfig {
+    /// The rules of a queue.
+    pub fn of(&self, queue: &str) -> &QueueRules {
+        self.declared.get(queue).unwrap_or(&self.others)
+    }
+}

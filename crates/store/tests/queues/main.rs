@@ -1,0 +1,17 @@
+//! Queues on the store, from operation to result, over memory and over SQLite.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a test: a panic is how it fails"
+)]
+
+mod bench;
+#[path = "../shard/concluded.rs"]
+mod concluded;
+mod groups;
+mod leases;
+mod ordering;
+mod publishing;

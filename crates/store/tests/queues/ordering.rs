@@ -1,0 +1,77 @@
+//! Order: of one key, and of priorities.
+
+use crate::bench::{Bench, SECOND, VISIBILITY, keyed, message, on_each, text};
+use pando_store::queue::{Nack, NewMessage};
+
+#[tokio::test]
+async fn messages_of_a_key_are_out_one_at_a_time_and_others_go_past() {
+    on_each(|bench: Bench| async move {
+        let all = [("a1", "a"), ("a2", "a"), ("b1", "b"), ("a3", "a")];
+        for (body, key) in all {
+            bench.publish("q", vec![keyed(body, key)]).await;
+        }
+        bench.publish_each("q", &["free"]).await;
+        let first = bench.lease("q", 9).await;
+        assert_eq!(text(&first), "a1 1, b1 1, free 1");
+        assert_eq!(text(&bench.lease("q", 9).await), "");
+        bench.ack("q", &first[..1]).await;
+        bench.wait(1);
+        let second = bench.lease("q", 9).await;
+        assert_eq!(text(&second), "a2 1");
+        // Given back, it stays the first of its key.
+        bench.nack("q", &second, Nack::default()).await;
+        assert_eq!(text(&bench.lease("q", 9).await), "");
+        bench.wait(SECOND);
+        let again = bench.lease("q", 9).await;
+        assert_eq!(text(&again), "a2 2");
+        bench.ack("q", &again).await;
+        bench.wait(1);
+        assert_eq!(text(&bench.lease("q", 9).await), "a3 1");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_dead_letter_stands_in_its_keys_way_no_longer() {
+    on_each(|bench: Bench| async move {
+        for (queue, dies_by_lease) in [("q", true), ("other", false)] {
+            let all = ["a1", "a2"].map(|body| keyed(body, "a"));
+            bench.publish(queue, all.to_vec()).await;
+            for attempt in 1..=3 {
+                let leased = bench.lease(queue, 9).await;
+                assert_eq!(text(&leased), format!("a1 {attempt}"));
+                if dies_by_lease {
+                    bench.wait(VISIBILITY);
+                } else {
+                    bench.nack(queue, &leased, Nack::default()).await;
+                    bench.wait(60 * SECOND);
+                }
+            }
+            if dies_by_lease {
+                assert_eq!(text(&bench.lease(queue, 9).await), "", "it dies");
+                bench.wait(1);
+            }
+            assert_eq!(text(&bench.lease(queue, 9).await), "a2 1", "{queue}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_highest_priority_comes_first_and_in_order() {
+    on_each(|bench: Bench| async move {
+        let low = bench.publish("p", vec![message("low")]).await;
+        for (body, priority) in [("mid", 1), ("high", 2), ("high too", 2)] {
+            let urgent = NewMessage {
+                priority,
+                ..message(body)
+            };
+            bench.publish("p", vec![urgent]).await;
+        }
+        let leased = bench.lease("p", 3).await;
+        assert_eq!(text(&leased), "high 1, high too 1, mid 1");
+        let leased = bench.lease("p", 3).await;
+        assert_eq!(leased[0].message.id, low[0]);
+    })
+    .await;
+}

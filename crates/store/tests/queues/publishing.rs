@@ -1,0 +1,67 @@
+//! Publishes: ids that come again, and messages for later.
+
+use crate::bench::{Bench, NOW, SECOND, message, on_each, text, with_id};
+use pando_store::queue::NewMessage;
+
+#[tokio::test]
+async fn an_id_names_one_message_while_its_window_lasts_whatever_became_of_it() {
+    on_each(|bench: Bench| async move {
+        let three = [
+            with_id("one", "x"),
+            with_id("two", "y"),
+            with_id("three", "x"),
+        ];
+        let first = bench.publish("q", three.to_vec()).await;
+        assert_eq!(first[0], first[2]);
+        let leased = bench.lease("q", 9).await;
+        assert_eq!(text(&leased), "one 1, two 1");
+        bench.ack("q", &leased).await;
+        bench.wait(300 * SECOND - 1);
+        let again = bench.publish("q", vec![with_id("again", "x")]).await;
+        assert_eq!(again[0], first[0]);
+        assert_eq!(text(&bench.lease("q", 9).await), "");
+        bench.wait(1);
+        let new = bench.publish("q", vec![with_id("new", "x")]).await;
+        assert_ne!(new[0], first[0]);
+        assert_eq!(text(&bench.lease("q", 9).await), "new 1");
+        let elsewhere = bench.publish("other", vec![with_id("there", "x")]).await;
+        assert_ne!(elsewhere[0], new[0]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_message_for_later_takes_its_place_when_its_time_has_come() {
+    on_each(|bench: Bench| async move {
+        let later = |body, seconds| NewMessage {
+            at_us: Some(NOW + seconds * SECOND),
+            ..message(body)
+        };
+        let all = vec![
+            later("ten", 10),
+            later("five", 5),
+            message("now"),
+            later("past", -5),
+        ];
+        bench.publish("q", all).await;
+        assert_eq!(text(&bench.lease("q", 9).await), "now 1, past 1");
+        let released = bench.store.queue_release(0).await.unwrap();
+        assert!(released.queues.is_empty());
+        assert_eq!(released.next_us, Some(NOW + 5 * SECOND));
+        bench.wait(10 * SECOND);
+        let released = bench.store.queue_release(0).await.unwrap();
+        assert_eq!(released.queues, ["q".to_owned()].into());
+        assert_eq!(released.next_us, None);
+        assert_eq!(text(&bench.lease("q", 9).await), "five 1, ten 1");
+        assert!(
+            bench
+                .store
+                .queue_release(0)
+                .await
+                .unwrap()
+                .queues
+                .is_empty()
+        );
+    })
+    .await;
+}
