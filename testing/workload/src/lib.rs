@@ -7,12 +7,15 @@
 //! one was not answered, that state or the one after it, whole ([`Writer::judge`]). What
 //! writers share, a counter and the hubs of the graph, must be the sum of theirs.
 //!
+//! Beside them a [`QueueHistory`] judges what users of a queue saw of it.
+//!
 //! Nothing here asks anything of Pando: a test carries the [`Op`]s out, by whatever way it
 //! tests, and reads a [`View`] back.
 
 mod draw;
 mod names;
 mod op;
+mod queue;
 mod state;
 mod writer;
 
@@ -21,5 +24,6 @@ pub use names::{
     TABLE, TABLE_DDL, WIDE,
 };
 pub use op::{Op, Transaction};
+pub use queue::QueueHistory;
 pub use state::{Shared, State, View};
 pub use writer::{Found, Writer};

@@ -1,1 +1,88 @@
-//! Emptying a queue, setting a group back, and giving the dead another chance.
+//! Emptying a queue.
+
+use super::Lane;
+use super::relation::{LATER, LOG, later, log, out};
+use super::row::{delete, delete_out};
+use crate::operation::{Operation, Reach};
+use crate::relation::{compare, rows_of, select, tree};
+use crate::session::{Result, Session};
+use crate::store::Store;
+use pando_model::engine::Step;
+use pando_model::plan::{Comparison, Filter, Scalar};
+use pando_model::schema::{ColumnIx, Table};
+use pando_model::value::Value;
+use std::sync::Arc;
+
+/// Messages that go in one write.
+const BATCH: u64 = 500;
+
+impl Store {
+    /// Removes all messages that were published until now, from all groups; gives how many.
+    pub async fn queue_purge(&self, queue: &str) -> Result<u64> {
+        let lane = Lane::of(queue)?;
+        let now_us = self.clock().now_us();
+        let mut purged = 0;
+        let each = [
+            (&*LOG, log::ID, log::PUBLISHED_AT),
+            (&*LATER, later::ID, later::PUBLISHED_AT),
+        ];
+        for (table, id, published_at) in each {
+            loop {
+                let mut filters = lane.filters();
+                let published = Value::Timestamp(now_us);
+                filters.push(compare(published_at, Comparison::Le, published));
+                let removed = self.purge_batch(&lane, table, id, filters).await?;
+                purged += removed;
+                if removed < BATCH {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+        Ok(purged)
+    }
+
+    async fn purge_batch(
+        &self,
+        lane: &Lane,
+        table: &Arc<Table>,
+        id: ColumnIx,
+        which: Vec<Filter>,
+    ) -> Result<u64> {
+        let key = table.primary_key.columns.clone();
+        let mut columns = key.clone();
+        columns.push(id);
+        let mut some = select(table, &columns, Filter::And(which));
+        some.limit = Some(BATCH);
+        let (lane, table) = (lane.clone(), Arc::clone(table));
+        let decide = Step::decide(move |outcomes| {
+            let rows = outcomes.first().map_or(&[][..], rows_of);
+            if rows.is_empty() {
+                return Ok(Vec::new());
+            }
+            let ids = rows.iter().filter_map(|row| row.last().cloned());
+            let mut of_them = lane.filters();
+            of_them.push(Filter::In {
+                left: Scalar::Column(out::ID),
+                values: ids.collect(),
+            });
+            let keys = rows.iter().map(|row| row[..key.len()].to_vec());
+            let mut steps: Vec<Step> = delete(&table, keys.collect()).into_iter().collect();
+            steps.push(delete_out(of_them));
+            Ok(steps)
+        });
+        self.count_of_first(vec![Step::read(tree(some)), decide])
+            .await
+    }
+
+    /// Carries steps out; gives how many rows the first one read.
+    async fn count_of_first(&self, steps: Vec<Step>) -> Result<u64> {
+        let write = Operation::writing(Reach::Many, steps, |outcomes| {
+            let rows = outcomes.first().map_or(0, |read| rows_of(read).len());
+            Ok((rows as u64).to_le_bytes().to_vec())
+        });
+        let done = self.carry_out(&write, None, &Session::default()).await?;
+        let count = done.answer.first_chunk().copied().unwrap_or_default();
+        Ok(u64::from_le_bytes(count))
+    }
+}

@@ -1,7 +1,8 @@
 //! What the clock brings: messages whose time has come enter the log.
 
+use super::message::from_later;
 use super::relation::{LATER, LOG, later};
-use super::row::{delete, from_later, insert};
+use super::row::{delete, insert};
 use crate::operation::{Operation, Reach};
 use crate::relation::{compare, rows_of, select, tree};
 use crate::session::{Result, Session};

@@ -1,8 +1,9 @@
 //! Leasing: what is due again first, then what nobody of the group has had.
 
 use super::cursor::{self, Standing};
+use super::message::{MESSAGE, Message, Spot, rank_of};
 use super::relation::{LOG, OUT, out};
-use super::row::{COLUMNS, MESSAGE, Message, Out, Spot, State, log_keys, put_out, rank_of};
+use super::row::{COLUMNS, Out, State, log_keys, put_out};
 use super::token::LeaseToken;
 use super::{DEFAULT_GROUP, Lane, check_key};
 use crate::error::StoreError;

@@ -21,19 +21,27 @@ mod due;
 mod giving_back;
 mod lease;
 mod look;
+mod message;
 mod publish;
+mod redrive;
 mod relation;
+mod replay;
 mod row;
 mod rules;
+mod schedules;
+mod sweep;
 mod token;
 
 pub use ack::Acked;
 pub use due::Released;
 pub use giving_back::Nack;
 pub use lease::{Lease, Leased, MESSAGES_MAX};
+pub use look::{DeadLetter, Depth, Peek, Peeked, PeekedState, QueuePage};
+pub use message::Message;
 pub use publish::{NewMessage, Published};
+pub use redrive::Redriven;
 pub(crate) use relation::{CURSOR, GROUP, LATER, LOG, OUT, SCHEDULE, SEEN};
-pub use row::Message;
+
 pub use rules::{PRIORITIES_MAX, QueueRules, QueuesConfig, Scheduled};
 pub use token::LeaseToken;
 

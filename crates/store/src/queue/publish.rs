@@ -1,7 +1,8 @@
 //! Publishing: one message or several, now or for later.
 
+use super::message::Message;
 use super::relation::{LATER, LOG, QUEUE, SEEN, seen};
-use super::row::{Message, insert, timestamp};
+use super::row::{insert, timestamp};
 use super::{Lane, QueueRules, check_key};
 use crate::operation::Operation;
 use crate::refused;

@@ -84,6 +84,7 @@ pub(super) mod later {
     pub(in super::super) const RANK: ColumnIx = 4;
     /// From here on as in the log.
     pub(in super::super) const BODY: ColumnIx = 5;
+    pub(in super::super) const PUBLISHED_AT: ColumnIx = 9;
     pub(in super::super) const COLUMNS: usize = 10;
 }
 
@@ -100,6 +101,7 @@ pub(super) mod schedule {
     use super::ColumnIx;
 
     pub(in super::super) const NAME: ColumnIx = 2;
+    pub(in super::super) const LAST: ColumnIx = 3;
 }
 
 /// The messages. A row is inserted once and deleted once, and never changed.

@@ -1,53 +1,14 @@
-//! Rows of the log and of what is out, read and written.
+//! Rows of what is out, read and written.
 
 use super::Lane;
-use super::relation::{LANE, LOG, OUT, QUEUE, later, log, out};
-use bytes::Bytes;
-use pando_model::engine::Step;
+use super::message::{Message, Spot};
+use super::relation::{LANE, LOG, OUT, QUEUE, out};
+use crate::relation::rows_of;
+use pando_model::engine::{Outcome, Step};
 use pando_model::plan::{Change, Conflict, Delete, Filter, Insert, Row};
 use pando_model::schema::{ColumnIx, Table};
 use pando_model::value::Value;
 use std::sync::Arc;
-
-/// What a message is for whoever leases it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
-    /// Its id.
-    pub id: i64,
-    /// The bytes.
-    pub body: Bytes,
-    /// What they were sent as.
-    pub content_type: String,
-    /// What else is said of it, a JSON object: the attributes of a CloudEvent.
-    pub attributes: Option<String>,
-    /// Its priority; the highest comes first.
-    pub priority: u8,
-    /// Messages of one key are leased one at a time, in order.
-    pub ordering_key: Option<String>,
-    /// When it was published: microseconds since 1970.
-    pub published_at_us: i64,
-}
-
-/// Where a message is in the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Spot {
-    pub rank: i64,
-    pub position: i64,
-    pub place: i64,
-}
-
-/// The columns of the log that make a message, behind its spot.
-pub(super) const MESSAGE: [ColumnIx; 9] = [
-    log::RANK,
-    log::POSITION,
-    log::PLACE,
-    log::ID,
-    log::BODY,
-    log::CONTENT_TYPE,
-    log::ATTRIBUTES,
-    log::ORDERING_KEY,
-    log::PUBLISHED_AT,
-];
 
 /// How a message that is out stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,18 +67,17 @@ impl State {
         all.into_iter().find(|state| state.number() == number)
     }
 
+    /// A state as a row has it.
+    pub(super) fn read(value: &Value) -> Option<State> {
+        match value {
+            Value::Int(number) => State::of(*number),
+            _ => None,
+        }
+    }
+
     /// For filters.
     pub(super) fn value(self) -> Value {
         Value::Int(self.number())
-    }
-}
-
-impl Spot {
-    /// The primary key of its row in the log.
-    pub(super) fn key(self, lane: &Lane) -> Row {
-        let mut key = lane.key();
-        key.extend([self.rank, self.position, self.place].map(Value::Int));
-        key
     }
 }
 
@@ -233,87 +193,6 @@ impl Out {
     }
 }
 
-impl Message {
-    /// The row of the log. Its position is the engine's to give.
-    pub(super) fn row(&self, lane: &Lane, place: i64) -> Row {
-        let mut row = lane.key();
-        row.extend([rank_of(self.priority), 0, place, self.id].map(Value::Int));
-        row.extend(self.content());
-        row
-    }
-
-    /// The row of what waits for its time.
-    pub(super) fn later_row(&self, lane: &Lane, due_us: i64) -> Row {
-        let mut row = lane.key();
-        row.push(Value::Timestamp(due_us));
-        row.extend([self.id, rank_of(self.priority)].map(Value::Int));
-        row.extend(self.content());
-        row
-    }
-
-    fn content(&self) -> [Value; 5] {
-        let optional = |text: &Option<String>| text.clone().map_or(Value::Null, Value::Text);
-        [
-            Value::Bytes(self.body.clone().into()),
-            Value::Text(self.content_type.clone()),
-            optional(&self.attributes),
-            optional(&self.ordering_key),
-            Value::Timestamp(self.published_at_us),
-        ]
-    }
-
-    /// Reads the columns [`MESSAGE`].
-    pub(super) fn read(row: &[Value]) -> Option<(Spot, Message)> {
-        let [
-            Value::Int(rank),
-            Value::Int(position),
-            Value::Int(place),
-            Value::Int(id),
-            Value::Bytes(body),
-            Value::Text(content_type),
-            attributes,
-            ordering_key,
-            Value::Timestamp(published_at_us),
-        ] = row
-        else {
-            return None;
-        };
-        let spot = Spot {
-            rank: *rank,
-            position: *position,
-            place: *place,
-        };
-        let message = Message {
-            id: *id,
-            body: body.clone().into(),
-            content_type: content_type.clone(),
-            attributes: text(attributes),
-            priority: priority_of(*rank),
-            ordering_key: text(ordering_key),
-            published_at_us: *published_at_us,
-        };
-        Some((spot, message))
-    }
-}
-
-/// What becomes the message's row in the log, of a row of what waits for its time.
-pub(super) fn from_later(row: &[Value], place: i64) -> Row {
-    let mut moved = vec![row[QUEUE].clone(), row[LANE].clone()];
-    moved.extend([row[later::RANK].clone(), Value::Int(0), Value::Int(place)]);
-    moved.push(row[later::ID].clone());
-    moved.extend_from_slice(&row[later::BODY..later::COLUMNS]);
-    moved
-}
-
-/// Lower comes first.
-pub(super) fn rank_of(priority: u8) -> i64 {
-    -i64::from(priority)
-}
-
-pub(super) fn priority_of(rank: i64) -> u8 {
-    u8::try_from(-rank).unwrap_or(0)
-}
-
 /// Adds rows that are not there.
 pub(super) fn insert(table: &Arc<Table>, rows: Vec<Row>) -> Step {
     Step::from(Change::Insert(Insert {
@@ -383,4 +262,20 @@ pub(super) fn text(value: &Value) -> Option<String> {
         Value::Text(text) => Some(text.clone()),
         _ => None,
     }
+}
+
+/// The rows of what is out that a read has found.
+pub(super) fn outs(outcome: Option<&Outcome>) -> Vec<Out> {
+    let rows = outcome.map_or(&[][..], rows_of);
+    rows.iter().filter_map(|row| Out::read(row)).collect()
+}
+
+/// Takes back what groups have out.
+pub(super) fn delete_out(which: Vec<Filter>) -> Step {
+    Step::from(Change::Delete(Delete {
+        table: Arc::clone(&OUT),
+        filter: Filter::And(which),
+        max_affected: None,
+        returning: None,
+    }))
 }

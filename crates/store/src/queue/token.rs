@@ -72,7 +72,7 @@ mod tests {
         ) {
             let token = LeaseToken { id, lease, group };
             let text = token.to_text();
-            prop_assert_eq!(LeaseToken::read(&text).as_ref(), Ok(&token));
+            prop_assert_eq!(LeaseToken::read(&text), Ok(token.clone()));
             for cut in 0..text.len() {
                 let read = LeaseToken::read(&text[..cut]);
                 prop_assert_ne!(read, Ok(token.clone()));

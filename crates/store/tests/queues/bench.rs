@@ -5,8 +5,10 @@ use pando_engine_memory::MemoryEngine;
 use pando_engine_sqlite::{SqliteConfig, SqliteEngine};
 use pando_model::clock::ManualClock;
 use pando_model::engine::Engine;
-use pando_queue::{Backoff, BackoffConfig, DedupId};
-use pando_store::queue::{Acked, Lease, LeaseToken, Leased, Nack, NewMessage, QueueRules};
+use pando_queue::{Backoff, BackoffConfig, DedupId, Schedule};
+use pando_store::queue::{
+    Acked, Lease, LeaseToken, Leased, Nack, NewMessage, QueueRules, Scheduled,
+};
 use pando_store::{Store, StoreConfig};
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,6 +63,15 @@ impl Bench {
             rules.retention = Some(Duration::from_secs(3_600))
         });
         declare("two", |rules| rules.groups = vec!["a".into(), "b".into()]);
+        declare("hourly", |rules| {
+            let hourly = Scheduled {
+                schedule: Schedule::parse("0 * * * *", "UTC").unwrap(),
+                body: "{\"do\":\"it\"}".into(),
+                priority: 0,
+                ordering_key: None,
+            };
+            rules.schedules.insert("each-hour".into(), hourly);
+        });
         let store = Store::open(engine, clock.clone(), config).await.unwrap();
         Bench {
             store,

@@ -13,5 +13,7 @@ mod bench;
 mod concluded;
 mod groups;
 mod leases;
+mod looking;
 mod ordering;
 mod publishing;
+mod random;

@@ -65,3 +65,29 @@ async fn a_message_for_later_takes_its_place_when_its_time_has_come() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn each_occurrence_of_a_schedule_is_published_once_whoever_looks() {
+    on_each(|bench: Bench| async move {
+        // 1_800_000_000 is a Friday, 08:00 in UTC.
+        let run = || async { bench.store.queue_run_schedules().await.unwrap() };
+        let hour = 3_600 * SECOND;
+        let next = |released: pando_store::queue::Released| released.next_us.unwrap() - NOW;
+        assert_eq!(
+            next(run().await),
+            hour,
+            "what was before it is new does not occur"
+        );
+        assert_eq!(text(&bench.lease("hourly", 9).await), "");
+        bench.wait(hour);
+        let both = tokio::join!(run(), run());
+        assert_eq!(both.0.queues.len() + both.1.queues.len(), 1);
+        let leased = bench.lease("hourly", 9).await;
+        assert_eq!(text(&leased), "{\"do\":\"it\"} 1");
+        bench.ack("hourly", &leased).await;
+        bench.wait(5 * hour + SECOND);
+        assert_eq!(next(run().await), 7 * hour, "a stop is made up for once");
+        assert_eq!(bench.lease("hourly", 9).await.len(), 1);
+    })
+    .await;
+}
