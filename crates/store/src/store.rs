@@ -8,6 +8,7 @@ use crate::error::StoreError;
 use crate::ids::Ids;
 use crate::keys::Keyring;
 use crate::kv::Journal;
+use crate::queue::Gauges;
 use crate::seal::Sealer;
 use crate::session::Result;
 use crate::tables::{DirectoryCache, ReadQuery};
@@ -39,6 +40,7 @@ pub struct Store {
     cache_settings: KnownSettings,
     query_reader: OnceLock<ReadQuery>,
     journal: Journal,
+    gauges: Gauges,
     /// This process, among those over one catalog.
     name: String,
     /// Held while migrations are applied: one at a time.
@@ -78,6 +80,7 @@ impl Store {
             cache_settings: KnownSettings::new(cache_settings),
             query_reader: OnceLock::new(),
             journal: Journal::default(),
+            gauges: Gauges::default(),
             name: random_name()?,
             migrating: tokio::sync::Mutex::new(()),
         }))
@@ -217,6 +220,10 @@ impl Store {
 
     pub(crate) fn journal(&self) -> &Journal {
         &self.journal
+    }
+
+    pub(crate) fn gauges(&self) -> &Gauges {
+        &self.gauges
     }
 
     pub(crate) fn name(&self) -> &str {

@@ -39,6 +39,7 @@ impl Store {
                 tokio::task::yield_now().await;
             }
         }
+        self.gauges().forget(queue);
         Ok(purged)
     }
 

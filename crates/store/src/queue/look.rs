@@ -190,14 +190,6 @@ impl Store {
         check_key("a group", &group)?;
         let priorities = self.queue_rules(queue).priorities.max(1);
         let ranks: Arc<[i64]> = (0..priorities).map(rank_of).collect();
-        let mut by_state = select(
-            &OUT,
-            &[out::STATE],
-            Filter::And(cursor::of_group(&lane, out::GROUP, &group)),
-        );
-        by_state
-            .output
-            .push(Output::Aggregate(AggregateFn::Count, None));
         let scheduled = count(select(&LATER, &[], Filter::And(lane.filters())));
         let own = (lane.clone(), Arc::clone(&ranks));
         let unread = Step::decide(move |outcomes| {
@@ -213,7 +205,7 @@ impl Store {
         });
         let steps = vec![
             cursor::read(&lane, &group),
-            Step::read(tree(by_state)),
+            Step::read(tree(by_state(&lane, &group))),
             Step::read(tree(scheduled)),
             unread,
         ];
@@ -333,19 +325,7 @@ fn dead_letters(
 }
 
 fn depth(outcomes: &[Outcome]) -> Depth {
-    let mut depth = Depth::default();
-    for row in outcomes.get(1).map_or(&[][..], rows_of) {
-        let [state, Value::Int(rows)] = row.as_slice() else {
-            continue;
-        };
-        let rows = rows.unsigned_abs();
-        match State::read(state) {
-            Some(State::Leased) => depth.in_flight = rows,
-            Some(State::Waiting | State::Held) => depth.waiting += rows,
-            Some(State::Dead) => depth.dead = rows,
-            None => {}
-        }
-    }
+    let mut depth = depth_of_states(outcomes.get(1));
     depth.scheduled = counted(outcomes.get(2));
     for pair in outcomes.get(3..).unwrap_or_default().chunks(2) {
         let first = pair.first().map_or(&[][..], rows_of).first();
@@ -359,10 +339,38 @@ fn depth(outcomes: &[Outcome]) -> Depth {
     depth
 }
 
-fn counted(outcome: Option<&Outcome>) -> u64 {
+pub(super) fn counted(outcome: Option<&Outcome>) -> u64 {
     let row = outcome.and_then(|outcome| rows_of(outcome).first());
     match row.and_then(|row| row.first()) {
         Some(Value::Int(rows)) => rows.unsigned_abs(),
         _ => 0,
     }
+}
+
+/// Counts what a group has out, by state.
+pub(super) fn by_state(lane: &Lane, group: &str) -> Select {
+    let filter = Filter::And(cursor::of_group(lane, out::GROUP, group));
+    let mut by_state = select(&OUT, &[out::STATE], filter);
+    by_state
+        .output
+        .push(Output::Aggregate(AggregateFn::Count, None));
+    by_state
+}
+
+/// What [`by_state`] has counted.
+pub(super) fn depth_of_states(outcome: Option<&Outcome>) -> Depth {
+    let mut depth = Depth::default();
+    for row in outcome.map_or(&[][..], rows_of) {
+        let [state, Value::Int(rows)] = row.as_slice() else {
+            continue;
+        };
+        let rows = rows.unsigned_abs();
+        match State::read(state) {
+            Some(State::Leased) => depth.in_flight = rows,
+            Some(State::Waiting | State::Held) => depth.waiting += rows,
+            Some(State::Dead) => depth.dead = rows,
+            None => {}
+        }
+    }
+    depth
 }

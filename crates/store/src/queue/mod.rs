@@ -18,6 +18,7 @@ mod ack;
 mod clear;
 mod cursor;
 mod due;
+mod gauge;
 mod giving_back;
 mod lease;
 mod look;
@@ -34,6 +35,7 @@ mod token;
 
 pub use ack::Acked;
 pub use due::Released;
+pub(crate) use gauge::Gauges;
 pub use giving_back::Nack;
 pub use lease::{Lease, Leased, MESSAGES_MAX};
 pub use look::{DeadLetter, Depth, Peek, Peeked, PeekedState, QueuePage};

@@ -63,6 +63,10 @@ impl Bench {
             rules.retention = Some(Duration::from_secs(3_600))
         });
         declare("two", |rules| rules.groups = vec!["a".into(), "b".into()]);
+        declare("small", |rules| {
+            rules.max_depth = Some(5);
+            rules.max_in_flight = 3;
+        });
         declare("hourly", |rules| {
             let hourly = Scheduled {
                 schedule: Schedule::parse("0 * * * *", "UTC").unwrap(),

@@ -11,6 +11,7 @@
 mod bench;
 #[path = "../shard/concluded.rs"]
 mod concluded;
+mod gauges;
 mod groups;
 mod leases;
 mod looking;

@@ -91,6 +91,8 @@ impl Run {
     async fn lease(&mut self) {
         let max = self.random.random_range(1..12);
         let leased = self.bench.lease(QUEUE, max).await;
+        // What this lease found dead lets others of its key go with it.
+        self.note_dead().await;
         let until_us = self.now_us() + VISIBILITY;
         for one in leased {
             self.history.delivered(&body(&one), self.now_us(), until_us);
@@ -177,6 +179,7 @@ impl Run {
             self.bench.wait(VISIBILITY + 3_600 * SECOND);
             self.bench.store.queue_release(0).await.unwrap();
             let leased = self.bench.lease(QUEUE, 100).await;
+            self.note_dead().await;
             let until_us = self.now_us() + VISIBILITY;
             for one in &leased {
                 self.history.delivered(&body(one), self.now_us(), until_us);
@@ -185,7 +188,6 @@ impl Run {
             if leased.is_empty() {
                 // What died has still to let others of its key go.
                 in_vain += 1;
-                self.note_dead().await;
             } else {
                 self.bench.ack(QUEUE, &leased).await;
             }
