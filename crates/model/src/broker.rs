@@ -22,7 +22,9 @@ mod spec;
 
 pub use error::BrokerError;
 pub use message::{Counts, Dead, Delivery, Lease, LeaseAsk, Message, Settled};
-pub use spec::{Abilities, Ability, GROUPS_MAX, MESSAGES_MAX, NAME_BYTES_MAX, QueueSpec, names};
+pub use spec::{
+    Abilities, Ability, GROUPS_MAX, MESSAGES_MAX, NAME_BYTES_MAX, QueueSpec, at_most, names,
+};
 
 use crate::engine::Durability;
 use async_trait::async_trait;

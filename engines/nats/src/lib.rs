@@ -43,7 +43,7 @@ use async_nats::{Client, ConnectOptions, Event};
 use async_trait::async_trait;
 use pando_model::broker::{
     Abilities, Ability, Broker, BrokerError, BrokerInfo, Counts, Dead, Delivery, Lease, LeaseAsk,
-    MESSAGES_MAX, Message, QueueSpec, Result, Settled,
+    MESSAGES_MAX, Message, QueueSpec, Result, Settled, at_most,
 };
 use pando_model::engine::Durability;
 use parking_lot::RwLock;
@@ -217,16 +217,14 @@ impl Broker for NatsBroker {
     }
 
     async fn publish(&self, queue: &str, messages: &[Message]) -> Result<Vec<Result<()>>> {
-        at_most(messages.len())?;
-        self.queue(queue)?.publish(messages).await
+        let queue = self.queue(queue)?;
+        queue.spec.admits(ENGINE, messages)?;
+        Ok(queue.publish(messages).await)
     }
 
     async fn lease(&self, queue: &str, group: &str, ask: &LeaseAsk) -> Result<Vec<Delivery>> {
         let queue = self.queue(queue)?;
-        if ask.max == 0 || ask.max > MESSAGES_MAX {
-            let mend = format!("ask for 1 to {MESSAGES_MAX}");
-            return Err(invalid(format!("a lease of {} messages", ask.max), mend));
-        }
+        ask.check()?;
         queue.has_visibility(ask.visibility)?;
         queue.lease(group, ask).await
     }
@@ -295,14 +293,6 @@ impl Broker for NatsBroker {
         // Closed before: there is nothing to drain.
         drained.or(Ok(()))
     }
-}
-
-fn at_most(count: usize) -> Result<()> {
-    if count <= MESSAGES_MAX {
-        return Ok(());
-    }
-    let mend = format!("at most {MESSAGES_MAX} in one call");
-    Err(invalid(format!("{count} messages or leases"), mend))
 }
 
 /// Microseconds since 1970.

@@ -4,23 +4,12 @@ use crate::queue::Queue;
 use crate::{fault, wire};
 use async_nats::jetstream::message::PublishMessage;
 use futures_util::future::join_all;
-use pando_model::broker::{Ability, BrokerError, Message, Result};
+use pando_model::broker::{BrokerError, Message, Result};
 use std::collections::HashMap;
 
 impl Queue {
     /// Publishes in waves: all that is in none of the others' way at once.
-    pub(crate) async fn publish(&self, messages: &[Message]) -> Result<Vec<Result<()>>> {
-        if let Some(message) = messages.iter().find(|message| message.priority > 0) {
-            return Err(self.lacks(Ability::Priority, message));
-        }
-        let keyed = messages
-            .iter()
-            .find(|message| message.ordering_key.is_some());
-        if let Some(message) = keyed
-            && !self.spec.ordered
-        {
-            return Err(self.lacks(Ability::OrderingKeys, message));
-        }
+    pub(crate) async fn publish(&self, messages: &[Message]) -> Vec<Result<()>> {
         let mut outcomes: Vec<Option<Result<()>>> = vec![None; messages.len()];
         for wave in waves(messages) {
             let mut asked = Vec::new();
@@ -41,8 +30,7 @@ impl Queue {
                 outcomes[at] = Some(confirmed);
             }
         }
-        let said = outcomes.into_iter().flatten();
-        Ok(said.collect())
+        outcomes.into_iter().flatten().collect()
     }
 
     async fn send(
@@ -57,17 +45,6 @@ impl Queue {
             .headers(wire::headers(message))
             .payload(message.body.clone());
         self.context.send_publish(subject, publish).await
-    }
-
-    fn lacks(&self, ability: Ability, message: &Message) -> BrokerError {
-        BrokerError::Unsupported {
-            engine: crate::ENGINE,
-            ability,
-            mend: format!(
-                "message {} of queue {} asks for what the queue does not declare",
-                message.id, self.spec.name
-            ),
-        }
     }
 }
 

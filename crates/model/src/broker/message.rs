@@ -1,5 +1,7 @@
 //! What goes to a broker and comes from it.
 
+use super::error::BrokerError;
+use super::spec::MESSAGES_MAX;
 use bytes::Bytes;
 use std::time::Duration;
 
@@ -47,6 +49,19 @@ pub struct LeaseAsk {
     pub visibility: Duration,
     /// How long to wait for the first one.
     pub wait: Duration,
+}
+
+impl LeaseAsk {
+    /// Refuses none and too many.
+    pub fn check(&self) -> Result<(), BrokerError> {
+        if (1..=MESSAGES_MAX).contains(&self.max) {
+            return Ok(());
+        }
+        Err(BrokerError::Invalid {
+            what: format!("a lease of {} messages", self.max),
+            mend: format!("ask for 1 to {MESSAGES_MAX}"),
+        })
+    }
 }
 
 /// A message that is leased.

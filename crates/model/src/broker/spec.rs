@@ -1,6 +1,7 @@
 //! What a queue asks of a broker, and what brokers can.
 
 use super::error::BrokerError;
+use super::message::Message;
 use std::fmt;
 use std::time::Duration;
 
@@ -188,12 +189,46 @@ impl QueueSpec {
         }
     }
 
+    /// Refuses messages that ask for what the queue does not declare, or are too many for a call.
+    pub fn admits(&self, engine: &'static str, messages: &[Message]) -> Result<(), BrokerError> {
+        at_most(messages.len())?;
+        let lacks = messages.iter().find_map(|message| {
+            if message.priority >= self.priorities {
+                return Some((message.id, Ability::Priority));
+            }
+            let keyed = message.ordering_key.is_some() && !self.ordered;
+            keyed.then_some((message.id, Ability::OrderingKeys))
+        });
+        match lacks {
+            None => Ok(()),
+            Some((id, ability)) => Err(BrokerError::Unsupported {
+                engine,
+                ability,
+                mend: format!(
+                    "message {id} of queue {} asks for what the queue does not declare",
+                    self.name
+                ),
+            }),
+        }
+    }
+
     fn invalid(&self, setting: &str, value: &str, mend: String) -> BrokerError {
         BrokerError::Invalid {
             what: format!("queue {}: {setting} is {value}", self.name),
             mend,
         }
     }
+}
+
+/// Refuses more messages or leases than a call may have.
+pub fn at_most(count: usize) -> Result<(), BrokerError> {
+    if count <= MESSAGES_MAX {
+        return Ok(());
+    }
+    Err(BrokerError::Invalid {
+        what: format!("{count} messages or leases in one call"),
+        mend: format!("make calls of at most {MESSAGES_MAX}"),
+    })
 }
 
 /// Refuses what is no name of a queue or a group.
