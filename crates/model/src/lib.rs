@@ -6,6 +6,7 @@
 
 pub mod aggregate;
 pub mod array;
+pub mod broker;
 pub mod budget;
 pub mod caching;
 pub mod canonical;

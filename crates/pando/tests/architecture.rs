@@ -22,6 +22,7 @@ const ARROWS: Arrows = &[
     ("pando-engine-memory", &["pando-model"]),
     ("pando-engine-postgres", &["pando-model"]),
     ("pando-engine-redis", &["pando-model"]),
+    ("pando-engine-nats", &["pando-model"]),
     ("pando-cluster", &[]),
     ("pando-conformance", &["pando-model"]),
     ("pando-powercut", &[]),
@@ -84,6 +85,7 @@ const TEST_ARROWS: Arrows = &[
         "pando-engine-redis",
         &["pando-cluster", "pando-conformance"],
     ),
+    ("pando-engine-nats", &["pando-cluster", "pando-conformance"]),
     (
         "pando-conformance",
         &["pando-engine-memory", "pando-engine-sqlite"],
@@ -264,7 +266,7 @@ fn only_the_composition_root_names_engines() {
                 .lines()
                 .filter(|line| !line.trim_start().starts_with("//"));
             for line in code {
-                let named = ["rusqlite", "redis::", "pando_engine_"]
+                let named = ["rusqlite", "redis::", "async_nats", "pando_engine_"]
                     .iter()
                     .any(|engine| line.contains(engine));
                 assert!(!named, "{}: {line}", file.display());

@@ -74,6 +74,15 @@ impl RedisConfig {
         }
     }
 
+    /// The defaults for one that has queues: who publishes waits until it is synced.
+    pub fn for_queues(url: impl Into<String>) -> RedisConfig {
+        RedisConfig {
+            call_timeout: Duration::from_secs(5),
+            connect_timeout: Duration::from_secs(5),
+            ..RedisConfig::new(url)
+        }
+    }
+
     /// Refuses what cannot be. Nobody is connected to, and no file is read.
     pub fn validate(&self) -> Result<(), Unusable> {
         let address = Address::read(&self.url).map_err(|why| Unusable::new("url", why))?;

@@ -1,5 +1,5 @@
 //! The Redis engine: the second level of the cache ([`pando_model::level2`]) on one Redis, on one
-//! that sentinels look after, or on a cluster.
+//! that sentinels look after, or on a cluster; and queues on Redis Streams ([`pando_model::broker`]).
 //!
 //! | file | what is in it |
 //! |---|---|
@@ -7,12 +7,13 @@
 //! | `key.rs`, `record.rs`, `script.rs` | what lies in Redis, and what is done to it there |
 //! | `link.rs`, `connect.rs` | the connection: made, watched, given up and made again |
 //! | `inspect.rs` | how the server is set up |
+//! | `streams/` | queues |
 //!
 //! Every call ends within [`RedisConfig::call_timeout`], whatever Redis or the network does, and
 //! nothing is tried twice: who asks has a store that he can ask instead. One connection carries
 //! all calls; a task of the engine's makes it again whenever it is lost, and ends with the engine.
 //!
-//! Nothing here is relied on to be durable, and no server-assisted invalidation (RESP3's client
+//! Nothing of the cache is relied on to be durable, and no server-assisted invalidation (RESP3's client
 //! tracking) is used: the follower of the store's feed says what has changed.
 
 mod address;
@@ -23,6 +24,9 @@ mod key;
 mod link;
 mod record;
 mod script;
+mod streams;
+
+pub use streams::RedisBroker;
 
 pub use config::{RedisConfig, Unusable};
 

@@ -63,8 +63,9 @@ pub(crate) struct Scripts {
     release: Source,
 }
 
+/// A script's text, and its hash.
 #[derive(Debug)]
-struct Source {
+pub(crate) struct Source {
     code: String,
     hash: String,
 }
@@ -79,11 +80,7 @@ pub(crate) struct Run<'a> {
 
 impl Scripts {
     pub(crate) fn new() -> Scripts {
-        let source = |code: &str| {
-            let code = format!("{LATER}{code}");
-            let hash = Script::new(&code).get_hash().to_owned();
-            Source { code, hash }
-        };
+        let source = |code: &str| Source::new(&format!("{LATER}{code}"));
         Scripts {
             put: source(PUT),
             invalidate: source(INVALIDATE),
@@ -129,6 +126,25 @@ impl Scripts {
             source: &self.release,
             keys: vec![&place.lease],
             arguments: vec![holder.to_vec()],
+        }
+    }
+}
+
+impl Source {
+    pub(crate) fn new(code: &str) -> Source {
+        Source {
+            code: code.to_owned(),
+            hash: Script::new(code).get_hash().to_owned(),
+        }
+    }
+}
+
+impl<'a> Run<'a> {
+    pub(crate) fn of(source: &'a Source, keys: Vec<&'a [u8]>, arguments: Vec<Vec<u8>>) -> Run<'a> {
+        Run {
+            source,
+            keys,
+            arguments,
         }
     }
 }

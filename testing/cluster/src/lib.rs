@@ -1,5 +1,5 @@
 //! Real parts for tests: PostgreSQL 15, streaming replicas, clusters under Patroni and etcd, Redis
-//! alone, under sentinels and as a cluster, and a TCP proxy that makes faults. Nothing is mocked;
+//! alone, under sentinels and as a cluster, NATS, RabbitMQ, and a TCP proxy that makes faults. Nothing is mocked;
 //! nothing is left behind.
 //!
 //! | what | how |
@@ -9,6 +9,7 @@
 //! | a cluster under Patroni: failover, switch-over, hosts cut off, etcd down | [`Patroni::builder`] |
 //! | one Redis: settings, TLS, passwords, SIGKILL, SIGSTOP, started empty or with what it saved | [`Redis::builder`] |
 //! | a Redis and a replica that sentinels look after; a cluster of three | [`Sentinels::start`], [`RedisCluster::start`] |
+//! | one NATS with JetStream, one RabbitMQ: SIGKILL, started again on the same data | [`Nats::builder`], [`RabbitMq::launch`] |
 //! | faults between any two: cut, refused, delayed, throttled, half-open | [`Proxy::start`] |
 //!
 //! ```no_run
@@ -57,6 +58,7 @@
 //! databases of a machine are copies of one and have one system identifier. It has no clients
 //! but psql: tests bring their own.
 
+mod broker;
 mod error;
 mod host;
 mod lan;
@@ -72,6 +74,7 @@ mod site;
 mod tls;
 mod wait;
 
+pub use broker::{Nats, NatsBuilder, RabbitMq};
 pub use error::{Error, Result};
 pub use patroni::{Builder as PatroniBuilder, Etcd, Node, Patroni, Role, Status, Timing};
 pub use postgres::{Builder as PostgresBuilder, Postgres, Replication, Standby, Stop};

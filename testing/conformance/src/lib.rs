@@ -5,7 +5,7 @@
 //! not have is tested for a clear `Unsupported`; nothing is passed over.
 //!
 //! [`differential`] compares two engines on random operations. [`level2`] is the suite of the port
-//! to what processes share of their caches.
+//! to what processes share of their caches, [`broker`] of the port to brokers.
 //!
 //! `PANDO_CASE=receipts` runs only the cases with that in their name.
 
@@ -16,6 +16,7 @@
     reason = "a test suite: a panic is how a case fails"
 )]
 
+pub mod broker;
 mod cases;
 pub mod differential;
 #[macro_use]

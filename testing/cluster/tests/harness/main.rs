@@ -2,6 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)] // helpers of tests, not tests themselves
 
+mod brokers;
 mod left_behind;
 mod patroni;
 mod postgres;
