@@ -13,6 +13,7 @@ mod machine;
 mod peer;
 mod postgres;
 mod process;
+mod queue;
 mod raw;
 mod report;
 
@@ -30,9 +31,10 @@ Examples:
   pando-bench postgres-spread      reads over a primary and two replicas against the primary alone
   pando-bench write-behind write-behind-postgres
                                    puts over HTTP, written behind against at once
+  pando-bench queue queue-deep     queues on the store, and with a million messages in one
   pando-bench cache-traces         hit ratios on recorded traces, against the optimum
 Names: idle point-read page models wide-column traverse insert trailbase import import-kv
-       cache-hit cache-traces cache-http cache-http-postgres scale sessions linkbench postgres,
+       cache-hit cache-traces cache-http cache-http-postgres scale sessions linkbench queue queue-deep postgres,
        or of it postgres-point-read postgres-insert postgres-import;
        postgres-http postgres-spread write-behind write-behind-postgres";
 
@@ -107,6 +109,8 @@ async fn run(name: &str) -> Result<Vec<report::Report>> {
         "linkbench" => linkbench::run().await,
         "write-behind" => cache::behind::over_sqlite().await,
         "write-behind-postgres" => cache::behind::over_postgres().await,
+        "queue" => queue::over_sqlite().await,
+        "queue-deep" => queue::with_a_million().await,
         "postgres" => postgres::run(&postgres::ALL).await,
         name if postgres::ALL.contains(&name) => postgres::run(&[name]).await,
         "postgres-http" => postgres::http::run().await,

@@ -5,7 +5,7 @@ use pando_model::schema::Table;
 use std::sync::Arc;
 
 /// All relations of all models; they are there from a store's first moment.
-pub(crate) fn relations() -> [&'static Arc<Table>; 18] {
+pub(crate) fn relations() -> [&'static Arc<Table>; 19] {
     [
         &docs::DOC,
         &docs::STATS,
@@ -17,6 +17,7 @@ pub(crate) fn relations() -> [&'static Arc<Table>; 18] {
         &kv::KV,
         &queue::CURSOR,
         &queue::GROUP,
+        &queue::HOME,
         &queue::LATER,
         &queue::LOG,
         &queue::OUT,

@@ -1,6 +1,7 @@
 //! Leasing: what is due again first, then what nobody of the group has had.
 
 use super::cursor::{self, Standing};
+use super::home;
 use super::message::{MESSAGE, Message, Spot, rank_of};
 use super::relation::{LOG, OUT, out};
 use super::row::{COLUMNS, Out, State, log_keys, put_out};
@@ -88,7 +89,11 @@ impl Store {
     pub fn queue_lease(&self, queue: &str, lease: &Lease) -> Result<Operation<Vec<Leased>>> {
         let plan = Arc::new(self.lease_plan(queue, lease)?);
         let reach = plan.lane.reach();
-        let steps = vec![cursor::read(&plan.lane, &plan.group), plan.look()];
+        let steps = vec![
+            cursor::read(&plan.lane, &plan.group),
+            home::read(&plan.lane),
+            plan.look(),
+        ];
         Ok(Operation::writing(reach, steps, move |outcomes| {
             Ok(plan.leased(&outcomes))
         }))
@@ -105,9 +110,13 @@ impl Store {
             },
         )?);
         let reach = plan.lane.reach();
-        let steps = vec![cursor::read(&plan.lane, &plan.group), plan.glance()];
+        let steps = vec![
+            cursor::read(&plan.lane, &plan.group),
+            home::read(&plan.lane),
+            plan.glance(),
+        ];
         Ok(Operation::reading(reach, steps, move |outcomes| {
-            let reads = outcomes.get(1..).unwrap_or_default();
+            let reads = outcomes.get(2..).unwrap_or_default();
             Ok(reads.iter().any(|read| !rows_of(read).is_empty()))
         }))
     }
@@ -165,11 +174,12 @@ impl Plan {
     fn look_at(self: &Arc<Plan>, standing: Standing, nth: usize) -> Step {
         let plan = Arc::clone(self);
         Step::decide(move |outcomes| {
-            let room = plan.max.saturating_sub(count(outcomes.get(1..)));
+            let room = plan.max.saturating_sub(count(outcomes.get(2..)));
             let Some(rank) = plan.ranks.get(nth).filter(|_| room > 0) else {
                 return Ok(plan.look_closer(outcomes));
             };
             let unread = standing.unread(&plan.lane, *rank, &MESSAGE, room as u64);
+            let unread = home::up_to(unread, home::found(outcomes.get(1)));
             let next = plan.look_at(standing.clone(), nth + 1);
             Ok(vec![Step::read(tree(unread)), next])
         })
@@ -214,7 +224,9 @@ impl Plan {
             let due = standing.due(&plan.lane, &plan.group, plan.now_us, 1);
             let ranks = plan.ranks.iter();
             let columns = [super::relation::log::ID];
-            let unread = ranks.map(|rank| standing.unread(&plan.lane, *rank, &columns, 1));
+            let home = home::found(outcomes.get(1));
+            let unread = ranks
+                .map(|rank| home::up_to(standing.unread(&plan.lane, *rank, &columns, 1), home));
             let all = std::iter::once(due).chain(unread);
             Ok(all.map(|select| Step::read(tree(select))).collect())
         })
@@ -224,6 +236,8 @@ impl Plan {
     fn found<'a>(&self, outcomes: &'a [Outcome]) -> Found<'a> {
         let mut reads = outcomes.iter();
         let cursor = cursor::found(reads.next());
+        // Where the queue is has bounded the reads that follow.
+        let mut reads = reads.skip(1);
         let rows = reads.next().map_or(&[][..], rows_of);
         let due: Vec<Out> = rows.iter().filter_map(|row| Out::read(row)).collect();
         let (mut fresh, mut known) = (Vec::new(), due.len());

@@ -8,10 +8,11 @@
 //! | group | that there is a group | its first lease |
 //! | later | messages whose time has not come | a publish with a delay |
 //! | seen | ids of messages that may come again | a publish with such an id |
+//! | home | whether a queue is on a broker, and since when | a move |
 //! | schedule | which occurrence of a schedule was published last | the schedule |
 
 use crate::relation::{Shape, expiry_index};
-use pando_model::column::ColumnType::{Bigint, Bytea, Text, Timestamptz};
+use pando_model::column::ColumnType::{Bigint, Boolean, Bytea, Text, Timestamptz};
 use pando_model::schema::{ColumnIx, Identity, Index, Table};
 use std::sync::{Arc, LazyLock};
 
@@ -102,6 +103,14 @@ pub(super) mod schedule {
 
     pub(in super::super) const NAME: ColumnIx = 2;
     pub(in super::super) const LAST: ColumnIx = 3;
+}
+
+pub(super) mod home {
+    use super::ColumnIx;
+
+    pub(in super::super) const ON_BROKER: ColumnIx = 2;
+    /// Given by the engine: when it moved there.
+    pub(in super::super) const SINCE: ColumnIx = 3;
 }
 
 /// The messages. A row is inserted once and deleted once, and never changed.
@@ -268,4 +277,22 @@ pub(crate) static SCHEDULE: LazyLock<Arc<Table>> = LazyLock::new(|| {
         shard_key: &[QUEUE, LANE],
     };
     Arc::new(shape.table())
+});
+
+/// Where queues are. One that was never moved has no row, and is in the store.
+pub(crate) static HOME: LazyLock<Arc<Table>> = LazyLock::new(|| {
+    let shape = Shape {
+        name: "_pando_queue_home",
+        columns: &[
+            ("queue", Text, false),
+            ("lane", Bigint, false),
+            ("on_broker", Boolean, false),
+            ("since", Bigint, false),
+        ],
+        key: &[QUEUE, LANE],
+        shard_key: &[QUEUE, LANE],
+    };
+    let mut table = shape.table();
+    table.columns[home::SINCE].identity = Some(Identity::Position);
+    Arc::new(table)
 });

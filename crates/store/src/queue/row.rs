@@ -203,20 +203,28 @@ pub(super) fn insert(table: &Arc<Table>, rows: Vec<Row>) -> Step {
     }))
 }
 
+/// Writes rows over what is there under their keys.
+pub(super) fn insert_over(table: &Arc<Table>, rows: Vec<Row>) -> Step {
+    let key = &table.primary_key.columns;
+    let others = (0..table.columns.len()).filter(|column| !key.contains(column));
+    Step::from(Change::Insert(Insert {
+        table: Arc::clone(table),
+        rows,
+        conflict: Some(Conflict {
+            target: key.clone(),
+            merge: Some(others.collect()),
+        }),
+        returning: None,
+    }))
+}
+
 /// Writes what is out, over what was there of the same messages.
 pub(super) fn put_out(lane: &Lane, group: &str, rows: &[Out]) -> Option<Step> {
     if rows.is_empty() {
         return None;
     }
-    Some(Step::from(Change::Insert(Insert {
-        table: Arc::clone(&OUT),
-        rows: rows.iter().map(|out| out.row(lane, group)).collect(),
-        conflict: Some(Conflict {
-            target: OUT.primary_key.columns.clone(),
-            merge: Some((out::RANK..OUT.columns.len()).collect()),
-        }),
-        returning: None,
-    })))
+    let rows = rows.iter().map(|out| out.row(lane, group)).collect();
+    Some(insert_over(&OUT, rows))
 }
 
 /// Deletes rows by their primary keys.
