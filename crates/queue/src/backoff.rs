@@ -121,6 +121,11 @@ impl Backoff {
         self.config.attempts_max
     }
 
+    /// How long the first failure waits at most.
+    pub fn first_wait(&self) -> Duration {
+        self.config.base
+    }
+
     /// What becomes of a message whose `attempt`, counted from 1, failed at `now_us`. The limit
     /// holds however it failed, so that a message which kills its workers ends as well.
     pub fn after(

@@ -8,7 +8,7 @@ use crate::error::StoreError;
 use crate::ids::Ids;
 use crate::keys::Keyring;
 use crate::kv::Journal;
-use crate::queue::Gauges;
+use crate::queue::{Brokered, Gauges};
 use crate::seal::Sealer;
 use crate::session::Result;
 use crate::tables::{DirectoryCache, ReadQuery};
@@ -41,6 +41,7 @@ pub struct Store {
     query_reader: OnceLock<ReadQuery>,
     journal: Journal,
     gauges: Gauges,
+    brokered: OnceLock<Brokered>,
     /// This process, among those over one catalog.
     name: String,
     /// Held while migrations are applied: one at a time.
@@ -81,6 +82,7 @@ impl Store {
             query_reader: OnceLock::new(),
             journal: Journal::default(),
             gauges: Gauges::default(),
+            brokered: OnceLock::new(),
             name: random_name()?,
             migrating: tokio::sync::Mutex::new(()),
         }))
@@ -224,6 +226,10 @@ impl Store {
 
     pub(crate) fn gauges(&self) -> &Gauges {
         &self.gauges
+    }
+
+    pub(crate) fn brokered(&self) -> &OnceLock<Brokered> {
+        &self.brokered
     }
 
     pub(crate) fn name(&self) -> &str {

@@ -16,6 +16,8 @@ const NEWS: &str = "news";
 const UPKEEP: &str = "upkeep";
 /// The same of who applies the journal.
 const JOURNAL: &str = "journal";
+/// Who hands over what brokers get, and until when.
+const OUTBOX: &str = "outbox";
 
 /// The setting that tells this store from every other one.
 const IDENTITY: &str = "store";
@@ -97,6 +99,11 @@ impl Store {
     /// The same, of who [applies the journal](Store::tend_journal).
     pub async fn keeps_journal(&self, term: Duration) -> Result<bool> {
         self.holds(JOURNAL, term).await
+    }
+
+    /// The same, of who [hands over](Store::queue_relay_all) what brokers get.
+    pub async fn keeps_outbox(&self, term: Duration) -> Result<bool> {
+        self.holds(OUTBOX, term).await
     }
 
     async fn holds(&self, duty: &str, term: Duration) -> Result<bool> {

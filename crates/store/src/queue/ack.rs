@@ -4,7 +4,7 @@ use super::cursor::{self, Standing};
 use super::lease::{next_of, read_of_keys};
 use super::relation::{LOG, OUT};
 use super::row::{COLUMNS, Out, State, delete, out_key, put_out};
-use super::token::LeaseToken;
+use super::token::{LeaseToken, Of};
 use super::{Lane, QueueRules};
 use crate::operation::Operation;
 use crate::refused;
@@ -84,7 +84,9 @@ impl Store {
                 });
                 groups.len() - 1
             });
-            groups[place].leases.push((token.id, token.lease));
+            if let Of::Store { id, lease } = token.of {
+                groups[place].leases.push((id, lease));
+            }
         }
         Ok(groups)
     }

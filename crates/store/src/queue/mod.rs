@@ -15,6 +15,8 @@
 //! (`docs/decisions/0011-queues.md`).
 
 mod ack;
+mod broker_words;
+mod brokered;
 mod clear;
 mod cursor;
 mod due;
@@ -32,10 +34,12 @@ mod replay;
 mod row;
 mod rules;
 mod schedules;
+mod settling;
 mod sweep;
 mod token;
 
 pub use ack::Acked;
+pub(crate) use brokered::Brokered;
 pub use due::Released;
 pub(crate) use gauge::Gauges;
 pub use giving_back::Nack;
@@ -47,6 +51,7 @@ pub use outbox::Relayed;
 pub use publish::{NewMessage, Published};
 pub use redrive::Redriven;
 pub(crate) use relation::{CURSOR, GROUP, HOME, LATER, LOG, OUT, SCHEDULE, SEEN};
+pub use settling::Settle;
 
 pub use rules::{PRIORITIES_MAX, QueueRules, QueuesConfig, Scheduled};
 pub use token::LeaseToken;

@@ -4,6 +4,7 @@
 //! the two it is handed over again, and a broker that knows ids takes it for the same.
 
 use super::Lane;
+use super::broker_words::for_broker;
 use super::home;
 use super::message::{Message, Spot, rank_of};
 use super::relation::LOG;
@@ -93,21 +94,5 @@ impl Store {
         let write = Operation::writing(lane.reach(), vec![delete], |_| Ok(Vec::new()));
         self.carry_out(&write, None, &Session::default()).await?;
         Ok(())
-    }
-}
-
-/// A message as a broker gets it.
-fn for_broker(message: &Message) -> broker::Message {
-    broker::Message {
-        id: message.id,
-        body: message.body.clone(),
-        content_type: message.content_type.clone(),
-        attributes: message
-            .attributes
-            .clone()
-            .unwrap_or_else(|| "{}".to_owned()),
-        ordering_key: message.ordering_key.clone(),
-        priority: message.priority,
-        published_at_us: message.published_at_us,
     }
 }

@@ -5,32 +5,52 @@ use super::{KEY_BYTES_MAX, check_key};
 use crate::refused;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use pando_model::broker;
 use pando_model::error::Refusal;
 
 /// A lease of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeaseToken {
-    /// The message.
-    pub(super) id: i64,
-    /// What tells this lease from others of it.
-    pub(super) lease: i64,
     /// Whose it is.
     pub(super) group: String,
+    pub(super) of: Of,
 }
 
-/// Which form the bytes have: whoever reads it later knows.
-const FORM: u8 = 1;
-/// Form, message, and lease.
-const LEAD_BYTES: usize = 1 + 8 + 8;
+/// What a lease is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Of {
+    /// A message in the store, and what tells this lease from others of it.
+    Store { id: i64, lease: i64 },
+    /// A message on the broker, which knows its leases by a text of its own.
+    Broker(broker::Lease),
+}
+
+/// What the first byte says of those behind it: message, lease and group.
+const OF_STORE: u8 = 1;
+/// The group's length, the group, and the broker's text.
+const OF_BROKER: u8 = 2;
+/// Bytes of a token: a broker's text, and what is around it.
+const BYTES_MAX: usize = 2 * 1024;
 
 impl LeaseToken {
     /// As it is sent.
     pub fn to_text(&self) -> String {
-        let mut bytes = Vec::with_capacity(LEAD_BYTES + self.group.len());
-        bytes.push(FORM);
-        bytes.extend_from_slice(&self.id.to_be_bytes());
-        bytes.extend_from_slice(&self.lease.to_be_bytes());
-        bytes.extend_from_slice(self.group.as_bytes());
+        let mut bytes = Vec::with_capacity(1 + 8 + 8 + self.group.len());
+        let group = self.group.as_bytes();
+        match &self.of {
+            Of::Store { id, lease } => {
+                bytes.push(OF_STORE);
+                bytes.extend_from_slice(&id.to_be_bytes());
+                bytes.extend_from_slice(&lease.to_be_bytes());
+                bytes.extend_from_slice(group);
+            }
+            Of::Broker(lease) => {
+                bytes.push(OF_BROKER);
+                bytes.push(u8::try_from(group.len()).unwrap_or(u8::MAX));
+                bytes.extend_from_slice(group);
+                bytes.extend_from_slice(lease.as_str().as_bytes());
+            }
+        }
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
@@ -43,20 +63,35 @@ impl LeaseToken {
     }
 
     fn decode(text: &str) -> Option<LeaseToken> {
-        if text.len() > (LEAD_BYTES + KEY_BYTES_MAX) * 2 {
+        if text.len() > BYTES_MAX * 2 {
             return None;
         }
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let (form, bytes) = bytes.split_first()?;
-        let (id, bytes) = bytes.split_first_chunk()?;
-        let (lease, group) = bytes.split_first_chunk()?;
-        let group = std::str::from_utf8(group).ok()?;
-        check_key("a group", group).ok()?;
-        (*form == FORM).then(|| LeaseToken {
-            id: i64::from_be_bytes(*id),
-            lease: i64::from_be_bytes(*lease),
-            group: group.to_owned(),
-        })
+        let (group, of) = match *form {
+            OF_STORE => {
+                let (id, bytes) = bytes.split_first_chunk()?;
+                let (lease, group) = bytes.split_first_chunk()?;
+                let (id, lease) = (i64::from_be_bytes(*id), i64::from_be_bytes(*lease));
+                (group, Of::Store { id, lease })
+            }
+            OF_BROKER => {
+                let (length, bytes) = bytes.split_first()?;
+                let (group, lease) = bytes.split_at_checked(usize::from(*length))?;
+                let lease = std::str::from_utf8(lease).ok()?;
+                (group, Of::Broker(broker::Lease::new(lease)))
+            }
+            _ => return None,
+        };
+        let group = std::str::from_utf8(group).ok()?.to_owned();
+        check_key("a group", &group).ok()?;
+        debug_assert!(group.len() <= KEY_BYTES_MAX);
+        Some(LeaseToken { group, of })
+    }
+
+    /// Whether it is a broker's to settle.
+    pub fn is_of_broker(&self) -> bool {
+        matches!(self.of, Of::Broker(_))
     }
 }
 
@@ -68,16 +103,19 @@ mod tests {
     proptest! {
         #[test]
         fn a_token_is_read_as_it_was_written_and_nothing_else_is_one(
-            id: i64, lease: i64, group in "[a-zé]{1,40}", garbage in ".{0,60}",
+            id: i64, lease: i64, group in "[a-zé]{1,40}", text in "[ -~]{0,40}", garbage in ".{0,60}",
         ) {
-            let token = LeaseToken { id, lease, group };
-            let text = token.to_text();
-            prop_assert_eq!(LeaseToken::read(&text), Ok(token.clone()));
-            for cut in 0..text.len() {
-                let read = LeaseToken::read(&text[..cut]);
-                prop_assert_ne!(read, Ok(token.clone()));
+            let of_broker = Of::Broker(broker::Lease::new(text));
+            for of in [Of::Store { id, lease }, of_broker] {
+                let token = LeaseToken { group: group.clone(), of };
+                let text = token.to_text();
+                prop_assert_eq!(LeaseToken::read(&text), Ok(token.clone()));
+                for cut in 0..text.len() {
+                    let read = LeaseToken::read(&text[..cut]);
+                    prop_assert_ne!(read, Ok(token.clone()));
+                }
             }
-            prop_assert!(LeaseToken::read(&garbage).is_err() || garbage.len() > 23);
+            prop_assert!(LeaseToken::read(&garbage).is_err() || garbage.len() > 3);
         }
     }
 }

@@ -1,0 +1,92 @@
+//! What goes to a broker and comes from it, in the store's words.
+
+use super::lease::Leased;
+use super::message::Message;
+use super::token::{LeaseToken, Of};
+use super::{DEFAULT_GROUP, QueueRules};
+use crate::error::StoreError;
+use crate::refused;
+use pando_model::broker::{self, Ability, BrokerError, Delivery, QueueSpec};
+use pando_model::error::{EngineError, Refusal};
+
+pub(super) fn leased(delivery: Delivery, group: &str) -> Leased {
+    let message = delivery.message;
+    Leased {
+        lease: LeaseToken {
+            group: group.to_owned(),
+            of: Of::Broker(delivery.lease),
+        },
+        attempt: delivery.attempt,
+        message: Message {
+            id: message.id,
+            body: message.body,
+            content_type: message.content_type,
+            attributes: Some(message.attributes).filter(|text| text != "{}"),
+            priority: message.priority,
+            ordering_key: message.ordering_key,
+            published_at_us: message.published_at_us,
+        },
+    }
+}
+
+/// What a queue asks of the broker. Deduplication of publishes is the store's; the broker's own is
+/// for what the relay hands over twice, where it has it.
+pub(super) fn spec(queue: &str, rules: &QueueRules, abilities: broker::Abilities) -> QueueSpec {
+    let mut groups = rules.groups.clone();
+    if groups.is_empty() {
+        groups.push(DEFAULT_GROUP.to_owned());
+    }
+    let dedups = abilities.has(Ability::Deduplication);
+    QueueSpec {
+        groups,
+        retention: rules.retention,
+        dedup_window: dedups.then_some(rules.dedup.window),
+        visibility: rules.visibility,
+        attempts_max: rules.backoff.attempts_max(),
+        ordered: rules.ordered,
+        priorities: rules.priorities,
+        synced: rules.synced,
+        ..QueueSpec::new(queue)
+    }
+}
+
+/// What a broker did not do, in the store's words.
+pub(super) fn told(error: BrokerError) -> StoreError {
+    let message = error.to_string();
+    match error {
+        BrokerError::Unavailable { retry_after, .. } => EngineError::Unavailable {
+            reason: message,
+            retry_after,
+        }
+        .into(),
+        BrokerError::OutcomeUnknown { .. } => {
+            EngineError::OutcomeUnknown { reason: message }.into()
+        }
+        BrokerError::Unreadable { .. } => StoreError::Catalog(message),
+        BrokerError::NoSuchQueue { queue, group } => {
+            let message = format!("the queue {queue:?} has no group {group:?} on the broker");
+            let hint = format!("Name it in groups of [queues.{queue}].");
+            refused::unprocessable(message).hint(hint).into()
+        }
+        BrokerError::Unsupported { mend, .. } => {
+            Refusal::new("unsupported", message).hint(mend).into()
+        }
+        BrokerError::Invalid { mend, .. } => refused::unprocessable(message).hint(mend).into(),
+    }
+}
+
+/// A message as a broker gets it.
+pub(super) fn for_broker(message: &Message) -> broker::Message {
+    broker::Message {
+        id: message.id,
+        body: message.body.clone(),
+        content_type: message.content_type.clone(),
+        attributes: message
+            .attributes
+            .clone()
+            .unwrap_or_else(|| "{}".to_owned()),
+        ordering_key: message.ordering_key.clone(),
+        priority: message.priority,
+        published_at_us: message.published_at_us,
+    }
+}

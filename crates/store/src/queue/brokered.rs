@@ -1,0 +1,286 @@
+//! Queues on a broker, as the store sees them: which ones they are, whose turn it is where a queue
+//! moves, and what becomes of the broker's answers.
+
+use super::broker_words::{leased, spec, told};
+use super::lease::{Lease, Leased, checked_visibility};
+use super::{DEFAULT_GROUP, Home, Relayed, check_key};
+use crate::error::StoreError;
+use crate::session::{Result, Session};
+use crate::store::Store;
+use arc_swap::ArcSwap;
+use pando_model::broker::{Broker, LeaseAsk};
+use pando_model::engine::Durability;
+use parking_lot::Mutex;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A broker beside the store, and what is known of the queues on it.
+#[derive(Debug)]
+pub(crate) struct Brokered {
+    broker: Arc<dyn Broker>,
+    /// Where queues are that were ever moved, as it was last read.
+    homes: ArcSwap<BTreeMap<String, Home>>,
+    /// Queues that this process has declared.
+    declared: Mutex<HashSet<String>>,
+    /// Groups that have nothing left where the queue was before, by the position of the move.
+    settled: Mutex<HashSet<(String, String, i64)>>,
+}
+
+impl Brokered {
+    pub(super) fn broker(&self) -> &Arc<dyn Broker> {
+        &self.broker
+    }
+}
+
+/// Who has what a group gets next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    Store,
+    Broker,
+    /// The store, and the broker where that has nothing.
+    Both,
+    /// The broker, and the store where that has nothing.
+    BrokerThenStore,
+}
+
+impl Store {
+    /// Puts queues on a broker whose rules say so, and has those come back whose rules say so no
+    /// more. Refused where the broker cannot keep what a queue declares.
+    pub async fn queue_use_broker(&self, broker: Arc<dyn Broker>) -> Result<()> {
+        let homes = self.fetch_queue_homes().await?;
+        let brokered = Brokered {
+            broker,
+            homes: ArcSwap::from_pointee(homes.clone()),
+            declared: Mutex::default(),
+            settled: Mutex::default(),
+        };
+        if self.brokered().set(brokered).is_err() {
+            let message = "the store has a broker already";
+            return Err(StoreError::Catalog(message.to_owned()));
+        }
+        let declared = &self.config().queues.declared;
+        let wanted = declared.iter().filter(|(_, rules)| rules.on_broker);
+        let wanted: Vec<&String> = wanted.map(|(queue, _)| queue).collect();
+        for queue in wanted {
+            self.queue_ensure(queue).await?;
+        }
+        for (queue, home) in homes {
+            if !self.queue_rules(&queue).on_broker && home.on_broker {
+                self.declare(&queue).await?;
+                self.queue_move(&queue, false).await?;
+                tracing::info!(queue, "the queue comes back from the broker");
+            }
+        }
+        self.queue_reload_homes().await
+    }
+
+    /// Makes sure that a queue is where its rules say, before something is published or leased.
+    pub async fn queue_ensure(&self, queue: &str) -> Result<()> {
+        let Some(brokered) = self.brokered().get() else {
+            return Ok(());
+        };
+        if !self.queue_rules(queue).on_broker || brokered.declared.lock().contains(queue) {
+            return Ok(());
+        }
+        self.declare(queue).await?;
+        let home = brokered.homes.load().get(queue).copied();
+        if !home.is_some_and(|home| home.on_broker) {
+            self.queue_move(queue, true).await?;
+            self.queue_reload_homes().await?;
+            tracing::info!(queue, "the queue is on the broker from now on");
+        }
+        Ok(())
+    }
+
+    /// Reads again where queues are. Call it about once a second.
+    pub async fn queue_reload_homes(&self) -> Result<()> {
+        if let Some(brokered) = self.brokered().get() {
+            let homes = self.fetch_queue_homes().await?;
+            brokered.homes.store(Arc::new(homes));
+        }
+        Ok(())
+    }
+
+    /// Whether messages of a queue may be on a broker: leases go by [`Store::queue_lease_anywhere`]
+    /// then. Memory only.
+    pub fn queue_is_brokered(&self, queue: &str) -> bool {
+        let brokered = self.brokered().get();
+        brokered.is_some_and(|brokered| brokered.homes.load().contains_key(queue))
+    }
+
+    /// What an answered publish means for a queue: the least of what it comes to.
+    pub fn queue_durability(&self, queue: &str) -> Durability {
+        let own = self.engine().info().durability;
+        let Some(brokered) = self
+            .brokered()
+            .get()
+            .filter(|_| self.queue_rules(queue).on_broker)
+        else {
+            return own;
+        };
+        let there = brokered.broker.info().durability;
+        Durability {
+            synced: own.synced && there.synced,
+            copies: own.copies.min(there.copies),
+        }
+    }
+
+    /// Hands over what is in the outboxes of all queues; tells whether there may be more at once.
+    /// One process does so at a time ([`Store::keeps_outbox`]).
+    pub async fn queue_relay_all(&self) -> Result<bool> {
+        let Some(brokered) = self.brokered().get() else {
+            return Ok(false);
+        };
+        let mut more = false;
+        let homes = brokered.homes.load_full();
+        for (queue, _) in homes.iter().filter(|(_, home)| home.on_broker) {
+            self.declare(queue).await?;
+            let Relayed {
+                more: has_more,
+                error,
+                ..
+            } = self.queue_relay(queue, &*brokered.broker).await?;
+            more |= has_more;
+            if let Some(error) = error {
+                tracing::warn!(queue, %error, "messages wait in the outbox for the broker");
+            }
+        }
+        Ok(more)
+    }
+
+    /// Leases messages of a queue that is, or was, on a broker, from where the group's next ones
+    /// are; waits for the broker for so long.
+    pub async fn queue_lease_anywhere(
+        &self,
+        queue: &str,
+        lease: &Lease,
+        wait: Duration,
+    ) -> Result<Vec<Leased>> {
+        let group = lease.group.as_deref().unwrap_or(DEFAULT_GROUP);
+        check_key("a group", group)?;
+        let turn = self.turn(queue, group).await?;
+        let first = match turn {
+            Turn::Store | Turn::Both => self.lease_here(queue, lease).await?,
+            Turn::Broker => return self.lease_there(queue, group, lease, wait).await,
+            Turn::BrokerThenStore => {
+                let none = Duration::ZERO;
+                self.lease_there(queue, group, lease, none).await?
+            }
+        };
+        if !first.is_empty() {
+            return Ok(first);
+        }
+        match turn {
+            Turn::Both => self.lease_there(queue, group, lease, wait).await,
+            Turn::BrokerThenStore => self.lease_here(queue, lease).await,
+            Turn::Store | Turn::Broker => Ok(first),
+        }
+    }
+
+    /// Has the broker know a queue, once for this process.
+    pub(super) async fn declare(&self, queue: &str) -> Result<()> {
+        let Some(brokered) = self.brokered().get() else {
+            return Ok(());
+        };
+        if brokered.declared.lock().contains(queue) {
+            return Ok(());
+        }
+        let spec = spec(queue, self.queue_rules(queue), brokered.broker.abilities());
+        brokered.broker.declare(&spec).await.map_err(told)?;
+        brokered.declared.lock().insert(queue.to_owned());
+        Ok(())
+    }
+
+    /// Whose turn it is: what a queue had where it was before comes first.
+    async fn turn(&self, queue: &str, group: &str) -> Result<Turn> {
+        let Some(brokered) = self.brokered().get() else {
+            return Ok(Turn::Store);
+        };
+        let homes = brokered.homes.load_full();
+        let Some((home, since)) = homes.get(queue).and_then(|home| Some((*home, home.since?)))
+        else {
+            return Ok(Turn::Store);
+        };
+        let key = (queue.to_owned(), group.to_owned(), since);
+        if brokered.settled.lock().contains(&key) {
+            return Ok(if home.on_broker {
+                Turn::Broker
+            } else {
+                Turn::Store
+            });
+        }
+        let turn = match home.on_broker {
+            true => {
+                let left = self.queue_left(queue, Some(group))?;
+                let (left, _) = self.answer(&left, &Session::default()).await?;
+                match (left.comes_first, left.any) {
+                    (true, _) => Turn::Store,
+                    (false, true) => Turn::Both,
+                    (false, false) => Turn::Broker,
+                }
+            }
+            false => {
+                self.declare(queue).await?;
+                let counts = brokered.broker.counts(queue, group).await.map_err(told)?;
+                let out = counts.in_flight.unwrap_or(0);
+                match (counts.depth, out, self.queue_rules(queue).ordered) {
+                    (0, 0, _) => Turn::Store,
+                    (0, _, false) => Turn::BrokerThenStore,
+                    _ => return Ok(Turn::Broker),
+                }
+            }
+        };
+        if turn
+            == (if home.on_broker {
+                Turn::Broker
+            } else {
+                Turn::Store
+            })
+        {
+            brokered.settled.lock().insert(key);
+        }
+        Ok(turn)
+    }
+
+    async fn lease_here(&self, queue: &str, lease: &Lease) -> Result<Vec<Leased>> {
+        let has_some = self.queue_has_some(queue, lease)?;
+        if !self.answer(&has_some, &Session::default()).await?.0 {
+            return Ok(Vec::new());
+        }
+        let kept = Arc::new(Mutex::new(Vec::new()));
+        let place = Arc::clone(&kept);
+        let write = self.queue_lease(queue, lease)?.map(move |leased| {
+            *place.lock() = leased;
+            Ok(Vec::new())
+        });
+        self.carry_out(&write, None, &Session::default()).await?;
+        let leased = std::mem::take(&mut *kept.lock());
+        Ok(leased)
+    }
+
+    async fn lease_there(
+        &self,
+        queue: &str,
+        group: &str,
+        lease: &Lease,
+        wait: Duration,
+    ) -> Result<Vec<Leased>> {
+        let Some(brokered) = self.brokered().get() else {
+            return Ok(Vec::new());
+        };
+        self.declare(queue).await?;
+        let rules = self.queue_rules(queue);
+        let visibility = lease.visibility.unwrap_or(rules.visibility);
+        checked_visibility(visibility)?;
+        let max = lease.max.unwrap_or(1).clamp(1, rules.lease_max());
+        let ask = LeaseAsk {
+            max: usize::try_from(max).unwrap_or(1),
+            visibility,
+            wait,
+        };
+        let given = brokered.broker.lease(queue, group, &ask).await;
+        let given = given.map_err(told)?.into_iter();
+        Ok(given.map(|delivery| leased(delivery, group)).collect())
+    }
+}

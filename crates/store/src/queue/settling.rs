@@ -1,0 +1,95 @@
+//! Settling leases of a broker.
+
+use super::broker_words::told;
+use super::lease::checked_visibility;
+use super::token::{LeaseToken, Of};
+use super::{Acked, Nack};
+use crate::session::Result;
+use crate::store::Store;
+use pando_model::broker::{self, Ability, Broker};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What is done to leases.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settle {
+    /// The messages are done.
+    Ack,
+    /// They are given back.
+    Nack(Nack),
+    /// They are kept for longer; the queue's visibility if it is not said.
+    Extend(Option<Duration>),
+}
+
+impl Store {
+    /// Settles leases that the broker gave ([`LeaseToken::is_of_broker`]).
+    pub async fn queue_settle_brokered(
+        &self,
+        queue: &str,
+        leases: &[LeaseToken],
+        how: &Settle,
+    ) -> Result<Acked> {
+        let Some(brokered) = self.brokered().get() else {
+            return Ok(Acked {
+                acked: 0,
+                gone: leases.len() as u64,
+            });
+        };
+        self.declare(queue).await?;
+        let leases: Vec<broker::Lease> = leases
+            .iter()
+            .filter_map(|token| match &token.of {
+                Of::Broker(lease) => Some(lease.clone()),
+                Of::Store { .. } => None,
+            })
+            .collect();
+        let mut settled = Acked::default();
+        for some in leases.chunks(broker::MESSAGES_MAX) {
+            let done = self
+                .settle_some(brokered.broker(), queue, some, how)
+                .await?;
+            settled.acked += done.acked;
+            settled.gone += done.gone;
+        }
+        Ok(settled)
+    }
+
+    async fn settle_some(
+        &self,
+        broker: &Arc<dyn Broker>,
+        queue: &str,
+        leases: &[broker::Lease],
+        how: &Settle,
+    ) -> Result<Acked> {
+        let of = |settled: broker::Settled| Acked {
+            acked: settled.done as u64,
+            gone: settled.gone.len() as u64,
+        };
+        match how {
+            Settle::Ack => Ok(of(broker.ack(queue, leases).await.map_err(told)?)),
+            Settle::Nack(nack) => {
+                let can_wait = broker.abilities().has(Ability::NackDelay);
+                let backoff = self.queue_rules(queue).backoff.first_wait();
+                let delay = nack
+                    .delay
+                    .unwrap_or(if can_wait { backoff } else { Duration::ZERO });
+                let error = nack.error.as_deref().unwrap_or("the worker gave it back");
+                let nacked = broker.nack(queue, leases, delay, error).await;
+                Ok(of(nacked.map_err(told)?))
+            }
+            Settle::Extend(visibility) => {
+                let visibility = visibility.unwrap_or(self.queue_rules(queue).visibility);
+                checked_visibility(visibility)?;
+                let kept = broker
+                    .extend(queue, leases, visibility)
+                    .await
+                    .map_err(told)?;
+                let acked = kept.iter().flatten().count() as u64;
+                Ok(Acked {
+                    acked,
+                    gone: leases.len() as u64 - acked,
+                })
+            }
+        }
+    }
+}
