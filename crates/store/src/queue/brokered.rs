@@ -38,6 +38,9 @@ impl Brokered {
 enum Turn {
     Store,
     Broker,
+    /// The broker, which has what is older, and gets nothing new; nobody waits there, as the
+    /// queue may have moved once more meanwhile.
+    RestOfBroker,
     /// The store, and the broker where that has nothing.
     Both,
     /// The broker, and the store where that has nothing.
@@ -60,22 +63,14 @@ impl Store {
             return Err(StoreError::Catalog(message.to_owned()));
         }
         let declared = &self.config().queues.declared;
-        let wanted = declared.iter().filter(|(_, rules)| rules.on_broker);
-        let wanted: Vec<&String> = wanted.map(|(queue, _)| queue).collect();
-        for queue in wanted {
-            self.queue_ensure(queue).await?;
+        for (queue, _) in declared.iter().filter(|(_, rules)| rules.on_broker) {
+            self.declare(queue).await?;
         }
-        for (queue, home) in homes {
-            if !self.queue_rules(&queue).on_broker && home.on_broker {
-                self.declare(&queue).await?;
-                self.queue_move(&queue, false).await?;
-                tracing::info!(queue, "the queue comes back from the broker");
-            }
-        }
-        self.queue_reload_homes().await
+        self.queue_tend_moves().await
     }
 
-    /// Makes sure that a queue is where its rules say, before something is published or leased.
+    /// Makes sure that the broker knows a queue whose rules want it there, before something is
+    /// published or leased.
     pub async fn queue_ensure(&self, queue: &str) -> Result<()> {
         let Some(brokered) = self.brokered().get() else {
             return Ok(());
@@ -84,13 +79,73 @@ impl Store {
             return Ok(());
         }
         self.declare(queue).await?;
-        let home = brokered.homes.load().get(queue).copied();
-        if !home.is_some_and(|home| home.on_broker) {
-            self.queue_move(queue, true).await?;
-            self.queue_reload_homes().await?;
-            tracing::info!(queue, "the queue is on the broker from now on");
+        self.tend_move(queue).await?;
+        self.queue_reload_homes().await
+    }
+
+    /// Moves queues to where their rules want them, each once what its last move left behind is
+    /// done. Call it about once a second.
+    pub async fn queue_tend_moves(&self) -> Result<()> {
+        let Some(brokered) = self.brokered().get() else {
+            return Ok(());
+        };
+        self.queue_reload_homes().await?;
+        let homes = brokered.homes.load_full();
+        let declared = self.config().queues.declared.keys();
+        let mut queues: Vec<&String> = declared.chain(homes.keys()).collect();
+        queues.sort();
+        queues.dedup();
+        for queue in queues {
+            self.tend_move(queue).await?;
         }
+        self.queue_reload_homes().await
+    }
+
+    async fn tend_move(&self, queue: &str) -> Result<()> {
+        let Some(brokered) = self.brokered().get() else {
+            return Ok(());
+        };
+        let home = brokered.homes.load().get(queue).copied();
+        let home = home.unwrap_or_default();
+        let to_broker = self.queue_rules(queue).on_broker;
+        if home.on_broker == to_broker || !self.is_settled(queue, home).await? {
+            return Ok(());
+        }
+        self.declare(queue).await?;
+        self.queue_move(queue, to_broker).await?;
+        let place = if to_broker {
+            "on the broker"
+        } else {
+            "in the store"
+        };
+        tracing::info!(queue, "what is published from now on is kept {place}");
         Ok(())
+    }
+
+    /// Whether no group has anything before it where the queue was before its last move. Moves
+    /// do not overtake each other: else older messages would lie on both sides of newer ones.
+    async fn is_settled(&self, queue: &str, home: Home) -> Result<bool> {
+        let (Some(brokered), Some(_)) = (self.brokered().get(), home.since) else {
+            return Ok(true);
+        };
+        for group in spec(queue, self.queue_rules(queue), brokered.broker.abilities()).groups {
+            let is_settled = match home.on_broker {
+                true => {
+                    let left = self.queue_left(queue, Some(&group))?;
+                    !self.answer(&left, &Session::default()).await?.0.comes_first
+                }
+                false => {
+                    self.declare(queue).await?;
+                    let counts = brokered.broker.counts(queue, &group).await;
+                    let counts = counts.map_err(told)?;
+                    counts.depth == 0 && counts.in_flight.unwrap_or(0) == 0
+                }
+            };
+            if !is_settled {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Reads again where queues are. Call it about once a second.
@@ -134,7 +189,11 @@ impl Store {
         };
         let mut more = false;
         let homes = brokered.homes.load_full();
-        for (queue, _) in homes.iter().filter(|(_, home)| home.on_broker) {
+        for (queue, home) in homes.iter().filter(|(_, home)| home.on_broker) {
+            // Whoever took the queue for elsewhere has heard of it by then.
+            if self.is_on_its_way(home) {
+                continue;
+            }
             self.declare(queue).await?;
             let Relayed {
                 more: has_more,
@@ -163,6 +222,10 @@ impl Store {
         let first = match turn {
             Turn::Store | Turn::Both => self.lease_here(queue, lease).await?,
             Turn::Broker => return self.lease_there(queue, group, lease, wait).await,
+            Turn::RestOfBroker => {
+                let none = Duration::ZERO;
+                return self.lease_there(queue, group, lease, none).await;
+            }
             Turn::BrokerThenStore => {
                 let none = Duration::ZERO;
                 self.lease_there(queue, group, lease, none).await?
@@ -174,7 +237,7 @@ impl Store {
         match turn {
             Turn::Both => self.lease_there(queue, group, lease, wait).await,
             Turn::BrokerThenStore => self.lease_here(queue, lease).await,
-            Turn::Store | Turn::Broker => Ok(first),
+            Turn::Store | Turn::Broker | Turn::RestOfBroker => Ok(first),
         }
     }
 
@@ -190,6 +253,13 @@ impl Store {
         brokered.broker.declare(&spec).await.map_err(told)?;
         brokered.declared.lock().insert(queue.to_owned());
         Ok(())
+    }
+
+    /// Whether somebody may not have heard yet that a queue has moved.
+    fn is_on_its_way(&self, home: &Home) -> bool {
+        let handover = self.config().queues.handover;
+        let handover_us = i64::try_from(handover.as_micros()).unwrap_or(i64::MAX);
+        home.moved_at_us > self.clock().now_us().saturating_sub(handover_us)
     }
 
     /// Whose turn it is: what a queue had where it was before comes first.
@@ -220,6 +290,8 @@ impl Store {
                     (false, false) => Turn::Broker,
                 }
             }
+            // The last that was handed over may not be there yet.
+            false if self.is_on_its_way(&home) => return Ok(Turn::RestOfBroker),
             false => {
                 self.declare(queue).await?;
                 let counts = brokered.broker.counts(queue, group).await.map_err(told)?;
@@ -227,7 +299,7 @@ impl Store {
                 match (counts.depth, out, self.queue_rules(queue).ordered) {
                     (0, 0, _) => Turn::Store,
                     (0, _, false) => Turn::BrokerThenStore,
-                    _ => return Ok(Turn::Broker),
+                    _ => Turn::RestOfBroker,
                 }
             }
         };

@@ -26,6 +26,8 @@ pub struct Home {
     pub on_broker: bool,
     /// The position of the move; `None` for a queue that was never moved.
     pub since: Option<i64>,
+    /// When that was: microseconds since 1970.
+    pub moved_at_us: i64,
 }
 
 /// What a group has in the store of a queue that is on a broker.
@@ -50,7 +52,8 @@ impl Store {
     pub async fn queue_move(&self, queue: &str, to_broker: bool) -> Result<Home> {
         let lane = Lane::of(queue)?;
         let mut row = lane.key();
-        row.extend([Value::Bool(to_broker), Value::Int(0)]);
+        let now = Value::Timestamp(self.clock().now_us());
+        row.extend([Value::Bool(to_broker), Value::Int(0), now]);
         let decide = Step::decide(move |outcomes: &[Outcome]| {
             if found(outcomes.first()).on_broker == to_broker {
                 return Ok(Vec::new());
@@ -68,22 +71,13 @@ impl Store {
 
     /// All queues that were moved, and where they are.
     pub async fn fetch_queue_homes(&self) -> Result<BTreeMap<String, Home>> {
-        let columns = [super::relation::QUEUE, home::ON_BROKER, home::SINCE];
+        let queue = super::relation::QUEUE;
+        let columns = [home::ON_BROKER, home::SINCE, home::MOVED_AT, queue];
         let all = select(&HOME, &columns, Filter::Const(true));
         let read = Operation::reading(Reach::Many, vec![Step::read(tree(all))], |outcomes| {
             let rows = outcomes.first().map_or(&[][..], rows_of);
-            let each = rows.iter().filter_map(|row| match row.as_slice() {
-                [
-                    Value::Text(queue),
-                    Value::Bool(on_broker),
-                    Value::Int(since),
-                ] => {
-                    let home = Home {
-                        on_broker: *on_broker,
-                        since: Some(*since),
-                    };
-                    Some((queue.clone(), home))
-                }
+            let each = rows.iter().filter_map(|row| match row.last() {
+                Some(Value::Text(queue)) => Some((queue.clone(), home_of(row)?)),
                 _ => None,
             });
             Ok(each.collect())
@@ -138,19 +132,30 @@ fn unread(lane: Lane, ranks: Vec<i64>) -> Step {
 
 /// Reads where a queue is.
 pub(super) fn read(lane: &Lane) -> Step {
-    let columns = [home::ON_BROKER, home::SINCE];
+    let columns = [home::ON_BROKER, home::SINCE, home::MOVED_AT];
     Step::read(tree(select(&HOME, &columns, Filter::And(lane.filters()))))
 }
 
 /// What [`read`] has found.
 pub(super) fn found(outcome: Option<&Outcome>) -> Home {
     let row = outcome.and_then(|outcome| rows_of(outcome).first());
-    match row.map(Vec::as_slice) {
-        Some([Value::Bool(on_broker), Value::Int(since)]) => Home {
+    row.and_then(|row| home_of(row)).unwrap_or_default()
+}
+
+/// What a row says that begins with where, since when, and at what time.
+fn home_of(row: &[Value]) -> Option<Home> {
+    match row {
+        [
+            Value::Bool(on_broker),
+            Value::Int(since),
+            Value::Timestamp(moved_at_us),
+            ..,
+        ] => Some(Home {
             on_broker: *on_broker,
             since: Some(*since),
-        },
-        _ => Home::default(),
+            moved_at_us: *moved_at_us,
+        }),
+        _ => None,
     }
 }
 

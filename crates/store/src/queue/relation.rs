@@ -111,6 +111,7 @@ pub(super) mod home {
     pub(in super::super) const ON_BROKER: ColumnIx = 2;
     /// Given by the engine: when it moved there.
     pub(in super::super) const SINCE: ColumnIx = 3;
+    pub(in super::super) const MOVED_AT: ColumnIx = 4;
 }
 
 /// The messages. A row is inserted once and deleted once, and never changed.
@@ -288,6 +289,7 @@ pub(crate) static HOME: LazyLock<Arc<Table>> = LazyLock::new(|| {
             ("lane", Bigint, false),
             ("on_broker", Boolean, false),
             ("since", Bigint, false),
+            ("moved_at", Timestamptz, false),
         ],
         key: &[QUEUE, LANE],
         shard_key: &[QUEUE, LANE],

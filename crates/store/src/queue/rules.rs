@@ -51,12 +51,15 @@ pub struct Scheduled {
 }
 
 /// The rules of all queues.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct QueuesConfig {
     /// Those of queues that are declared.
     pub declared: BTreeMap<String, QueueRules>,
     /// Those of all others.
     pub others: QueueRules,
+    /// How long a queue that moves to a broker waits before the first message is handed over:
+    /// longer than processes need to hear of it.
+    pub handover: Duration,
 }
 
 /// Bytes of one lease at most, if all its messages are as large as they may be.
@@ -89,6 +92,16 @@ impl QueueRules {
     /// Messages of one lease at most: as many as have room in an answer.
     pub fn lease_max(&self) -> u64 {
         (BYTES_MAX / self.message_bytes_max.max(1) as u64).clamp(1, MESSAGES_MAX)
+    }
+}
+
+impl Default for QueuesConfig {
+    fn default() -> QueuesConfig {
+        QueuesConfig {
+            declared: BTreeMap::new(),
+            others: QueueRules::default(),
+            handover: Duration::from_secs(3),
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod gauges;
 mod groups;
 mod leases;
 mod looking;
+mod moving;
 mod ordering;
 mod publishing;
 mod random;
