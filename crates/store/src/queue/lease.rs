@@ -23,8 +23,6 @@ use std::time::Duration;
 
 /// Messages of one lease at most.
 pub const MESSAGES_MAX: u64 = 1_000;
-/// Bytes of one lease at most, if all its messages are as large as they may be.
-const BYTES_MAX: u64 = 64 << 20;
 /// A longer lease is a message that nobody will see again for as long.
 const VISIBILITY_MAX: Duration = Duration::from_secs(12 * 60 * 60);
 
@@ -127,8 +125,7 @@ impl Store {
         let group = lease.group.as_deref().unwrap_or(DEFAULT_GROUP);
         check_key("a group", group)?;
         let visibility = checked_visibility(lease.visibility.unwrap_or(rules.visibility))?;
-        let most = (BYTES_MAX / rules.message_bytes_max.max(1) as u64).clamp(1, MESSAGES_MAX);
-        let max = lease.max.unwrap_or(1).clamp(1, most);
+        let max = lease.max.unwrap_or(1).clamp(1, rules.lease_max());
         let now_us = self.clock().now_us();
         Ok(Plan {
             lane,

@@ -1,5 +1,6 @@
 //! What is declared of a queue. One that is not declared has the defaults.
 
+use super::lease::MESSAGES_MAX;
 use pando_queue::{Backoff, DedupConfig, Schedule};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -54,6 +55,8 @@ pub struct QueuesConfig {
     pub others: QueueRules,
 }
 
+/// Bytes of one lease at most, if all its messages are as large as they may be.
+const BYTES_MAX: u64 = 64 << 20;
 /// More levels have never been of use to anybody, and each is a look for each lease.
 pub const PRIORITIES_MAX: u8 = 10;
 
@@ -73,6 +76,13 @@ impl Default for QueueRules {
             synced: false,
             schedules: BTreeMap::new(),
         }
+    }
+}
+
+impl QueueRules {
+    /// Messages of one lease at most: as many as have room in an answer.
+    pub fn lease_max(&self) -> u64 {
+        (BYTES_MAX / self.message_bytes_max.max(1) as u64).clamp(1, MESSAGES_MAX)
     }
 }
 
