@@ -218,6 +218,12 @@ impl Event {
         self.attributes.get(name)
     }
 
+    /// All of them, in the order of their names.
+    pub fn attributes(&self) -> impl Iterator<Item = (&str, &Attribute)> {
+        let all = self.attributes.iter();
+        all.map(|(name, value)| (name.as_str(), value))
+    }
+
     /// What its data is, a media type.
     pub fn content_type(&self) -> Option<&str> {
         self.attributes

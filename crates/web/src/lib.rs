@@ -30,6 +30,7 @@ mod object;
 mod openapi;
 mod operate;
 mod params;
+mod queue;
 mod reply;
 mod rest;
 mod route;

@@ -4,6 +4,7 @@
 //! caller wrote, so that their number is bounded.
 
 mod caches;
+mod queues;
 
 use crate::reply::{self, Reply};
 use caches::CacheMetrics;
@@ -19,6 +20,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
+use queues::QueueMetrics;
 use std::fmt::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -39,6 +41,7 @@ pub(crate) struct Metrics {
     durations: Family<RouteLabels, Histogram>,
     in_flight: Gauge,
     pub(crate) connections: Gauge,
+    pub(crate) queues: QueueMetrics,
     store: StoreMetrics,
     caches: CacheMetrics,
 }
@@ -106,6 +109,8 @@ impl Metrics {
             ("engine_version", engine.version),
         ]);
         registry.register("build", "What is running", build);
+        let queues = registry.sub_registry_with_prefix("queue");
+        let queues = QueueMetrics::new(store, queues);
         let store = StoreMetrics::default();
         store.register(registry.sub_registry_with_prefix("store"));
         let caches = CacheMetrics::default();
@@ -116,6 +121,7 @@ impl Metrics {
             durations,
             in_flight,
             connections,
+            queues,
             store,
             caches,
         }
@@ -142,8 +148,9 @@ impl Metrics {
     }
 
     /// The answer to `/metrics`.
-    pub(crate) async fn answer(&self, store: &Store, in_flight: usize) -> Reply {
+    pub(crate) async fn answer(&self, store: &Store, in_flight: usize, waiting: usize) -> Reply {
         self.in_flight.set(gauge(in_flight as u64));
+        self.queues.take(waiting);
         match store.engine().fetch_statistics().await {
             Ok(statistics) => self.store.take(store, &statistics),
             Err(error) => tracing::warn!(%error, "could not fetch the store's statistics"),

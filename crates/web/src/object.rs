@@ -49,6 +49,15 @@ pub(crate) enum Instant {
     Text(String),
 }
 
+impl fmt::Display for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Instant::Us(us) => write!(f, "{us}"),
+            Instant::Text(text) => write!(f, "{text:?}"),
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for Instant {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Instant, D::Error> {
         struct Either;

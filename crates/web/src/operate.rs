@@ -13,6 +13,7 @@ use crate::graph;
 use crate::idempotency;
 use crate::intake;
 use crate::kv;
+use crate::queue::{self, News};
 use crate::reply::{self, Reply};
 use crate::rest::content_range;
 use crate::route::Place;
@@ -26,7 +27,8 @@ use http::request::Parts;
 use hyper::body::Body;
 use pando_store::keys::Surface;
 use pando_store::operation::Operation;
-use pando_store::session::Stamped;
+use pando_store::request::Idempotency;
+use pando_store::session::{Session, Stamped};
 
 /// How often it is planned anew because the schema changed meanwhile.
 pub(crate) const PLANS_MAX: usize = 4;
@@ -42,6 +44,8 @@ pub(crate) struct Asked<'a> {
     /// Whether it is one of several that are done together, or not at all: what it finds decides
     /// about the others.
     pub is_part: bool,
+    /// What is to be told once it is done.
+    pub news: &'a News,
 }
 
 /// A write that was carried out, now or before.
@@ -64,6 +68,7 @@ pub(crate) async fn plan(
         Surface::Docs => docs::plan(web, place, asked).await,
         Surface::Graph => graph::plan(web, place, asked).await,
         Surface::Kv => kv::plan(web, place, asked).await,
+        Surface::Queue => queue::plan(web, place, asked).await,
         Surface::Wide => wide::plan(web, place, asked).await,
         _ => Err(ApiError::no_such_path()),
     }
@@ -88,12 +93,15 @@ where
         .for_body(intake::taken(body, web.limits().max_body))
         .await?;
     let mut tries = 1;
+    let news = News::default();
     loop {
+        news.clear();
         let asked = Asked {
             caller,
             parts,
             body: body.clone(),
             is_part: false,
+            news: &news,
         };
         let operation = deadline.for_plan(plan(web, place, asked)).await?;
         let done = match operation.writes() {
@@ -106,7 +114,11 @@ where
                 let reload = async { Ok(web.store().reload_schema().await?) };
                 deadline.for_plan(reload).await?;
             }
-            done => return done,
+            Ok(reply) => {
+                news.tell(web);
+                return Ok(reply);
+            }
+            Err(error) => return Err(error),
         }
     }
 }
@@ -168,17 +180,27 @@ pub(crate) async fn carry_out_as(
     body: &[u8],
     caller: &str,
 ) -> Result<Done, ApiError> {
-    let store = web.store();
-    let session = stamps::session_of(store, &parts.headers)?;
+    let session = stamps::session_of(web.store(), &parts.headers)?;
     let idempotency =
         idempotency::identify(caller, &parts.method, &parts.uri, &parts.headers, body)?;
     let _claim = idempotency
         .as_ref()
         .map(|key| web.under_way().claim(key))
         .transpose()?;
+    carry_out_keyed(web, operation, idempotency.as_ref(), &session).await
+}
+
+/// The same by a key that was claimed, if there is one.
+pub(crate) async fn carry_out_keyed(
+    web: &Web,
+    operation: Operation<Answer>,
+    idempotency: Option<&Idempotency>,
+    session: &Session,
+) -> Result<Done, ApiError> {
     let encoded = operation.map(|answer| Ok(answer.encode()));
-    let done = store
-        .carry_out(&encoded, idempotency.as_ref(), &session)
+    let done = web
+        .store()
+        .carry_out(&encoded, idempotency, session)
         .await?;
     Ok(Done {
         answer: Answer::stored(done.answer)?,
@@ -260,6 +282,7 @@ fn allowed(place: &Place<'_>) -> &'static str {
         Surface::Docs => docs::allowed(place),
         Surface::Graph => graph::allowed(place),
         Surface::Kv => kv::allowed(place),
+        Surface::Queue => queue::allowed(place),
         Surface::Wide => wide::allowed(place),
         _ => "OPTIONS",
     }

@@ -95,6 +95,11 @@ pub(crate) fn malformed(message: impl Into<String>) -> ApiError {
 
 /// A time span, above zero.
 pub(crate) fn span(text: &str) -> Option<Duration> {
+    duration(text).filter(|span| !span.is_zero())
+}
+
+/// A time span, which may be nothing.
+pub(crate) fn duration(text: &str) -> Option<Duration> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let number: u64 = digits.parse().ok()?;
     let millis = match text.get(digits.len()..)? {
@@ -105,8 +110,7 @@ pub(crate) fn span(text: &str) -> Option<Duration> {
         "d" => 86_400_000,
         _ => return None,
     };
-    let span = Duration::from_millis(number.checked_mul(millis)?);
-    (!span.is_zero()).then_some(span)
+    Some(Duration::from_millis(number.checked_mul(millis)?))
 }
 
 fn decoded(text: &str) -> Result<Cow<'_, str>, ApiError> {

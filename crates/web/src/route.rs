@@ -61,6 +61,7 @@ impl<'a> Place<'a> {
             "docs" => Surface::Docs,
             "graph" => Surface::Graph,
             "kv" => Surface::Kv,
+            "queue" => Surface::Queue,
             "wide" => Surface::Wide,
             _ => return None,
         };
@@ -88,6 +89,20 @@ impl<'a> Place<'a> {
         is_read(method) || (is_question && *method == Method::POST)
     }
 
+    /// What a key must let it do.
+    fn verb(&self, method: &Method) -> Verb {
+        let word = match (self.surface, self.rest.as_slice()) {
+            (Surface::Queue, [word]) if *method == Method::POST => word,
+            _ if self.is_read(method) => return Verb::Read,
+            _ => return Verb::Write,
+        };
+        match &**word {
+            "messages" => Verb::Write,
+            // A worker could take all of it one by one, and give it back.
+            _ => Verb::Lease,
+        }
+    }
+
     /// Whether it takes a list of operations, some of which may read.
     fn is_batch(&self, method: &Method) -> bool {
         *method == Method::POST
@@ -100,6 +115,7 @@ impl<'a> Place<'a> {
             Surface::Docs => "/docs/v1/{collection}",
             Surface::Graph => "/graph/v1/{graph}",
             Surface::Kv => "/kv/v1/{space}",
+            Surface::Queue => "/queue/v1/{queue}",
             Surface::Wide => "/wide/v1/{table}",
             _ => "unknown",
         }
@@ -207,11 +223,11 @@ impl<'a> Route<'a> {
 
     /// What a key must allow; `None` where any valid key will do.
     pub(crate) fn needs(&self, method: &Method) -> Option<(Surface, Verb, Option<&str>)> {
-        let reads = match self {
-            Route::Model(place) => place.is_read(method),
-            _ => is_read(method),
+        let verb = match self {
+            Route::Model(place) => place.verb(method),
+            _ if is_read(method) => Verb::Read,
+            _ => Verb::Write,
         };
-        let verb = if reads { Verb::Read } else { Verb::Write };
         match self {
             Route::Table(table) => Some((Surface::Rest, verb, Some(table))),
             // As of a transaction, below.
@@ -277,6 +293,14 @@ mod tests {
             ),
             ("/sessions/v1/users/%FF", Route::NotText),
             ("/sessions/v1x", Route::Nowhere),
+            (
+                "/queue/v1/mail/lease",
+                Route::Model(Place {
+                    surface: Surface::Queue,
+                    name: Cow::Borrowed("mail"),
+                    rest: vec![Cow::Borrowed("lease")],
+                }),
+            ),
             ("/tx/v1", Route::Transaction),
             ("/openapi.json", Route::OpenApi),
             ("/livez", Route::Live),

@@ -14,6 +14,7 @@ use crate::gate::{self, Caller};
 use crate::intake;
 use crate::operate::{self, Asked};
 use crate::params::{Params, malformed};
+use crate::queue::News;
 use crate::reply::{self, Reply};
 use crate::rest;
 use crate::route::Route;
@@ -56,10 +57,12 @@ where
     let minimal = answer::prefers_minimal(&parts.headers)?;
     let at = Arc::new(AtomicUsize::new(NONE));
     let mut tries = 1;
+    let news = News::default();
     loop {
+        news.clear();
         at.store(NONE, Ordering::Relaxed);
         // Nothing is done yet: to plan is to read.
-        let planned = plan(web, &request, minimal, caller, &at);
+        let planned = plan(web, &request, minimal, (caller, &news), &at);
         let whole = deadline.for_plan(planned).await?;
         // A key's receipt is a write too.
         let done = if whole.writes() || parts.headers.contains_key("idempotency-key") {
@@ -69,7 +72,10 @@ where
             operate::read(web, &whole, parts, deadline).await
         };
         match done {
-            Ok(reply) => return Ok(reply),
+            Ok(reply) => {
+                news.tell(web);
+                return Ok(reply);
+            }
             Err(error) if error.code() == "retry" && tries < operate::PLANS_MAX => {
                 tries += 1;
                 let reload = async { Ok(web.store().reload_schema().await?) };
@@ -106,12 +112,12 @@ async fn plan(
     web: &Web,
     request: &Request,
     minimal: bool,
-    caller: &Caller,
+    (caller, news): (&Caller, &News),
     at: &Arc<AtomicUsize>,
 ) -> Result<Operation<Answer>, ApiError> {
     let mut operations = Vec::with_capacity(request.ops.len());
     for (place, op) in request.ops.iter().enumerate() {
-        let planned = plan_op(web, op, caller).await;
+        let planned = plan_op(web, op, caller, news).await;
         operations.push(planned.map_err(|error| error.at_op(place))?);
     }
     let told = Arc::clone(at);
@@ -131,7 +137,12 @@ async fn plan(
     }))
 }
 
-async fn plan_op(web: &Web, op: &Op, caller: &Caller) -> Result<Operation<Answer>, ApiError> {
+async fn plan_op(
+    web: &Web,
+    op: &Op,
+    caller: &Caller,
+    news: &News,
+) -> Result<Operation<Answer>, ApiError> {
     let asked = op.asked()?;
     let parts = &asked;
     let route = Route::of(parts.uri.path());
@@ -147,6 +158,7 @@ async fn plan_op(web: &Web, op: &Op, caller: &Caller) -> Result<Operation<Answer
                 parts,
                 body,
                 is_part: true,
+                news,
             };
             operate::plan(web, place, asked).await?
         }
@@ -154,7 +166,7 @@ async fn plan_op(web: &Web, op: &Op, caller: &Caller) -> Result<Operation<Answer
         _ => {
             let message = format!("{} is no place for an operation of /tx/v1", op.path);
             return Err(malformed(message)
-                .hint("It takes /rest/v1, /kv/v1, /docs/v1, /wide/v1 and /graph/v1."));
+                .hint("It takes /rest/v1, /kv/v1, /docs/v1, /wide/v1, /graph/v1, and publishes of /queue/v1."));
         }
     };
     let reads = !operation.writes();

@@ -18,6 +18,7 @@ use crate::metrics::Metrics;
 use crate::openapi::Description;
 use crate::operate;
 use crate::params::malformed;
+use crate::queue::{self, Clock, Waiting};
 use crate::reply::{self, Reply};
 use crate::rest;
 use crate::route::Route;
@@ -31,6 +32,7 @@ use http::request::Parts;
 use http::{Method, Request, StatusCode, Version};
 use hyper::body::Body;
 use pando_store::Store;
+use pando_store::keys::Surface;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -48,6 +50,8 @@ pub struct Web {
     life: Life,
     turnstile: Turnstile,
     under_way: UnderWay,
+    waiting: Waiting,
+    clock: Clock,
     stamps: StampHeaders,
     description: Description,
     metrics: Metrics,
@@ -64,6 +68,8 @@ pub(crate) struct Policy {
 impl Web {
     /// A web tier over a store. Nothing listens yet: [`crate::serve`] does that.
     pub fn new(store: Arc<Store>, admin: Arc<dyn Admin>, config: WebConfig) -> Web {
+        // Each has a connection, as a rule.
+        let max_waiting = config.limits.max_connections;
         Web {
             metrics: Metrics::new(&store),
             policy: ArcSwap::from_pointee(Policy::new(&config)),
@@ -74,6 +80,8 @@ impl Web {
             admin,
             life: Life::default(),
             under_way: UnderWay::default(),
+            waiting: Waiting::new(max_waiting),
+            clock: Clock::default(),
             stamps: StampHeaders::default(),
             description: Description::default(),
             log: AccessLog::default(),
@@ -140,7 +148,7 @@ impl Web {
     where
         B: Body<Data = Bytes>,
     {
-        let _pass = self.turnstile.enter(route.is_probe())?;
+        let pass = self.turnstile.enter(route.is_probe())?;
         self.refuse_oversized(parts)?;
         let (method, uri, headers) = (&parts.method, &parts.uri, &parts.headers);
         let (caller, is_open) = {
@@ -154,12 +162,15 @@ impl Web {
             (caller, is_open)
         };
         intake::refuse_encoded(method, headers)?;
-        let deadline =
-            Deadline::after(started, self.limits.request_timeout, self.limits.write_wait);
+        let deadline = self.deadline_from(started);
         if let Route::Table(name) = route {
             return rest::table(self, name, parts, body, &caller, deadline).await;
         }
         if let Route::Model(place) = route {
+            if place.surface == Surface::Queue && queue::is_lease(place, method) {
+                let sent = (parts, body);
+                return queue::answer_lease(self, place, sent, &caller, deadline, pass).await;
+            }
             return operate::answer(self, place, parts, body, &caller, deadline).await;
         }
         if let Route::Sessions(place) = route {
@@ -209,9 +220,8 @@ impl Web {
             Route::Startup => health::started(),
             Route::Ready => health::ready(&self.store, self.phase()).await,
             Route::Metrics => {
-                self.metrics
-                    .answer(&self.store, self.turnstile.inside())
-                    .await
+                let (inside, waiting) = (self.turnstile.inside(), self.waiting.count());
+                self.metrics.answer(&self.store, inside, waiting).await
             }
             Route::RestRoot => self.description.answer(&self.store, true),
             _ => self.description.answer(&self.store, false),
@@ -306,6 +316,23 @@ impl Web {
         &self.under_way
     }
 
+    pub(crate) fn waiting(&self) -> &Waiting {
+        &self.waiting
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The end of the time of a request that begins now.
+    pub(crate) fn deadline(&self) -> Deadline {
+        self.deadline_from(Instant::now())
+    }
+
+    fn deadline_from(&self, started: Instant) -> Deadline {
+        Deadline::after(started, self.limits.request_timeout, self.limits.write_wait)
+    }
+
     pub(crate) fn stamps(&self) -> &StampHeaders {
         &self.stamps
     }
@@ -320,6 +347,7 @@ impl Web {
 
     pub(crate) fn drain(&self) {
         self.life.drain();
+        self.waiting.close();
     }
 
     pub(crate) fn uptime(&self) -> Duration {

@@ -1,7 +1,8 @@
 //! Scopes: `surface:verb[:collection]`, each part a name or `*`.
 //!
 //! `rest:read` reads every table, `kv:*:sessions` does everything to the space
-//! `sessions`, `*` does everything everywhere.
+//! `sessions`, `*` does everything everywhere. Queues have a verb more: whoever takes messages neither
+//! publishes nor only looks, so that a producer's key, a worker's and an onlooker's can be three.
 
 use std::fmt;
 use std::str::FromStr;
@@ -44,6 +45,8 @@ pub enum Verb {
     Read,
     /// Something changes.
     Write,
+    /// Messages are taken out of a queue: leased, acknowledged, given back, removed.
+    Lease,
 }
 
 /// One scope.
@@ -83,7 +86,11 @@ const SURFACES: [(&str, Surface); 13] = [
     ("admin", Surface::Admin),
     ("metrics", Surface::Metrics),
 ];
-const VERBS: [(&str, Verb); 2] = [("read", Verb::Read), ("write", Verb::Write)];
+const VERBS: [(&str, Verb); 3] = [
+    ("read", Verb::Read),
+    ("write", Verb::Write),
+    ("lease", Verb::Lease),
+];
 
 impl Scope {
     /// Whether it lets `verb` be done to `collection` of `surface`. Without a collection,
@@ -177,9 +184,15 @@ impl FromStr for Scope {
             }
             Some(name) => Some(name.to_owned()),
         };
+        let surface = named(&SURFACES, "surface", surface).map_err(wrong)?;
+        let verb = named(&VERBS, "verb", verb).map_err(wrong)?;
+        let leases_elsewhere = surface.is_some_and(|surface| surface != Surface::Queue);
+        if verb == Some(Verb::Lease) && leases_elsewhere {
+            return Err(wrong("only a queue is leased from: queue:lease".into()));
+        }
         Ok(Scope {
-            surface: named(&SURFACES, "surface", surface).map_err(wrong)?,
-            verb: named(&VERBS, "verb", verb).map_err(wrong)?,
+            surface,
+            verb,
             collection,
         })
     }
@@ -245,8 +258,8 @@ mod tests {
 
     #[test]
     fn a_scope_allows_what_it_names_and_nothing_else() {
-        use Surface::{Admin, Kv, Rest};
-        use Verb::{Read, Write};
+        use Surface::{Admin, Kv, Queue, Rest};
+        use Verb::{Lease, Read, Write};
         let cases = [
             ("rest:read", Rest, Read, Some("flights"), true),
             ("rest:read", Rest, Read, None, true),
@@ -262,6 +275,11 @@ mod tests {
             ("rest:*,kv:read", Kv, Read, Some("x"), true),
             ("rest:*,kv:read", Kv, Write, Some("x"), false),
             ("rest:read:*", Rest, Read, Some("any"), true),
+            ("queue:lease:mail", Queue, Lease, Some("mail"), true),
+            ("queue:lease", Queue, Write, Some("mail"), false),
+            ("queue:write", Queue, Lease, Some("mail"), false),
+            ("*:read", Queue, Lease, Some("mail"), false),
+            ("queue:*", Queue, Lease, Some("mail"), true),
         ];
         for (scopes, surface, verb, collection, expected) in cases {
             let parsed: Scopes = scopes.parse().unwrap();
@@ -283,13 +301,14 @@ mod tests {
             ("rest:", "there is no verb \"\""),
             (
                 "rest:reed",
-                "there is no verb \"reed\"; there are read, write and *",
+                "there is no verb \"reed\"; there are read, write, lease and *",
             ),
             (
                 "rset:read",
                 "there is no surface \"rset\"; there are rest, docs",
             ),
             ("rest:read:", "its collection is empty"),
+            ("rest:lease", "only a queue is leased from"),
             ("rest:read,", "write surface:verb"),
         ];
         for (text, reason) in cases {

@@ -198,7 +198,7 @@ fn content_type(parts: &Parts) -> Result<String, ApiError> {
 
 /// What is stored has to go into a header again, and be a media type there (RFC 9110, section
 /// 8.3.1).
-fn check_content_type(text: &str) -> Result<(), ApiError> {
+pub(crate) fn check_content_type(text: &str) -> Result<(), ApiError> {
     let visible = text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
     if text.is_empty() || text.len() > CONTENT_TYPE_BYTES_MAX || !visible {
         return Err(malformed(format!(
@@ -246,7 +246,7 @@ fn incr_item(key: &Key, counted: Counted) -> Value {
 }
 
 /// RFC 3339, in UTC.
-fn instant(us: i64) -> String {
+pub(crate) fn instant(us: i64) -> String {
     let mut out = Vec::with_capacity(32);
     datetime::write_timestamp(us, b'T', &mut out);
     out.push(b'Z');

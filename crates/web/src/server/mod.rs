@@ -15,6 +15,7 @@ pub(crate) mod tls;
 use crate::admin::Admin;
 use crate::config::WebConfig;
 use crate::gate::Exposure;
+use crate::queue;
 use crate::web::Web;
 use connection::Acceptor;
 use pando_store::Store;
@@ -108,6 +109,7 @@ async fn run(
     web: Arc<Web>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Drained {
+    let clock = tokio::spawn(queue::run(Arc::clone(&web)));
     let (orders, order) = watch::channel(Order::Serve);
     let max = u32::try_from(web.limits().max_connections).unwrap_or(u32::MAX);
     let room = Arc::new(Semaphore::new(max as usize));
@@ -128,6 +130,7 @@ async fn run(
     drop(order);
     shutdown.await;
     web.drain();
+    let _ = clock.await;
     stop.send_replace(true);
     for accepting in accepting {
         let _ = accepting.await;

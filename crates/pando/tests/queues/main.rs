@@ -1,0 +1,12 @@
+//! Queues over HTTP, with the real binary.
+
+#![allow(clippy::expect_used, clippy::panic)] // helpers of tests, not tests themselves
+
+mod forms;
+mod refused;
+mod site;
+#[path = "../support/mod.rs"]
+mod support;
+mod together;
+mod verbs;
+mod waits;

@@ -1,0 +1,217 @@
+//! What cannot be: statuses, and what is said about it.
+
+use crate::site::Site;
+use serde_json::json;
+
+#[test]
+fn bad_input_is_refused_with_what_where_and_how_to_mend_it() {
+    let site = Site::of("[limits]\nmax_body = \"1MiB\"\n");
+    let long = "k".repeat(300);
+    let large = format!("{{\"body\":\"{}\"}}", "x".repeat(300 << 10));
+    for (path, body, status, says) in [
+        ("q/messages", "", 400, "EOF"),
+        ("q/messages", "7", 400, "an object"),
+        ("q/messages", "[]", 400, "no message"),
+        ("q/messages", "{}", 400, "missing field `body`"),
+        (
+            "q/messages",
+            "{\"body\":1,\"x\":1}",
+            400,
+            "unknown field `x`",
+        ),
+        ("q/messages", "[{\"body\":1},7]", 400, "an object"),
+        (
+            "q/messages",
+            "{\"body\":1,\"delay\":\"soon\"}",
+            400,
+            "span of time",
+        ),
+        (
+            "q/messages",
+            "{\"body\":1,\"delay\":-1}",
+            400,
+            "span of time",
+        ),
+        (
+            "q/messages",
+            "{\"body\":1,\"at\":\"noon\"}",
+            400,
+            "is not a time",
+        ),
+        (
+            "q/messages",
+            "{\"body\":1,\"at\":0,\"delay\":1}",
+            400,
+            "Leave one out",
+        ),
+        (
+            "q/messages",
+            "{\"body\":1,\"at\":9223372036854775807}",
+            422,
+            "out of range",
+        ),
+        (
+            "q/messages",
+            "{\"body\":1,\"delay\":1e18}",
+            422,
+            "out of range",
+        ),
+        (
+            "q/messages",
+            "{\"body\":1,\"priority\":1}",
+            422,
+            "priority 1",
+        ),
+        ("q/messages", "{\"body\":1,\"priority\":256}", 400, "u8"),
+        (
+            "q/messages",
+            "{\"body\":1,\"dedup_id\":\"\"}",
+            400,
+            "dedup_id is empty",
+        ),
+        (
+            "q/messages",
+            "{\"body\":1,\"ordering_key\":\"\"}",
+            400,
+            "an ordering_key",
+        ),
+        ("q/messages?priority=1", "{\"body\":1}", 400, "no parameter"),
+        ("q/messages", &large, 413, "message_max"),
+        ("q/lease", "{\"max\":0}", 400, "from 1"),
+        ("q/lease", "{\"wait\":\"61s\"}", 422, "60s at most"),
+        ("q/lease", "{\"visibility\":0}", 422, "visibility"),
+        ("q/lease", "{\"visibility\":\"13h\"}", 422, "visibility"),
+        ("q/lease", "{\"group\":\"\"}", 400, "a group"),
+        ("q/lease", "[1]", 400, "an object"),
+        ("q/lease?max=1", "", 400, "no parameter"),
+        ("q/ack", "{}", 400, "missing field `leases`"),
+        ("q/ack", "{\"leases\":[]}", 400, "leases"),
+        ("q/ack", "{\"leases\":[\"x\"]}", 400, "no lease"),
+        (
+            "q/ack",
+            "{\"leases\":[\"x\"],\"delay\":1}",
+            400,
+            "delay does not go",
+        ),
+        (
+            "q/nack",
+            "{\"leases\":[\"x\"],\"visibility\":1}",
+            400,
+            "visibility does not",
+        ),
+        (
+            "q/extend",
+            "{\"leases\":[\"x\"],\"error\":\"\"}",
+            400,
+            "error does not",
+        ),
+        ("q/nowhere", "{}", 404, "Invalid path"),
+        (&format!("{long}/lease"), "{}", 400, "the name of a queue"),
+        ("q%00/lease", "{}", 400, "U+0000"),
+        ("q%FF/lease", "{}", 400, "UTF-8"),
+    ] {
+        let answer = site.post_with(path, "", body);
+        assert_eq!(answer.status, status, "{path} {body}: {answer:?}");
+        assert!(answer.body.contains(says), "{path} {body}: {}", answer.body);
+    }
+}
+
+#[test]
+fn other_forms_and_methods_are_refused_with_those_there_are() {
+    let site = Site::start();
+    for (path, headers, body, status, says) in [
+        (
+            "q/lease",
+            "Content-Type: text/plain\r\n",
+            "{}",
+            415,
+            "Send application/json",
+        ),
+        (
+            "q/messages",
+            "Content-Type: nothing\r\n",
+            "x",
+            400,
+            "no media type",
+        ),
+        (
+            "q/messages",
+            "Content-Type: a/b+json\r\n",
+            "x",
+            400,
+            "not JSON",
+        ),
+        (
+            "q/messages?delay=x",
+            "Content-Type: a/b\r\n",
+            "x",
+            400,
+            "span of time",
+        ),
+        (
+            "q/messages?what=x",
+            "Content-Type: a/b\r\n",
+            "x",
+            400,
+            "no parameter",
+        ),
+        ("q/messages", "ce-id: 1\r\n", "{}", 400, "source"),
+        (
+            "q/messages",
+            "Content-Type: application/cloudevents-batch+json\r\n",
+            "[]",
+            415,
+            "application/cloudevents+json",
+        ),
+    ] {
+        let answer = site.post_with(path, headers, body);
+        assert_eq!(answer.status, status, "{path} {headers}: {answer:?}");
+        assert!(
+            answer.body.contains(says),
+            "{path} {headers}: {}",
+            answer.body
+        );
+    }
+    let mut connection = site.server.connect();
+    let answer = connection.ask("PUT", "/queue/v1/q/lease", "", "{}");
+    assert_eq!(answer.status, 405, "{answer:?}");
+    assert!(answer.header("allow").is_some(), "{answer:?}");
+    let answer = connection.ask("OPTIONS", "/queue/v1/q/lease", "", "");
+    assert_eq!(answer.status, 200, "{answer:?}");
+}
+
+#[test]
+fn a_producer_s_a_worker_s_and_an_onlooker_s_key_are_three() {
+    let site = Site::of("[auth]\nrequired = true\n");
+    let key = |scope: &str| {
+        let made = crate::support::json(site.folder(), &["keys", "create", "--scope", scope]);
+        let key = made["key"].as_str().expect("a key").to_owned();
+        format!("Authorization: Bearer {key}\r\n")
+    };
+    let publish = json!({ "body": 1 }).to_string();
+    let [producer, worker, onlooker] =
+        ["queue:write:mail", "queue:lease:mail", "queue:read"].map(key);
+    for (headers, path, body, status) in [
+        (&producer, "mail/messages", &*publish, 201),
+        (&producer, "post/messages", &publish, 403),
+        (&producer, "mail/lease", "{}", 403),
+        (&worker, "mail/messages", &publish, 403),
+        (&worker, "mail/lease", "{}", 200),
+        (&worker, "mail/ack", "{\"leases\":[\"x\"]}", 400),
+        (&onlooker, "mail/messages", &publish, 403),
+        (&onlooker, "mail/lease", "{}", 403),
+        (&onlooker, "mail/purge", "{}", 403),
+        (&String::new(), "mail/lease", "{}", 401),
+    ] {
+        let answer = site.post_with(path, headers, body);
+        assert_eq!(answer.status, status, "{headers} {path}: {answer:?}");
+    }
+    let ops = json!({ "ops": [
+        { "method": "POST", "path": "/queue/v1/mail/messages", "body": { "body": 1 } },
+    ] });
+    for (headers, status) in [(&producer, 200), (&worker, 403)] {
+        let mut connection = site.server.connect();
+        let answer = connection.ask("POST", "/tx/v1", headers, &ops.to_string());
+        assert_eq!(answer.status, status, "{answer:?}");
+    }
+}

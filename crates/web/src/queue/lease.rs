@@ -1,0 +1,210 @@
+//! `POST …/lease`: messages for a consumer, waited for if it wants so.
+//!
+//! A lease that finds nothing shall not be a write, so it is looked first. With an
+//! `Idempotency-Key` the first write decides: its answer is what a repetition gets, an empty one
+//! included; and it is looked for before anything else, so that a repetition does not wait.
+
+use super::body::LeaseBody;
+use super::given::GivenLease;
+use super::news::{Count, Counted, News};
+use super::waiting::{Place as Waiter, Woken};
+use crate::answer::Answer;
+use crate::deadline::Deadline;
+use crate::error::ApiError;
+use crate::gate::Caller;
+use crate::idempotency;
+use crate::intake::{self, Pass};
+use crate::operate::{self, Asked, Done};
+use crate::reply::Reply;
+use crate::route::Place;
+use crate::stamps;
+use crate::web::Web;
+use bytes::Bytes;
+use http::StatusCode;
+use http::request::Parts;
+use hyper::body::Body;
+use pando_model::error::Refusal;
+use pando_store::operation::Operation;
+use pando_store::queue::{DEFAULT_GROUP, Leased};
+use pando_store::request::Idempotency;
+use pando_store::session::{Session, Stamped};
+use serde::Serialize;
+use tokio::time::Instant;
+
+/// What refuses to do what was not done before.
+const NOT_BEFORE: &str = "not_done_before";
+
+/// A request for a lease.
+struct Asking<'a> {
+    web: &'a Web,
+    queue: &'a str,
+    sent: LeaseBody,
+    session: Session,
+    key: Option<Idempotency>,
+    news: News,
+}
+
+#[derive(Serialize)]
+struct Given<'a> {
+    messages: Vec<GivenLease<'a>>,
+}
+
+/// Answers it. While it waits it is none of the requests under way, of which there may be so many.
+pub(crate) async fn answer<B>(
+    web: &Web,
+    place: &Place<'_>,
+    (parts, body): (&Parts, &mut Option<B>),
+    caller: &Caller,
+    deadline: Deadline,
+    pass: Pass<'_>,
+) -> Result<Reply, ApiError>
+where
+    B: Body<Data = Bytes>,
+{
+    let body = deadline
+        .for_body(intake::taken(body, web.limits().max_body))
+        .await?;
+    let (method, uri, headers) = (&parts.method, &parts.uri, &parts.headers);
+    let asked = Asked {
+        caller,
+        parts,
+        body: body.clone(),
+        is_part: false,
+        news: &News::default(),
+    };
+    let name = caller.as_deref().map_or("", |key| key.id.as_str());
+    let asking = Asking {
+        web,
+        queue: &place.name,
+        sent: LeaseBody::read(&asked)?,
+        session: stamps::session_of(web.store(), headers)?,
+        key: idempotency::identify(name, method, uri, headers, &body)?,
+        news: News::default(),
+    };
+    let claim = asking.key.as_ref().map(|key| web.under_way().claim(key));
+    let _claim = claim.transpose()?;
+    let done = asking.messages(deadline, pass).await;
+    let done = done.map_err(|error| operate::with_key(error, headers))?;
+    asking.news.tell(web);
+    Ok(operate::reply_to(web, done, headers))
+}
+
+impl Asking<'_> {
+    async fn messages(&self, deadline: Deadline, pass: Pass<'_>) -> Result<Done, ApiError> {
+        if let Some(done) = self.done_before(deadline).await? {
+            return Ok(done);
+        }
+        if self.sent.wait.is_zero() {
+            return match self.look(deadline).await? {
+                // With a key it is written down that there was nothing.
+                (false, stamped) if self.key.is_none() => Ok(nothing(stamped)),
+                _ => Ok(self.lease(deadline).await?.0),
+            };
+        }
+        let until = Instant::now() + self.sent.wait;
+        let group = self.sent.lease.group.as_deref().unwrap_or(DEFAULT_GROUP);
+        let mut waiter = self.web.waiting().enter(self.queue, group, self.max())?;
+        self.wait(&mut waiter, until, deadline, pass).await
+    }
+
+    /// So many messages are all that it can get.
+    fn max(&self) -> u64 {
+        let rules = self.web.store().queue_rules(self.queue);
+        self.sent.lease.max.unwrap_or(1).min(rules.lease_max())
+    }
+
+    async fn wait(
+        &self,
+        waiter: &mut Waiter<'_>,
+        until: Instant,
+        mut deadline: Deadline,
+        pass: Pass<'_>,
+    ) -> Result<Done, ApiError> {
+        let (mut there_is, mut stamped) = self.look(deadline).await?;
+        let mut pass = Some(pass);
+        loop {
+            if there_is {
+                let (done, count) = self.lease(deadline).await?;
+                let got = count.get();
+                if got > 0 {
+                    waiter.got(got >= self.max());
+                }
+                if got > 0 || self.key.is_some() {
+                    return Ok(done);
+                }
+                stamped = done.stamped;
+            }
+            drop(pass.take());
+            let woken = waiter.wait(until).await;
+            deadline = self.web.deadline();
+            match woken {
+                Woken::Something => there_is = true,
+                Woken::Again => (there_is, stamped) = self.look(deadline).await?,
+                Woken::Late | Woken::Closing if self.key.is_some() => there_is = true,
+                Woken::Late | Woken::Closing => return Ok(nothing(stamped)),
+            }
+        }
+    }
+
+    /// What was answered to the same key before.
+    async fn done_before(&self, deadline: Deadline) -> Result<Option<Done>, ApiError> {
+        if self.key.is_none() {
+            return Ok(None);
+        }
+        // It is refused, and nothing of it stays, unless there is a receipt.
+        let refused = |_| Err(Refusal::new(NOT_BEFORE, "it was not done before"));
+        let look = self
+            .web
+            .store()
+            .queue_has_some(self.queue, &self.sent.lease);
+        let look: Operation<Answer> = look?.map(refused).as_write();
+        match self.carry_out(look, deadline).await {
+            Ok(done) => Ok(Some(done)),
+            Err(error) if error.code() == NOT_BEFORE => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether there is something.
+    async fn look(&self, deadline: Deadline) -> Result<(bool, Stamped), ApiError> {
+        let store = self.web.store();
+        let look = store.queue_has_some(self.queue, &self.sent.lease)?;
+        let looked = async { Ok(store.answer(&look, &self.session).await?) };
+        deadline.for_read(looked).await
+    }
+
+    async fn lease(&self, deadline: Deadline) -> Result<(Done, Count), ApiError> {
+        self.news.clear();
+        let count = self.news.counted(Counted::Leased, self.queue);
+        let told = count.clone();
+        let lease = self.web.store().queue_lease(self.queue, &self.sent.lease)?;
+        let lease = lease.map(move |leased: Vec<Leased>| {
+            told.set(leased.len() as u64);
+            Ok(given(&leased))
+        });
+        Ok((self.carry_out(lease, deadline).await?, count))
+    }
+
+    async fn carry_out(
+        &self,
+        operation: Operation<Answer>,
+        deadline: Deadline,
+    ) -> Result<Done, ApiError> {
+        let key = self.key.as_ref();
+        let work = operate::carry_out_keyed(self.web, operation, key, &self.session);
+        deadline.for_write(work).await
+    }
+}
+
+fn given(leased: &[Leased]) -> Answer {
+    let messages = leased.iter().map(GivenLease::of).collect();
+    Answer::json(StatusCode::OK, &Given { messages })
+}
+
+fn nothing(stamped: Stamped) -> Done {
+    Done {
+        answer: given(&[]),
+        replayed: false,
+        stamped,
+    }
+}
