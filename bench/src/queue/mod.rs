@@ -62,6 +62,9 @@ async fn publishes(producers: usize) -> Result<Report> {
     report
         .peers
         .insert("append and fdatasync".into(), Spread::of(&appends).median);
+    report
+        .peers
+        .insert("writes of one commit".into(), subject.group().await?);
     subject.close().await?;
     Ok(report)
 }

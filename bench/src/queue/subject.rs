@@ -37,6 +37,12 @@ impl Subject {
         Ok(self.store.close().await?)
     }
 
+    /// Writes for each commit, since it was opened.
+    pub async fn group(&self) -> Result<f64> {
+        let statistics = self.store.engine().fetch_statistics().await?;
+        Ok(statistics.writes as f64 / statistics.commits.max(1) as f64)
+    }
+
     /// Messages a second that `producers` publish, each one at a time.
     pub async fn publish_for(&self, queue: &str, producers: usize, span: Duration) -> Result<f64> {
         let begun = Instant::now();
