@@ -2,8 +2,8 @@
 
 use super::cursor::{self, Standing};
 use super::lease::{next_of, read_of_keys};
-use super::relation::{LOG, OUT};
-use super::row::{COLUMNS, Out, State, delete, out_key, put_out};
+use super::relation::OUT;
+use super::row::{COLUMNS, Out, State, delete, delete_log, out_of, put_out};
 use super::token::{LeaseToken, Of};
 use super::{Lane, QueueRules};
 use crate::operation::Operation;
@@ -12,7 +12,6 @@ use crate::relation::{rows_of, select, tree};
 use crate::session::Result;
 use crate::store::Store;
 use pando_model::engine::{Outcome, Step};
-use pando_model::plan::Filter;
 use pando_model::value::Value;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -125,11 +124,7 @@ impl OfGroup {
 
 /// Reads what a group has out of some messages.
 pub(super) fn read_out(lane: &Lane, group: &str, ids: impl Iterator<Item = i64>) -> Step {
-    let keys = Filter::Keys {
-        columns: OUT.primary_key.columns.clone(),
-        keys: ids.map(|id| out_key(lane, group, id)).collect(),
-    };
-    Step::read(tree(select(&OUT, &COLUMNS, keys)))
+    Step::read(tree(select(&OUT, &COLUMNS, out_of(lane, group, ids))))
 }
 
 /// The ordering keys of messages, each once.
@@ -214,10 +209,10 @@ impl Ack {
                 }
             }
             let mut steps = Vec::new();
-            let ids = held.iter().map(|out| out_key(&of.lane, &of.group, out.id));
-            steps.extend(delete(&OUT, ids.collect()));
-            let spots = done.iter().map(|out| out.spot.key(&of.lane));
-            steps.extend(delete(&LOG, spots.collect()));
+            let ids = held.iter().map(|out| out.id);
+            steps.push(delete(&OUT, out_of(&of.lane, &of.group, ids)));
+            let spots = done.iter().map(|out| out.spot);
+            steps.extend(delete_log(&of.lane, spots.collect()));
             let keys = keys_of(&held);
             if !keys.is_empty() {
                 steps.extend(freed(of, keys, reads.next(), reads.next()));

@@ -1,8 +1,8 @@
 //! Emptying a queue.
 
 use super::Lane;
-use super::relation::{LATER, LOG, later, log, out};
-use super::row::{delete, delete_out};
+use super::relation::{self, LATER, LOG, OUT, later, log, out};
+use super::row::delete;
 use crate::operation::{Operation, Reach};
 use crate::relation::{compare, rows_of, select, tree};
 use crate::session::{Result, Session};
@@ -67,9 +67,20 @@ impl Store {
                 left: Scalar::Column(out::ID),
                 values: ids.collect(),
             });
-            let keys = rows.iter().map(|row| row[..key.len()].to_vec());
-            let mut steps: Vec<Step> = delete(&table, keys.collect()).into_iter().collect();
-            steps.push(delete_out(of_them));
+            // Queue and lane lead every key.
+            let behind = relation::LANE + 1;
+            let mut gone = lane.filters();
+            gone.push(Filter::Keys {
+                columns: key[behind..].to_vec(),
+                keys: rows
+                    .iter()
+                    .map(|row| row[behind..key.len()].to_vec())
+                    .collect(),
+            });
+            let steps = vec![
+                delete(&table, Filter::And(gone)),
+                delete(&OUT, Filter::And(of_them)),
+            ];
             Ok(steps)
         });
         self.count_of_first(vec![Step::read(tree(some)), decide])

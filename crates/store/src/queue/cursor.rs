@@ -5,9 +5,10 @@
 
 use super::Lane;
 use super::relation::{self, CURSOR, GROUP, LANE, LOG, QUEUE, log, out};
+use super::row::delete;
 use crate::relation::{equals, rows_of, select, tree};
 use pando_model::engine::{Outcome, Step};
-use pando_model::plan::{Change, Conflict, Delete, Filter, Insert, Order, OrderBy, Scalar, Select};
+use pando_model::plan::{Change, Conflict, Filter, Insert, Order, OrderBy, Scalar, Select};
 use pando_model::value::Value;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -123,15 +124,11 @@ pub(super) fn moved(lane: &Lane, group: &str, from: &Found, to: &Standing) -> Ve
     };
     let mut steps = vec![insert(&CURSOR, row, None)];
     match from.at {
-        Some(at) => steps.push(Step::from(Change::Delete(Delete {
-            table: Arc::clone(&CURSOR),
-            filter: Filter::Keys {
-                columns: CURSOR.primary_key.columns.clone(),
-                keys: vec![own(Value::Int(at))],
-            },
-            max_affected: None,
-            returning: None,
-        }))),
+        Some(at) => {
+            let mut before = of_group(lane, relation::cursor::GROUP, group);
+            before.push(equals(relation::cursor::AT, Value::Int(at)));
+            steps.push(delete(&CURSOR, Filter::And(before)));
+        }
         None => {
             let mut row = own(Value::Null);
             row.truncate(GROUP.columns.len());

@@ -8,7 +8,7 @@ use crate::relation::{compare, rows_of, select, tree};
 use crate::session::{Result, Session};
 use crate::store::Store;
 use pando_model::engine::{Outcome, Step};
-use pando_model::plan::{Comparison, Filter, Row};
+use pando_model::plan::{Comparison, Filter};
 use pando_model::value::Value;
 use std::collections::BTreeSet;
 
@@ -77,7 +77,11 @@ impl Store {
                 .map(|(row, place)| from_later(row, place));
             let mut steps = vec![insert(&LOG, placed.collect())];
             let keys = rows.iter().map(|row| row[..=later::ID].to_vec());
-            steps.extend(delete(&LATER, keys.collect::<Vec<Row>>()));
+            let keys = Filter::Keys {
+                columns: LATER.primary_key.columns.clone(),
+                keys: keys.collect(),
+            };
+            steps.push(delete(&LATER, keys));
             Ok(steps)
         });
         let steps = vec![Step::read(tree(due)), decide];

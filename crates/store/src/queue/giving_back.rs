@@ -4,14 +4,14 @@ use super::ack::{Acked, OfGroup, freed, keys_of};
 use super::cursor;
 use super::lease::{checked_visibility, read_of_keys};
 use super::relation::{OUT, out};
-use super::row::{Out, out_key, put_out};
+use super::row::{Out, out_of, put_out};
 use super::token::LeaseToken;
 use crate::operation::Operation;
 use crate::refused;
 use crate::session::Result;
 use crate::store::Store;
 use pando_model::engine::{Outcome, Step};
-use pando_model::plan::{Change, Filter, Update};
+use pando_model::plan::{Change, Update};
 use pando_model::value::Value;
 use pando_queue::{Backoff, Failure, Next};
 use rand::SeedableRng;
@@ -180,15 +180,10 @@ fn extend(of: OfGroup, visibility_us: i64) -> Operation<Acked> {
         }
         let standing = cursor::found(outcomes.get(1)).standing;
         let due_us = standing.not_below(own.now_us.saturating_add(visibility_us));
-        let keys = held
-            .iter()
-            .map(|out| out_key(&own.lane, &own.group, out.id));
+        let ids = held.iter().map(|out| out.id);
         Ok(vec![Step::from(Change::Update(Update {
             table: Arc::clone(&OUT),
-            filter: Filter::Keys {
-                columns: OUT.primary_key.columns.clone(),
-                keys: keys.collect(),
-            },
+            filter: out_of(&own.lane, &own.group, ids),
             set: vec![(out::DUE, Value::Timestamp(due_us))],
             max_affected: None,
             returning: None,

@@ -4,7 +4,7 @@ use super::cursor::{self, Standing};
 use super::home;
 use super::message::{MESSAGE, Message, Spot, rank_of};
 use super::relation::{LOG, OUT, out};
-use super::row::{COLUMNS, Out, State, log_keys, put_out};
+use super::row::{COLUMNS, Out, State, log_of, put_out};
 use super::token::{LeaseToken, Of};
 use super::{DEFAULT_GROUP, Lane, check_key};
 use crate::error::StoreError;
@@ -188,7 +188,7 @@ impl Plan {
         let mut steps = Vec::new();
         if !found.due.is_empty() {
             let spots = found.due.iter().map(|out| out.spot);
-            let keys = log_keys(&self.lane, spots);
+            let keys = log_of(&self.lane, spots);
             steps.push(Step::read(tree(select(&LOG, &MESSAGE, keys))));
         }
         let keys = found.keys(self);

@@ -4,7 +4,7 @@ use super::ack::read_out;
 use super::cursor::{self, Standing};
 use super::message::{MESSAGE, Message, Spot, rank_of};
 use super::relation::{LATER, LOG, OUT, log, out};
-use super::row::{self, COLUMNS, Out, State, log_keys, outs};
+use super::row::{self, COLUMNS, Out, State, log_of, outs};
 use super::{DEFAULT_GROUP, Lane, check_key};
 use crate::operation::Operation;
 use crate::refused;
@@ -173,7 +173,7 @@ impl Store {
             if dead.is_empty() {
                 return Ok(Vec::new());
             }
-            let keys = log_keys(&own, dead.iter().map(|out| out.spot));
+            let keys = log_of(&own, dead.iter().map(|out| out.spot));
             Ok(vec![Step::read(tree(select(&LOG, &MESSAGE, keys)))])
         });
         let seal = self.list_cursors("dead", queue);

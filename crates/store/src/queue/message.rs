@@ -49,11 +49,11 @@ pub(super) const MESSAGE: [ColumnIx; 9] = [
 ];
 
 impl Spot {
-    /// The primary key of its row in the log.
-    pub(super) fn key(self, lane: &Lane) -> Row {
-        let mut key = lane.key();
-        key.extend([self.rank, self.position, self.place].map(Value::Int));
-        key
+    /// Rank, position and place.
+    pub(super) fn key(self) -> Row {
+        [self.rank, self.position, self.place]
+            .map(Value::Int)
+            .to_vec()
     }
 }
 

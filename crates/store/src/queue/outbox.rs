@@ -7,8 +7,7 @@ use super::Lane;
 use super::broker_words::for_broker;
 use super::home;
 use super::message::{Message, Spot, rank_of};
-use super::relation::LOG;
-use super::row::delete;
+use super::row::delete_log;
 use crate::operation::Operation;
 use crate::relation::rows_of;
 use crate::session::{Result, Session};
@@ -87,8 +86,7 @@ impl Store {
     }
 
     async fn remove_relayed(&self, lane: &Lane, spots: Vec<Spot>) -> Result<()> {
-        let keys = spots.into_iter().map(|spot| spot.key(lane)).collect();
-        let Some(delete) = delete(&LOG, keys) else {
+        let Some(delete) = delete_log(lane, spots) else {
             return Ok(());
         };
         let write = Operation::writing(lane.reach(), vec![delete], |_| Ok(Vec::new()));

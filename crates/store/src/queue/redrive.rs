@@ -4,7 +4,7 @@ use super::ack::keys_of;
 use super::cursor;
 use super::lease::read_of_keys;
 use super::relation::{OUT, out};
-use super::row::{COLUMNS, Out, State, out_key, outs, put_out};
+use super::row::{COLUMNS, Out, State, out_of, outs, put_out};
 use super::{DEFAULT_GROUP, Lane, check_key};
 use crate::operation::Operation;
 use crate::refused;
@@ -46,10 +46,7 @@ impl Store {
                 let message = format!("there are 1 to {REDRIVEN_MAX} ids, not {}", ids.len());
                 return Err(refused::malformed(message).into());
             }
-            Some(ids) => vec![Filter::Keys {
-                columns: OUT.primary_key.columns.clone(),
-                keys: ids.iter().map(|id| out_key(&lane, &group, *id)).collect(),
-            }],
+            Some(ids) => vec![out_of(&lane, &group, ids.iter().copied())],
             None => cursor::of_group(&lane, out::GROUP, &group),
         };
         filters.push(equals(out::STATE, State::Dead.value()));

@@ -20,6 +20,14 @@ use std::sync::{Arc, LazyLock};
 pub(super) const QUEUE: ColumnIx = 0;
 pub(super) const LANE: ColumnIx = 1;
 
+/// The table of a shape. Whoever reads says queue and lane, and so the slot, with which the primary
+/// key begins: an index of the key without it would be as much again to write for nothing.
+fn in_its_slot(shape: Shape<'_>) -> Table {
+    let mut table = shape.table();
+    table.key_indexed = false;
+    table
+}
+
 /// The only lane so far: with shards a queue will have several.
 pub(super) const FIRST_LANE: i64 = 0;
 
@@ -134,7 +142,7 @@ pub(crate) static LOG: LazyLock<Arc<Table>> = LazyLock::new(|| {
         key: &[QUEUE, LANE, log::RANK, log::POSITION, log::PLACE],
         shard_key: &[QUEUE, LANE],
     };
-    let mut table = shape.table();
+    let mut table = in_its_slot(shape);
     table.columns[log::POSITION].identity = Some(Identity::Position);
     Arc::new(table)
 });
@@ -163,7 +171,7 @@ pub(crate) static OUT: LazyLock<Arc<Table>> = LazyLock::new(|| {
         key: &[QUEUE, LANE, out::GROUP, out::ID],
         shard_key: &[QUEUE, LANE],
     };
-    let mut table = shape.table();
+    let mut table = in_its_slot(shape);
     let ascending = |columns: &[ColumnIx]| columns.iter().map(|ix| (*ix, false)).collect();
     table.indexes.push(Index {
         name: format!("{}_by_due", table.name),
@@ -194,7 +202,7 @@ pub(crate) static CURSOR: LazyLock<Arc<Table>> = LazyLock::new(|| {
         key: &[QUEUE, LANE, cursor::GROUP, cursor::AT],
         shard_key: &[QUEUE, LANE],
     };
-    let mut table = shape.table();
+    let mut table = in_its_slot(shape);
     table.columns[cursor::AT].identity = Some(Identity::Position);
     Arc::new(table)
 });
@@ -211,7 +219,7 @@ pub(crate) static GROUP: LazyLock<Arc<Table>> = LazyLock::new(|| {
         key: &[QUEUE, LANE, group::NAME],
         shard_key: &[QUEUE, LANE],
     };
-    Arc::new(shape.table())
+    Arc::new(in_its_slot(shape))
 });
 
 /// Messages that wait for their time. When it has come they enter the log.
@@ -277,7 +285,7 @@ pub(crate) static SCHEDULE: LazyLock<Arc<Table>> = LazyLock::new(|| {
         key: &[QUEUE, LANE, schedule::NAME],
         shard_key: &[QUEUE, LANE],
     };
-    Arc::new(shape.table())
+    Arc::new(in_its_slot(shape))
 });
 
 /// Where queues are. One that was never moved has no row, and is in the store.
@@ -294,7 +302,7 @@ pub(crate) static HOME: LazyLock<Arc<Table>> = LazyLock::new(|| {
         key: &[QUEUE, LANE],
         shard_key: &[QUEUE, LANE],
     };
-    let mut table = shape.table();
+    let mut table = in_its_slot(shape);
     table.columns[home::SINCE].identity = Some(Identity::Position);
     Arc::new(table)
 });

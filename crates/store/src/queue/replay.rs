@@ -2,8 +2,8 @@
 
 use super::cursor;
 use super::message::rank_of;
-use super::relation::{LOG, log, out};
-use super::row::delete_out;
+use super::relation::{LOG, OUT, log, out};
+use super::row::delete;
 use super::{DEFAULT_GROUP, Lane, check_key};
 use crate::operation::Operation;
 use crate::refused;
@@ -89,7 +89,7 @@ fn set_back(lane: Lane, group: String, first: BTreeMap<i64, (i64, i64)>) -> Step
                 columns: vec![out::POSITION, out::PLACE],
                 values: [behind.0, behind.1].map(Value::Int).to_vec(),
             });
-            steps.push(delete_out(out));
+            steps.push(delete(&OUT, Filter::And(out)));
         }
         steps.extend(cursor::moved(&lane, &group, &found, &standing));
         Ok(steps)

@@ -2,10 +2,10 @@
 
 use super::Lane;
 use super::message::{Message, Spot};
-use super::relation::{LANE, LOG, OUT, QUEUE, out};
+use super::relation::{LANE, LOG, OUT, QUEUE, log, out};
 use crate::relation::rows_of;
 use pando_model::engine::{Outcome, Step};
-use pando_model::plan::{Change, Conflict, Delete, Filter, Insert, Row};
+use pando_model::plan::{Change, Conflict, Delete, Filter, Insert, Row, Scalar};
 use pando_model::schema::{ColumnIx, Table};
 use pando_model::value::Value;
 use std::sync::Arc;
@@ -227,35 +227,40 @@ pub(super) fn put_out(lane: &Lane, group: &str, rows: &[Out]) -> Option<Step> {
     Some(insert_over(&OUT, rows))
 }
 
-/// Deletes rows by their primary keys.
-pub(super) fn delete(table: &Arc<Table>, keys: Vec<Row>) -> Option<Step> {
-    if keys.is_empty() {
-        return None;
-    }
-    Some(Step::from(Change::Delete(Delete {
+/// Deletes rows.
+pub(super) fn delete(table: &Arc<Table>, filter: Filter) -> Step {
+    Step::from(Change::Delete(Delete {
         table: Arc::clone(table),
-        filter: Filter::Keys {
-            columns: table.primary_key.columns.clone(),
-            keys,
-        },
+        filter,
         max_affected: None,
         returning: None,
-    })))
+    }))
 }
 
-/// The primary key of a message that a group has out.
-pub(super) fn out_key(lane: &Lane, group: &str, id: i64) -> Row {
-    let mut key = lane.key();
-    key.extend([Value::Text(group.to_owned()), Value::Int(id)]);
-    key
+/// Some messages that a group has out, by their ids. What places the rows is said by itself, so
+/// that they are found in their slot.
+pub(super) fn out_of(lane: &Lane, group: &str, ids: impl Iterator<Item = i64>) -> Filter {
+    let mut filters = super::cursor::of_group(lane, out::GROUP, group);
+    filters.push(Filter::In {
+        left: Scalar::Column(out::ID),
+        values: ids.map(Value::Int).collect(),
+    });
+    Filter::And(filters)
 }
 
-/// The primary keys of rows in the log.
-pub(super) fn log_keys(lane: &Lane, spots: impl IntoIterator<Item = Spot>) -> Filter {
-    Filter::Keys {
-        columns: LOG.primary_key.columns.clone(),
-        keys: spots.into_iter().map(|spot| spot.key(lane)).collect(),
-    }
+/// Some messages of the log, by their spots.
+pub(super) fn log_of(lane: &Lane, spots: impl Iterator<Item = Spot>) -> Filter {
+    let mut filters = lane.filters();
+    filters.push(Filter::Keys {
+        columns: vec![log::RANK, log::POSITION, log::PLACE],
+        keys: spots.map(Spot::key).collect(),
+    });
+    Filter::And(filters)
+}
+
+/// Deletes messages from the log.
+pub(super) fn delete_log(lane: &Lane, spots: Vec<Spot>) -> Option<Step> {
+    (!spots.is_empty()).then(|| delete(&LOG, log_of(lane, spots.into_iter())))
 }
 
 pub(super) fn timestamp(value: &Value) -> Option<i64> {
@@ -276,14 +281,4 @@ pub(super) fn text(value: &Value) -> Option<String> {
 pub(super) fn outs(outcome: Option<&Outcome>) -> Vec<Out> {
     let rows = outcome.map_or(&[][..], rows_of);
     rows.iter().filter_map(|row| Out::read(row)).collect()
-}
-
-/// Takes back what groups have out.
-pub(super) fn delete_out(which: Vec<Filter>) -> Step {
-    Step::from(Change::Delete(Delete {
-        table: Arc::clone(&OUT),
-        filter: Filter::And(which),
-        max_affected: None,
-        returning: None,
-    }))
 }

@@ -4,7 +4,7 @@ use super::Lane;
 use super::cursor;
 use super::message::Spot;
 use super::relation::{GROUP, LOG, QUEUE, group, log};
-use super::row::{delete, outs, timestamp};
+use super::row::{delete_log, outs, timestamp};
 use crate::operation::{Operation, Reach};
 use crate::relation::{rows_of, select, tree};
 use crate::session::{Result, Session};
@@ -101,8 +101,7 @@ impl Store {
         let own = Arc::clone(&sweep);
         let again = Step::decide(move |outcomes| {
             let (gone, _) = own.decided(outcomes);
-            let keys = gone.iter().map(|spot| spot.key(&own.lane));
-            Ok(delete(&LOG, keys.collect()).into_iter().collect())
+            Ok(delete_log(&own.lane, gone).into_iter().collect())
         });
         let look = [
             Step::read(tree(some)),
