@@ -11,6 +11,7 @@ use crate::layout::{
     insert_sql, load, names, take_place_sql,
 };
 use crate::session::Session;
+use crate::shard::AS_FIT;
 use crate::sql::{quoted, sent_as};
 use crate::writer::{Transaction, copy, insert_params};
 use pando_model::canonical;
@@ -38,7 +39,7 @@ const LOCKS: &str = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '
 pub(crate) fn carry_out(transaction: &mut Transaction<'_>, change: &SchemaChange) -> Step<()> {
     transaction.check_schema(change.from_version)?;
     let session = transaction.session;
-    session.batch(LOCKS)?;
+    session.batch(&format!("{AS_FIT} {LOCKS}"))?;
     for step in &change.steps {
         step_out(session, step)?;
     }

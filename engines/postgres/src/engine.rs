@@ -17,7 +17,7 @@ use crate::session::Session;
 use crate::topology::Topology;
 use crate::trouble::Trouble;
 use crate::writer::queue::{Pending, Queue};
-use crate::writer::{Attempt, Shared, Transaction, doubt, receipt};
+use crate::writer::{Attempt, Shared, Transaction, receipt};
 use crate::{apply, feed, inspect, verify};
 use async_trait::async_trait;
 use pando_model::engine::{
@@ -219,17 +219,18 @@ impl Engine for PostgresEngine {
 
     async fn sweep_receipts(&self, now_us: i64, max: usize) -> Result<u64> {
         // Mostly there is nothing to do, and then the writer is left alone.
-        let is_due = self.read_own("look for what is to be swept", move |session, _| {
-            Ok(receipt::is_any_expired(session, now_us)? || feed::is_too_long(session)?)
+        let floor = self.shared.floor();
+        let is_due = self.read_own("look for what is to be swept", move |session, shard| {
+            let floor = floor.on(shard.at.timeline);
+            Ok(receipt::is_any_expired(session, floor, now_us)? || feed::is_too_long(session)?)
         });
         if !is_due.await?.0 {
             return Ok(0);
         }
         let max = i64::try_from(max).unwrap_or(i64::MAX);
         let removed = self.transact(move |transaction| {
-            doubt::sweep(transaction.session)?;
             feed::bound(transaction.session)?;
-            receipt::remove_expired(transaction.session, now_us, max)
+            receipt::remove_expired(transaction, now_us, max)
         });
         Ok(removed.await?.0)
     }

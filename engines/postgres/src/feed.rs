@@ -1,15 +1,27 @@
 //! The feed as its followers see it: where they stand, and what lies behind that.
+//!
+//! Where a follower stands, and below which floor nothing is kept, are rows that are inserted and
+//! deleted, and not updated; the last is read from the end of the index, and events are looked for
+//! from the floor on. So nothing that died is walked over, whatever snapshot is held.
 
 use crate::cell::Param;
 use crate::fault::{Step, corrupt};
 use crate::session::Session;
-use crate::shard::ShardRow;
+use crate::shard::{BY_INDEX, ShardRow};
 use crate::writer::Transaction;
 use pando_model::engine::{FeedCursor, FeedEvent, FeedKind, FeedPage};
 use pando_model::slot::Slot;
 use pando_model::stamp::{Position, Reach};
 use tokio_postgres::Row;
 
+/// Who stands furthest back: the last stand of each follower, one name after the other.
+const FURTHEST_BACK: &str = "WITH RECURSIVE stands AS ( \
+    (SELECT name, timeline, p, ordinal FROM _pando_follower \
+    ORDER BY name DESC, p DESC, ordinal DESC LIMIT 1) UNION ALL \
+    SELECT n.* FROM stands AS s CROSS JOIN LATERAL ( \
+    SELECT name, timeline, p, ordinal FROM _pando_follower WHERE name < s.name \
+    ORDER BY name DESC, p DESC, ordinal DESC LIMIT 1) AS n) \
+    SELECT timeline, p, ordinal FROM stands ORDER BY p, ordinal LIMIT 1";
 /// Transactions whose events are kept for followers at most.
 const POSITIONS_MAX: i64 = 200_000;
 
@@ -20,6 +32,7 @@ pub(crate) fn read_page(
     after: FeedCursor,
     max: usize,
 ) -> Step<FeedPage> {
+    session.defer(BY_INDEX, None);
     let floor = read_floor(session)?;
     let lost = shard.history.reach(after.at, shard.at) != Reach::Contained;
     let behind = (after.at.p, after.ordinal) < (floor.at.p, floor.ordinal);
@@ -66,7 +79,7 @@ pub(crate) fn follow(transaction: &Transaction<'_>, name: &str) -> Step<FeedCurs
         raise_floor(session, cursor)?;
         session.execute("UPDATE _pando_shard SET followed = TRUE", &[])?;
     }
-    put(session, name, cursor)?;
+    put(session, name, cursor, None)?;
     Ok(cursor)
 }
 
@@ -83,7 +96,7 @@ pub(crate) fn acknowledge(
     let last = end(session, transaction.shard().at)?;
     let stands = by_place(stood, by_place(cursor, last, false), true);
     if stands != stood {
-        put(session, name, stands)?;
+        put(session, name, stands, Some(stood))?;
         trim(session)?;
     }
     Ok(())
@@ -91,8 +104,13 @@ pub(crate) fn acknowledge(
 
 /// Whether more is kept than [`bound`] lets stay.
 pub(crate) fn is_too_long(session: &Session) -> Step<bool> {
-    let span = session.first_int("SELECT max(p) - min(p) FROM _pando_feed", &[])?;
-    Ok(span.is_some_and(|span| span >= POSITIONS_MAX))
+    session.defer(BY_INDEX, None);
+    let floor = read_floor(session)?.at.p as i64;
+    let first = span_end(session, floor, "p, ordinal")?;
+    let last = span_end(session, floor, "p DESC, ordinal DESC")?;
+    Ok(first
+        .zip(last)
+        .is_some_and(|(first, last)| last - first >= POSITIONS_MAX))
 }
 
 /// Forgets what lies further back than [`POSITIONS_MAX`], whoever has not dealt with it: followers
@@ -103,25 +121,28 @@ pub(crate) fn bound(session: &Session) -> Step<()> {
     }
     let mut last = None;
     session.select_while(
-        "SELECT timeline, p, ordinal FROM _pando_feed WHERE p <= (SELECT max(p) FROM _pando_feed) - $1 \
+        "SELECT timeline, p, ordinal FROM _pando_feed WHERE p >= $2 AND p <= \
+         (SELECT p FROM _pando_feed WHERE p >= $2 ORDER BY p DESC LIMIT 1) - $1 \
          ORDER BY p DESC, ordinal DESC LIMIT 1",
-        &[Param::int(POSITIONS_MAX)],
+        &[
+            Param::int(POSITIONS_MAX),
+            Param::int(read_floor(session)?.at.p as i64),
+        ],
         |row| {
             last = Some(cursor_of(row)?);
             Ok(false)
         },
     )?;
-    let Some(floor) = last else {
-        return Ok(());
-    };
-    session.execute(
-        "DELETE FROM _pando_feed WHERE (p, ordinal) <= ($1, $2)",
-        &[
-            Param::int(floor.at.p as i64),
-            Param::int(i64::from(floor.ordinal)),
-        ],
-    )?;
-    raise_floor(session, floor)
+    match last {
+        Some(floor) => raise_floor(session, floor),
+        None => Ok(()),
+    }
+}
+
+/// The position of the first event, in an order, of those from a floor on.
+fn span_end(session: &Session, floor: i64, order: &str) -> Step<Option<i64>> {
+    let sql = format!("SELECT p FROM _pando_feed WHERE p >= $1 ORDER BY {order} LIMIT 1");
+    session.first_int(&sql, &[Param::int(floor)])
 }
 
 /// Removes a follower.
@@ -143,25 +164,12 @@ fn by_place(a: FeedCursor, b: FeedCursor, greater: bool) -> FeedCursor {
 
 fn trim(session: &Session) -> Step<()> {
     let mut least = None;
-    session.select_while(
-        "SELECT timeline, p, ordinal FROM _pando_follower ORDER BY p, ordinal LIMIT 1",
-        &[],
-        |row| {
-            least = Some(cursor_of(row)?);
-            Ok(false)
-        },
-    )?;
+    session.select_while(FURTHEST_BACK, &[], |row| {
+        least = Some(cursor_of(row)?);
+        Ok(false)
+    })?;
     match least {
-        Some(floor) => {
-            session.execute(
-                "DELETE FROM _pando_feed WHERE (p, ordinal) <= ($1, $2)",
-                &[
-                    Param::int(floor.at.p as i64),
-                    Param::int(i64::from(floor.ordinal)),
-                ],
-            )?;
-            raise_floor(session, floor)
-        }
+        Some(floor) => raise_floor(session, floor),
         None => {
             session.execute("DELETE FROM _pando_feed", &[])?;
             session.execute("UPDATE _pando_shard SET followed = FALSE", &[])?;
@@ -173,7 +181,8 @@ fn trim(session: &Session) -> Step<()> {
 fn stand(session: &Session, name: &str) -> Step<Option<FeedCursor>> {
     let mut found = None;
     session.select_while(
-        "SELECT timeline, p, ordinal FROM _pando_follower WHERE name = $1",
+        "SELECT timeline, p, ordinal FROM _pando_follower WHERE name = $1 \
+         ORDER BY p DESC, ordinal DESC LIMIT 1",
         &[Param::text(name)],
         |row| {
             found = Some(cursor_of(row)?);
@@ -183,10 +192,20 @@ fn stand(session: &Session, name: &str) -> Step<Option<FeedCursor>> {
     Ok(found)
 }
 
-fn put(session: &Session, name: &str, cursor: FeedCursor) -> Step<()> {
+/// Writes down where a follower stands; where it stood is forgotten.
+fn put(session: &Session, name: &str, cursor: FeedCursor, stood: Option<FeedCursor>) -> Step<()> {
+    if let Some(stood) = stood {
+        session.execute(
+            "DELETE FROM _pando_follower WHERE name = $1 AND p = $2 AND ordinal = $3",
+            &[
+                Param::text(name),
+                Param::int(stood.at.p as i64),
+                Param::int(i64::from(stood.ordinal)),
+            ],
+        )?;
+    }
     session.execute(
-        "INSERT INTO _pando_follower (name, timeline, p, ordinal) VALUES ($1, $2, $3, $4) \
-         ON CONFLICT (name) DO UPDATE SET timeline = $2, p = $3, ordinal = $4",
+        "INSERT INTO _pando_follower (name, timeline, p, ordinal) VALUES ($1, $2, $3, $4)",
         &[
             Param::text(name),
             Param::int(i64::from(cursor.at.timeline)),
@@ -213,24 +232,37 @@ fn end(session: &Session, at: Position) -> Step<FeedCursor> {
 fn read_floor(session: &Session) -> Step<FeedCursor> {
     let mut floor = None;
     session.select_while(
-        "SELECT timeline, feed_floor_p, feed_floor_ordinal FROM _pando_shard",
+        "SELECT s.timeline, f.p, f.ordinal FROM _pando_shard AS s, \
+         (SELECT p, ordinal FROM _pando_feed_floor ORDER BY p DESC, ordinal DESC LIMIT 1) AS f \
+         WHERE s.one = 1",
         &[],
         |row| {
             floor = Some(cursor_of(row)?);
             Ok(false)
         },
     )?;
-    floor.ok_or_else(|| corrupt("the shard's own row is missing").into())
+    floor.ok_or_else(|| corrupt("the feed has no floor").into())
 }
 
+/// Forgets what lies up to a floor, where that is above the one that there is.
 fn raise_floor(session: &Session, floor: FeedCursor) -> Step<()> {
-    session.execute(
-        "UPDATE _pando_shard SET feed_floor_p = $1, feed_floor_ordinal = $2",
-        &[
-            Param::int(floor.at.p as i64),
-            Param::int(i64::from(floor.ordinal)),
-        ],
-    )?;
+    let old = read_floor(session)?;
+    if (floor.at.p, floor.ordinal) <= (old.at.p, old.ordinal) {
+        return Ok(());
+    }
+    let params = [
+        Param::int(floor.at.p as i64),
+        Param::int(i64::from(floor.ordinal)),
+        Param::int(old.at.p as i64),
+        Param::int(i64::from(old.ordinal)),
+    ];
+    for sql in [
+        "DELETE FROM _pando_feed WHERE (p, ordinal) <= ($1, $2) AND (p, ordinal) > ($3, $4)",
+        "WITH gone AS (DELETE FROM _pando_feed_floor WHERE p = $3 AND ordinal = $4) \
+         INSERT INTO _pando_feed_floor (p, ordinal) VALUES ($1, $2)",
+    ] {
+        session.execute(sql, &params)?;
+    }
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The version of the internal tables.
-pub(crate) const LAYOUT_VERSION: i32 = 1;
+pub(crate) const LAYOUT_VERSION: i32 = 2;
 /// PostgreSQL cuts longer names off.
 pub(crate) const NAME_BYTES_MAX: usize = 63;
 /// A table that is being built anew, until it takes the old one's place.
@@ -30,21 +30,23 @@ const KEY_BESIDE: &str = "_pando_new_key";
 /// of the smallest number, where PostgreSQL's casts refuse it, and refuse what lies beyond the
 /// largest as its arithmetic does.
 ///
-/// The shard's row is written with every commit, and a writer's: their pages have room for
-/// versions of them.
+/// What changes with every commit, or every look of a follower, is not updated: it is inserted,
+/// the newest is read from the index's end, and the older ones are deleted. A row's versions would
+/// be walked over while somebody holds an older snapshot, and so are the dead where a scan begins
+/// below them.
 pub(crate) const INTERNAL_TABLES: &str = r#"
     CREATE TABLE _pando_shard (
         one integer PRIMARY KEY CHECK (one = 1), layout integer NOT NULL,
-        timeline integer NOT NULL, position bigint NOT NULL, schema_version bigint NOT NULL,
+        timeline integer NOT NULL, schema_version bigint NOT NULL,
         forks text NOT NULL, followed boolean NOT NULL,
-        feed_floor_p bigint NOT NULL, feed_floor_ordinal bigint NOT NULL,
         reign_timeline integer NOT NULL, reign_system bigint NOT NULL) WITH (fillfactor = 10);
-    CREATE TABLE _pando_writer (
-        id bytea PRIMARY KEY, number bigint NOT NULL, seen_at timestamptz NOT NULL)
-        WITH (fillfactor = 50);
     CREATE TABLE _pando_fence (
         slot integer PRIMARY KEY, epoch bigint NOT NULL, state integer NOT NULL,
-        seq bigint NOT NULL, schema_version bigint NOT NULL) WITH (fillfactor = 50);
+        schema_version bigint NOT NULL) WITH (fillfactor = 50);
+    CREATE TABLE _pando_count (
+        slot integer NOT NULL, seq bigint NOT NULL, PRIMARY KEY (slot, seq));
+    CREATE TABLE _pando_commit (
+        n bigint PRIMARY KEY, p bigint NOT NULL, writer bytea NOT NULL, number bigint NOT NULL);
     CREATE TABLE _pando_receipt (
         slot integer NOT NULL, scope bytea NOT NULL, key text COLLATE "C" NOT NULL,
         request bytea NOT NULL, answer bytea NOT NULL, timeline integer NOT NULL,
@@ -56,9 +58,11 @@ pub(crate) const INTERNAL_TABLES: &str = r#"
         slot integer NOT NULL, epoch bigint NOT NULL, seq bigint NOT NULL,
         tbl text COLLATE "C" NOT NULL, kind integer NOT NULL, key bytea NOT NULL,
         PRIMARY KEY (p, ordinal));
+    CREATE TABLE _pando_feed_floor (
+        p bigint NOT NULL, ordinal bigint NOT NULL, PRIMARY KEY (p, ordinal));
     CREATE TABLE _pando_follower (
-        name text COLLATE "C" PRIMARY KEY, timeline integer NOT NULL, p bigint NOT NULL,
-        ordinal bigint NOT NULL);
+        name text COLLATE "C" NOT NULL, timeline integer NOT NULL, p bigint NOT NULL,
+        ordinal bigint NOT NULL, PRIMARY KEY (name, p, ordinal));
     CREATE TABLE _pando_layout (
         name text COLLATE "C" PRIMARY KEY, definition text NOT NULL);
     CREATE FUNCTION _pando_exact(v double precision) RETURNS numeric

@@ -1,6 +1,8 @@
 //! Opening a database: making the internal tables of a new one, and refusing what is not ours, or
 //! could not keep what Pando promises.
 
+mod upgrade;
+
 use crate::fault::{Fault, Step, corrupt};
 use crate::layout::{INTERNAL_TABLES, LAYOUT_VERSION};
 use crate::session::Session;
@@ -10,8 +12,14 @@ use pando_model::slot::{Epoch, HASH_SLOTS, Slot};
 
 /// Two processes that open one database do so in turn (`Pand`).
 const OPENING_LOCK: i64 = 0x5061_6e64;
+/// The numbers of commits that are there from the first. Of fewer PostgreSQL would think that to
+/// read them all is cheaper than to go by the index, also when there are many more.
+const FIRST_COMMITS: &str = "generate_series(-63, 0) AS n";
 /// Gives a row where the database holds a store.
 pub(crate) const IS_STORE: &str = "SELECT 1 FROM pg_class WHERE relname = '_pando_shard' \
+                        AND relnamespace = current_schema()::regnamespace";
+/// The same where it is of this version's layout.
+pub(crate) const IS_UP_TO_DATE: &str = "SELECT 1 FROM pg_class WHERE relname = '_pando_commit' \
                         AND relnamespace = current_schema()::regnamespace";
 /// Gives a row on a server that copies another one.
 const IS_IN_RECOVERY: &str = "SELECT 1 WHERE pg_is_in_recovery()";
@@ -35,6 +43,8 @@ pub(crate) struct Facts {
 pub(crate) enum Holds {
     /// A store, and it takes writes.
     Store(Box<Facts>),
+    /// A store that an older Pando has made, which [`open`] brings up to date.
+    Older,
     /// A copy of a store.
     Copy,
     /// Nothing of Pando's, and it takes writes.
@@ -53,13 +63,17 @@ pub(crate) fn look(session: &Session) -> Step<Holds> {
         });
     }
     check_server(session)?;
+    if is_store && layout_of(session)? == upgrade::OLDEST {
+        return Ok(Holds::Older);
+    }
     match is_store {
         true => Ok(Holds::Store(Box::new(open_with(session, check)?))),
         false => Ok(Holds::Nothing),
     }
 }
 
-/// Opens the database, and makes the internal tables where there are none.
+/// Opens the database: makes the internal tables where there are none, and brings those up to date
+/// that an older Pando has made.
 pub(crate) fn open(session: &Session) -> Step<Facts> {
     check_server(session)?;
     open_with(session, make_or_check)
@@ -173,6 +187,7 @@ pub(crate) fn find_unfit(session: &Session) -> Step<Option<Unfit>> {
 fn make_or_check(session: &Session) -> Step<()> {
     session.batch(&format!("SELECT pg_advisory_xact_lock({OPENING_LOCK})"))?;
     match session.exists(IS_STORE, &[])? {
+        true if layout_of(session)? == upgrade::OLDEST => upgrade::upgrade(session),
         true => check(session),
         false => make(session),
     }
@@ -180,27 +195,34 @@ fn make_or_check(session: &Session) -> Step<()> {
 
 /// Refuses a store that another version has made, and this one does not read.
 fn check(session: &Session) -> Step<()> {
-    let layout = session.first_int("SELECT layout::bigint FROM _pando_shard", &[])?;
-    if layout == Some(i64::from(LAYOUT_VERSION)) {
+    let layout = layout_of(session)?;
+    if layout == i64::from(LAYOUT_VERSION) {
         return Ok(());
     }
-    let layout = layout.unwrap_or(0);
     Err(corrupt(format!(
         "the database has layout {layout}, this version of Pando reads layout {LAYOUT_VERSION}"
     ))
     .into())
 }
 
+fn layout_of(session: &Session) -> Step<i64> {
+    let layout = session.first_int("SELECT layout::bigint FROM _pando_shard", &[])?;
+    Ok(layout.unwrap_or(0))
+}
+
 fn make(session: &Session) -> Step<()> {
     session.batch(INTERNAL_TABLES)?;
     session.batch(&format!(
-        "INSERT INTO _pando_shard SELECT 1, {LAYOUT_VERSION}, 1, 0, 0, '[]', FALSE, 0, 0, \
+        "INSERT INTO _pando_shard SELECT 1, {LAYOUT_VERSION}, 1, 0, '[]', FALSE, \
          ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer, \
          system_identifier # oid::bigint FROM pg_control_system(), pg_database \
          WHERE datname = current_database(); \
-         INSERT INTO _pando_fence SELECT slot, {epoch}, 0, 0, 0 \
+         INSERT INTO _pando_fence SELECT slot, {epoch}, 0, 0 \
          FROM (SELECT generate_series(0, {last}) AS slot UNION SELECT {catalog} \
-         UNION SELECT {reference}) AS slots",
+         UNION SELECT {reference}) AS slots; \
+         INSERT INTO _pando_count SELECT slot, 0 FROM _pando_fence; \
+         INSERT INTO _pando_commit SELECT n, 0, '', 0 FROM {FIRST_COMMITS}; \
+         INSERT INTO _pando_feed_floor VALUES (0, 0)",
         epoch = Epoch::FIRST.number(),
         last = HASH_SLOTS - 1,
         catalog = Slot::CATALOG.number(),

@@ -3,7 +3,7 @@
 
 use crate::fault::{Fault, Step};
 use crate::session::Session;
-use crate::shard::{BEGIN_WRITE, LOCK, Locked, REIGN, ShardRow};
+use crate::shard::{Locked, REIGN, ShardRow};
 
 /// Makes the server that a session is connected to the one whose history goes on. It waits for
 /// whoever writes, and for the standby that has to hold what is written down.
@@ -27,7 +27,7 @@ fn carry_out(session: &Session) -> Step<ShardRow> {
     {
         return Ok(known.shard);
     }
-    let locked = Locked::of(session.begin(BEGIN_WRITE, LOCK)?.as_ref())?;
+    let locked = Locked::begin(session)?;
     if locked.new_reign.is_none() {
         session.end("ROLLBACK")?;
         return Ok(locked.shard);

@@ -80,6 +80,11 @@ impl Session {
         self.changes.get()
     }
 
+    /// Counts rows that were changed by what gives rows.
+    pub(crate) fn add_changes(&self, changed: u64) {
+        self.changes.set(self.changes.get() + changed);
+    }
+
     /// What PostgreSQL has warned of since the last call.
     pub(crate) fn take_warning(&self) -> Option<String> {
         self.wire.take_warning()
@@ -121,16 +126,25 @@ impl Session {
         std::mem::take(&mut *self.deferred.borrow_mut())
     }
 
-    /// Begins a transaction and runs its first statement in one round trip.
-    pub(crate) fn begin(&self, how: &str, first: &str) -> Step<Option<tokio_postgres::Row>> {
-        let statement = self.prepare(first)?;
+    /// Begins a transaction and runs its first statements in one round trip; gives the last one's
+    /// row.
+    pub(crate) fn begin(&self, how: &str, first: &[&str]) -> Step<Option<tokio_postgres::Row>> {
+        let mut prepared = Vec::with_capacity(first.len());
+        for sql in first {
+            prepared.push(self.prepare(sql)?);
+        }
         self.open.set(true);
-        let (begun, row) = self.handle.block_on(future::join(
-            self.wire.client.batch_execute(how),
-            self.wire.client.query_opt(&statement, &[]),
-        ));
+        let client = &self.wire.client;
+        let rows = prepared.iter().map(|statement| {
+            let row = async move { client.query_opt(statement, &[]).await };
+            row.boxed_local()
+        });
+        let rows = in_order(rows.collect());
+        let begun = future::join(client.batch_execute(how), rows);
+        let (begun, rows) = self.handle.block_on(begun);
         begun?;
-        Ok(row?)
+        let rows: Vec<_> = rows.into_iter().collect::<std::result::Result<_, _>>()?;
+        Ok(rows.into_iter().next_back().flatten())
     }
 
     /// Ends the transaction by `how`, and runs a statement behind it in the same round trip.
@@ -153,9 +167,10 @@ impl Session {
         Ok(())
     }
 
-    /// Runs the last statements of a transaction and commits it, in one round trip. The error
-    /// inside is that of a statement: the COMMIT behind it has rolled everything back.
-    pub(crate) fn commit_with(&self, calls: &[Call<'_>]) -> Step<Step<()>> {
+    /// Runs the last statements of a transaction and commits it, in one round trip; gives the last
+    /// value that one of them gave. The error inside is that of a statement: the COMMIT behind it
+    /// has rolled everything back.
+    pub(crate) fn commit_with(&self, calls: &[Call<'_>]) -> Step<Step<Option<i64>>> {
         let mut prepared = Vec::with_capacity(calls.len());
         for call in calls {
             match self.prepare(&call.sql) {
@@ -168,7 +183,10 @@ impl Session {
         let front = self.front(self.take_deferred());
         let executed = calls.iter().zip(&prepared).map(|(call, statement)| {
             let params = borrowed(&call.params);
-            let execute = async move { client.execute(statement, &params).await };
+            let execute = async move {
+                let row = client.query_opt(statement, &params).await?;
+                row.map_or(Ok(None), |row| row.try_get::<_, Option<i64>>(0))
+            };
             execute.boxed_local()
         });
         let commit = client.batch_execute("COMMIT");
@@ -176,8 +194,9 @@ impl Session {
         let (front, executed, committed) = self.handle.block_on(all);
         committed?;
         self.open.set(false);
-        let executed: std::result::Result<Vec<u64>, _> = executed.into_iter().collect();
-        Ok(front.and(executed.map(drop)).map_err(Fault::Postgres))
+        let given: std::result::Result<Vec<_>, _> = executed.into_iter().collect();
+        let last = given.map(|given| given.into_iter().flatten().next_back());
+        Ok(front.and(last).map_err(Fault::Postgres))
     }
 
     /// Rolls back, whatever is left to roll back; where that fails the connection is not used

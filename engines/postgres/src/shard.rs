@@ -1,4 +1,9 @@
-//! The shard's own row: how far its history and its schema have got.
+//! The shard's own row, which says what schema is in force and how its history has forked, and
+//! the commits, of which the newest says how far it has got.
+//!
+//! The row is what writers lock, and is rarely written. The position is not in it: each version of
+//! a row is walked over by whoever looks at it, for as long as somebody holds a snapshot that is
+//! older. A commit is inserted instead, and the newest is read from the index's end.
 
 use crate::cell::Param;
 use crate::fault::{Step, corrupt};
@@ -10,12 +15,16 @@ use tokio_postgres::Row;
 /// A statement that reads the row's columns, those of [`ShardRow::of`], and more behind them.
 macro_rules! of_the_shard {
     ($($more:literal),*) => {
-        concat!("SELECT timeline, position, schema_version, followed, forks" $(, $more)*)
+        concat!(
+            "SELECT s.timeline, c.p, s.schema_version, s.followed, s.forks" $(, $more)*,
+            " FROM _pando_shard AS s, (SELECT n, p FROM _pando_commit ORDER BY n DESC LIMIT 1) AS c ",
+            "WHERE s.one = 1"
+        )
     };
 }
 
 /// Reads the row.
-pub(crate) const READ: &str = of_the_shard!(" FROM _pando_shard");
+pub(crate) const READ: &str = of_the_shard!();
 /// How many columns these are.
 pub(crate) const COLUMNS: usize = 5;
 /// The same, and behind them the server's own timeline where it is a primary, the number of its
@@ -26,25 +35,29 @@ pub(crate) const LOOK: &str = of_the_shard!(
     "('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer END, ",
     "(SELECT system_identifier # oid::bigint FROM pg_control_system(), pg_database ",
     "WHERE datname = current_database()), ",
-    "current_setting('synchronous_standby_names') FROM _pando_shard"
+    "current_setting('synchronous_standby_names')"
 );
-/// The same, of a primary; whose reign is written down comes behind.
+/// The same, of a primary; whose reign is written down comes behind, and the newest commit.
 pub(crate) const REIGN: &str = of_the_shard!(
     ", ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer, ",
     "(SELECT system_identifier # oid::bigint FROM pg_control_system(), pg_database ",
-    "WHERE datname = current_database()), reign_timeline, reign_system FROM _pando_shard"
+    "WHERE datname = current_database()), s.reign_timeline, s.reign_system, c.n"
 );
-/// The same, and lets nobody else write until the transaction ends.
-pub(crate) const LOCK: &str = of_the_shard!(
-    ", ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer, ",
-    "(SELECT system_identifier # oid::bigint FROM pg_control_system(), pg_database ",
-    "WHERE datname = current_database()), reign_timeline, reign_system FROM _pando_shard ",
-    "FOR UPDATE"
-);
+/// Lets nobody else write until the transaction ends. What the one before has left is seen by a
+/// statement that begins behind it, and not by this one.
+const LOCK: &str = "SELECT FROM _pando_shard WHERE one = 1 FOR UPDATE";
 /// A snapshot for several statements.
 pub(crate) const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-/// Each statement sees what was committed before it: once the shard is locked, all there is.
-pub(crate) const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+/// Each statement sees what was committed before it: once the shard is locked, all there is. What
+/// is looked at first, in Pando's own tables, is looked at [`BY_INDEX`].
+const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; \
+    SET LOCAL enable_seqscan = off; SET LOCAL jit = off";
+/// The statements that follow go by an index, though PostgreSQL may have counted few rows in a
+/// table: it does not count the dead ones, and keeps a plan that it has made. Where there is no
+/// index the cost that it reckons would have it compile the statement.
+pub(crate) const BY_INDEX: &str = "SET LOCAL enable_seqscan = off; SET LOCAL jit = off;";
+/// The statements that follow go as PostgreSQL sees fit.
+pub(crate) const AS_FIT: &str = "SET LOCAL enable_seqscan TO DEFAULT; SET LOCAL jit TO DEFAULT;";
 
 /// What the one row says.
 #[derive(Clone, Debug)]
@@ -87,15 +100,23 @@ impl ShardRow {
     }
 }
 
-/// What [`LOCK`] gave: the shard, on the timeline of the primary that reigns.
+/// What [`REIGN`] gave: the shard, on the timeline of the primary that reigns.
 #[derive(Clone, Debug)]
 pub(crate) struct Locked {
     pub(crate) shard: ShardRow,
     /// Another primary reigns than the one that is written down, with this timeline and cluster.
     pub(crate) new_reign: Option<(i32, i64)>,
+    /// The newest commit's number.
+    pub(crate) commits: i64,
 }
 
 impl Locked {
+    /// Begins a transaction that writes, once nobody else does.
+    pub(crate) fn begin(session: &Session) -> Step<Locked> {
+        let row = session.begin(BEGIN_WRITE, &[LOCK, REIGN])?;
+        Locked::of(row.as_ref())
+    }
+
     /// Reads it. Where another primary has come to reign the history forks: what the last one
     /// had and this one has not is lost.
     pub(crate) fn of(row: Option<&Row>) -> Step<Locked> {
@@ -110,7 +131,11 @@ impl Locked {
         if new_reign.is_some() {
             shard.fork(reigns.0.unsigned_abs());
         }
-        Ok(Locked { shard, new_reign })
+        Ok(Locked {
+            shard,
+            new_reign,
+            commits: row.try_get(COLUMNS + 4)?,
+        })
     }
 
     /// Writes the fork down, where there is one.
@@ -154,7 +179,7 @@ pub(crate) fn in_snapshot<T>(
     work: impl FnOnce(&ShardRow) -> Step<T>,
 ) -> Step<(T, ShardRow)> {
     let begun = session
-        .begin(BEGIN_READ, READ)
+        .begin(BEGIN_READ, &[READ])
         .and_then(|row| ShardRow::of(row.as_ref()));
     let shard = match begun {
         Ok(shard) => shard,

@@ -202,8 +202,9 @@ async fn no_more_is_kept_than_the_bound_for_a_follower_that_never_comes_back() {
                       from (select max(p) as last from _pando_feed) f, \
                       (select timeline, slot, epoch, seq, tbl, kind, key from _pando_feed limit 1) e, \
                       generate_series(last + 1, last + ";
-        let shard = "update _pando_shard set position = position + ";
-        let both = format!("begin; {events}{by}) p; {shard}{by}; commit");
+        let commit = "insert into _pando_commit select n + 1, p + ";
+        let newest = "'', 0 from _pando_commit order by n desc limit 1";
+        let both = format!("begin; {events}{by}) p; {commit}{by}, {newest}; commit");
         postgres.sql(&both).await.expect("events");
     };
     grow(KEPT - 1).await;

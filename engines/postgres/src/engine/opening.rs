@@ -72,6 +72,10 @@ impl Found {
         for (server, looked) in servers.into_iter().zip(looked) {
             match looked {
                 Ok(Holds::Store(facts)) => return Ok(Some(*facts)),
+                Ok(Holds::Older) => match server.writer.run(open).await {
+                    Ok(facts) => return Ok(Some(facts)),
+                    Err(fault) => return Err(trouble(&server, fault)),
+                },
                 Ok(Holds::Copy) => self.copy = Some(server),
                 Ok(Holds::Nothing) => self.empty.push(server),
                 Ok(Holds::EmptyCopy) => {}
@@ -140,7 +144,8 @@ pub async fn is_empty(config: &PostgresConfig) -> Result<bool, EngineError> {
         async move { pool.run(look).await }
     });
     let looked = join_all(looks).await;
-    let is_store = |held: &Step<Holds>| matches!(held, Ok(Holds::Store(_) | Holds::Copy));
+    let is_store =
+        |held: &Step<Holds>| matches!(held, Ok(Holds::Store(_) | Holds::Older | Holds::Copy));
     let is_nothing = |held: &Step<Holds>| matches!(held, Ok(Holds::Nothing));
     Ok(looked.iter().any(is_nothing) && !looked.iter().any(is_store))
 }

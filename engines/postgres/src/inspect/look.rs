@@ -1,7 +1,7 @@
 //! One look at a server: facts, and no judgement.
 
 use crate::fault::Step;
-use crate::open::{IS_STORE, Unfit, find_unfit, read_shard};
+use crate::open::{IS_UP_TO_DATE, Unfit, find_unfit, read_shard};
 use crate::session::Session;
 use pando_model::stamp::Position;
 use std::time::Duration;
@@ -70,7 +70,7 @@ pub(super) struct Rights {
 pub(super) fn look(session: &Session) -> Step<Sight> {
     let rights = rights(session)?;
     let is_readable = rights.closed_tables.is_empty();
-    let at = match is_readable && session.exists(IS_STORE, &[])? {
+    let at = match is_readable && session.exists(IS_UP_TO_DATE, &[])? {
         true => Some(read_shard(session)?.at),
         false => None,
     };

@@ -5,6 +5,10 @@ use super::{Sql, Statement};
 use pando_model::fixed::fixed_by;
 use pando_model::plan::Select;
 
+/// What [`crate::shard::READ`] gives.
+const OF_THE_SHARD: &str = "SELECT s.timeline, \
+    (SELECT c.p FROM _pando_commit AS c ORDER BY c.n DESC LIMIT 1), \
+    s.schema_version, s.followed, s.forks";
 /// Where the number of all rows stands, where it is asked for.
 pub(crate) const TOTAL: usize = 5;
 /// In the same place: which of several reads that go together a row belongs to, from 1.
@@ -19,7 +23,7 @@ pub(crate) const FIRST: usize = 7;
 /// by: the select's order stays.
 pub(crate) fn select_with_shard(select: &Select, count: bool) -> Statement<'_> {
     let mut sql = Sql::new();
-    sql.push("SELECT s.timeline, s.position, s.schema_version, s.followed, s.forks, ");
+    sql.push(OF_THE_SHARD).push(", ");
     if count {
         sql.push("(");
         push_count(&mut sql, select);
@@ -47,7 +51,8 @@ pub(crate) fn select_together(select: &Select) -> Option<Statement<'_>> {
         return None;
     }
     let mut sql = Sql::new();
-    sql.push("SELECT s.timeline, s.position, s.schema_version, s.followed, s.forks, k.n, q.* ")
+    sql.push(OF_THE_SHARD)
+        .push(", k.n, q.* ")
         .push("FROM _pando_shard AS s CROSS JOIN unnest(")
         .joined(", ", types.iter().zip(1..), |sql, (ty, place)| {
             sql.push("$").number(place).push("::").push(ty).push("[]");

@@ -1,14 +1,13 @@
 //! COMMITs that nobody has answered for: the mark that each transaction leaves tells, on whichever
 //! server goes on, whether it happened.
 
-use super::Mark;
-use crate::cell::Param;
+use super::{Mark, commits};
 use crate::fault::{Fault, Step};
 use crate::session::Session;
-use crate::shard::{BEGIN_WRITE, LOCK, Locked};
+use crate::shard::Locked;
 
-/// A process that was not heard of for so long has nothing in doubt any more.
-const FORGOTTEN_AFTER: &str = "1 day";
+/// No transaction has this number: whoever looks leaves it.
+const LOOKED: i64 = 0;
 
 /// Whether the transaction with a mark was committed. The lock waits for what the lost connection
 /// may still be doing; the commit of the answer itself, that all before it is where it has to be.
@@ -21,31 +20,20 @@ pub(crate) fn was_committed(session: &Session, mark: &Mark) -> Step<bool> {
 }
 
 fn look(session: &Session, mark: &Mark) -> Step<bool> {
-    let locked = Locked::of(session.begin(BEGIN_WRITE, LOCK)?.as_ref())?;
+    let locked = Locked::begin(session)?;
     locked.write_reign(session)?;
-    let writer = Param::bytes(&mark.writer);
-    let number = session.first_int("SELECT number FROM _pando_writer WHERE id = $1", &[writer])?;
-    let happened = number.is_some_and(|number| number >= mark.number);
+    let happened = commits::has(session, mark, locked.commits)?;
+    let look = Mark {
+        number: LOOKED,
+        commit: locked.commits + 1,
+        ..*mark
+    };
+    let mut calls = Vec::new();
+    commits::push(&mut calls, &look, locked.shard.at.p);
     session.take_warning();
-    session.execute(
-        "INSERT INTO _pando_writer (id, number, seen_at) VALUES ($1, $2, now()) \
-         ON CONFLICT (id) DO UPDATE SET seen_at = now()",
-        &[
-            Param::bytes(&mark.writer),
-            Param::int(number.unwrap_or(mark.number - 1)),
-        ],
-    )?;
-    session.end("COMMIT")?;
+    session.commit_with(&calls)??;
     match session.take_warning() {
         None => Ok(happened),
         Some(warning) => Err(Fault::Lost(warning)),
     }
-}
-
-/// Forgets writers that are gone.
-pub(crate) fn sweep(session: &Session) -> Step<u64> {
-    session.execute(
-        &format!("DELETE FROM _pando_writer WHERE seen_at < now() - interval '{FORGOTTEN_AFTER}'"),
-        &[],
-    )
 }

@@ -1,4 +1,8 @@
 //! Recording the feed: the events of writes, in their own transaction.
+//!
+//! A slot's events are counted by rows of their own, of which the one with the highest number
+//! counts: it is inserted, and the one before deleted, as versions of one row would be walked over
+//! for as long as somebody holds an older snapshot.
 
 use super::transaction::Fence;
 use crate::cell::Param;
@@ -20,7 +24,8 @@ pub(super) fn record(
         return;
     }
     let mut columns: [Vec<Value>; 9] = Default::default();
-    let mut counted: BTreeMap<Slot, i64> = BTreeMap::new();
+    // The numbers before and after.
+    let mut counted: BTreeMap<Slot, (i64, i64)> = BTreeMap::new();
     let (mut at, mut ordinal) = (None, 0);
     for (position, event) in events {
         ordinal = if at == Some(position) { ordinal + 1 } else { 1 };
@@ -28,7 +33,8 @@ pub(super) fn record(
         let Some(fence) = count(event.slot) else {
             continue;
         };
-        counted.insert(event.slot, fence.seq);
+        let numbers = counted.entry(event.slot);
+        numbers.or_insert((fence.seq - 1, 0)).1 = fence.seq;
         let cells = [
             Value::Int(position.p as i64),
             Value::Int(i64::from(position.timeline)),
@@ -54,12 +60,19 @@ pub(super) fn record(
     let slots = counted
         .keys()
         .map(|slot| Value::Int(i64::from(slot.number())));
-    let seqs = counted.values().map(|seq| Value::Int(*seq));
+    let before = counted.values().map(|(before, _)| Value::Int(*before));
+    let after = counted.values().map(|(_, after)| Value::Int(*after));
     calls.push(Call {
-        sql: "UPDATE _pando_fence AS f SET seq = c.seq \
-              FROM unnest($1::integer[], $2::bigint[]) AS c (slot, seq) WHERE f.slot = c.slot"
+        sql: "WITH gone AS (DELETE FROM _pando_count AS c \
+              USING unnest($1::integer[], $2::bigint[]) AS b (slot, seq) \
+              WHERE c.slot = b.slot AND c.seq = b.seq) \
+              INSERT INTO _pando_count (slot, seq) SELECT * FROM unnest($1::integer[], $3::bigint[])"
             .to_owned(),
-        params: vec![Param::list(slots.collect()), Param::list(seqs.collect())],
+        params: vec![
+            Param::list(slots.collect()),
+            Param::list(before.collect()),
+            Param::list(after.collect()),
+        ],
     });
 }
 

@@ -1,12 +1,13 @@
 //! Transactions that write, one at a time.
 //!
-//! The shard's row is locked first and written last: whoever holds it writes alone, in this
-//! process or any other, so that nothing comes between what a write reads and what it stores,
-//! and positions are in the order of commits. Why, and what it costs, is told in
+//! The shard's row is locked first: whoever holds it writes alone, in this process or any other,
+//! so that nothing comes between what a write reads and what it stores, and positions are in the
+//! order of commits. The last thing that is written is the commit's own row (`commits`). Why, and what it costs, is told in
 //! `docs/decisions/0006-postgresql.md`.
 
 mod bulk;
 mod cascade;
+mod commits;
 pub(crate) mod copy;
 pub(crate) mod doubt;
 mod feed;
@@ -24,6 +25,7 @@ use crate::fault::{Remedy, Step};
 use crate::layout::load;
 use crate::progress::Marks;
 use crate::session::Session;
+use crate::shard::BY_INDEX;
 use pando_model::engine::{self, Outcome, Write, WriteAnswer};
 use pando_model::layout::Layout;
 use pando_model::stamp::Position;
@@ -45,14 +47,17 @@ pub(crate) struct Shared {
     layout: Mutex<(u64, Arc<Layout>)>,
     id: [u8; 16],
     numbers: AtomicI64,
+    floor: Mutex<receipt::Floor>,
 }
 
-/// What a transaction leaves in the database beside what it does: who made it, and which of that
-/// writer's it is. Where a COMMIT had no answer the mark tells what became of it.
+/// What a transaction leaves in the database beside what it does: who made it, which of that
+/// writer's it is, and which of all commits. Where a COMMIT had no answer the mark tells what
+/// became of it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mark {
     pub(crate) writer: [u8; 16],
     pub(crate) number: i64,
+    pub(crate) commit: i64,
 }
 
 /// A transaction that was carried out, and committed or in doubt.
@@ -91,6 +96,7 @@ impl Shared {
             layout: Mutex::new((0, Arc::default())),
             id: rand::random(),
             numbers: AtomicI64::new(0),
+            floor: Mutex::default(),
         }
     }
 
@@ -149,16 +155,23 @@ impl Shared {
             session.end("ROLLBACK")?;
             return Ok(None);
         }
-        let mark = self.next_mark();
+        let mark = Mark {
+            writer: self.id,
+            number: self.numbers.fetch_add(1, Relaxed) + 1,
+            commit: transaction.number(),
+        };
         let last = transaction.seal(&mark);
         // Nothing is cancelled once COMMIT was sent: what waits for its standby is visible then,
         // and not copied.
         session.defer("SET LOCAL statement_timeout = 0;", None);
+        session.defer(BY_INDEX, None);
         let doubt = |reason| Ok(Some(Doubt { mark, at, reason }));
         session.take_warning();
         let start = Instant::now();
         match session.commit_with(&last) {
-            Ok(Ok(())) => {}
+            Ok(Ok(removed_to)) => {
+                *self.floor.lock() = transaction.receipts.floor(at.timeline, removed_to);
+            }
             Ok(Err(fault)) => return Err(fault),
             Err(fault) if fault.proves_rollback() && !session.is_closed() => return Err(fault),
             Err(fault) => {
@@ -176,17 +189,15 @@ impl Shared {
         Ok(None)
     }
 
+    /// Below which receipts are gone.
+    pub(crate) fn floor(&self) -> receipt::Floor {
+        *self.floor.lock()
+    }
+
     /// A commit is known to have happened.
     pub(crate) fn confirm(&self, at: Position) {
         self.marks.reach(at);
         self.counters.commits.fetch_add(1, Relaxed);
-    }
-
-    fn next_mark(&self) -> Mark {
-        Mark {
-            writer: self.id,
-            number: self.numbers.fetch_add(1, Relaxed) + 1,
-        }
     }
 }
 

@@ -25,6 +25,30 @@ pub(super) struct Receipts {
     known: HashMap<Key, Option<Known>>,
     /// What its members have left.
     kept: Vec<(Receipt, Vec<u8>, Position)>,
+    floor: Floor,
+    /// When the first of these runs out.
+    lowest: Option<i64>,
+}
+
+/// Receipts that ran out before are gone, as far as this process knows. Those that were removed
+/// would be walked over for as long as somebody holds an older snapshot, so nobody looks below.
+/// What another process stores there, its clock a receipt's whole life behind, is for that process
+/// to remove; till then it is of no meaning, as each is believed by its own time.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Floor {
+    /// A failover may bring back what was removed.
+    timeline: u32,
+    expires_at_us: i64,
+}
+
+impl Floor {
+    /// From where on receipts are looked for.
+    pub(crate) fn on(self, timeline: u32) -> i64 {
+        match self.timeline == timeline {
+            true => self.expires_at_us,
+            false => i64::MIN,
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -40,6 +64,25 @@ fn key_of(receipt: &Receipt) -> Key {
 }
 
 impl Receipts {
+    /// Nothing is known but the floor.
+    pub(super) fn above(floor: Floor) -> Receipts {
+        Receipts {
+            floor,
+            ..Receipts::default()
+        }
+    }
+
+    /// Where the floor is behind the transaction, if it is committed: `removed_to` as a removal gave
+    /// it, and not above what its members have left.
+    pub(super) fn floor(&self, timeline: u32, removed_to: Option<i64>) -> Floor {
+        let floor = self.floor.on(timeline);
+        let raised = removed_to.map_or(floor, |to| to.max(floor));
+        Floor {
+            timeline,
+            expires_at_us: self.lowest.map_or(raised, |lowest| lowest.min(raised)),
+        }
+    }
+
     /// Whether it is known that nothing was answered under this key.
     pub(super) fn is_new(&self, receipt: &Receipt) -> bool {
         let known = self.known.get(&key_of(receipt));
@@ -65,12 +108,16 @@ impl Receipts {
     }
 
     /// What writes them down.
-    pub(super) fn keep_all(&mut self, calls: &mut Vec<Call<'static>>) {
+    pub(super) fn keep_all(&mut self, timeline: u32, calls: &mut Vec<Call<'static>>) {
         let kept = std::mem::take(&mut self.kept);
         let Some(now_us) = kept.iter().map(|(receipt, ..)| receipt.now_us).min() else {
             return;
         };
-        calls.push(removal(now_us, REMOVED_IN_PASSING * kept.len() as i64));
+        let expiries = kept.iter().map(|(receipt, ..)| receipt.expires_at_us);
+        self.lowest = expiries.min();
+        let floor = self.floor.on(timeline);
+        let max = REMOVED_IN_PASSING * kept.len() as i64;
+        calls.push(removal(floor, now_us, max));
         let mut columns: [Vec<Value>; 8] = Default::default();
         for (receipt, answer, at) in kept {
             let cells = [
@@ -126,10 +173,12 @@ pub(super) fn look_for<'r>(
     if columns[0].is_empty() {
         return Ok(());
     }
+    // One look at the index for each: a join of what seems to be a few rows reads the whole of it.
     transaction.session.select_all(
         "SELECT r.scope, r.key, r.request, r.answer, r.timeline, r.p, r.expires_at_us \
-         FROM unnest($1::bytea[], $2::text[]) AS k (scope, key) JOIN _pando_receipt AS r \
-         ON r.scope = k.scope AND r.key = k.key COLLATE \"C\"",
+         FROM unnest($1::bytea[], $2::text[]) AS k (scope, key) CROSS JOIN LATERAL ( \
+         SELECT * FROM _pando_receipt AS r \
+         WHERE r.scope = k.scope AND r.key = k.key COLLATE \"C\" OFFSET 0) AS r",
         &columns.map(Param::list),
         |row| {
             let scope: &[u8] = row.try_get(0)?;
@@ -173,25 +222,41 @@ pub(super) fn look_up(
     }
 }
 
-/// Whether a receipt has run out.
-pub(crate) fn is_any_expired(session: &Session, now_us: i64) -> Step<bool> {
+/// Whether a receipt has run out, of those that do so from the floor on.
+pub(crate) fn is_any_expired(session: &Session, floor: i64, now_us: i64) -> Step<bool> {
     session.exists(
-        "SELECT 1 FROM _pando_receipt WHERE expires_at_us <= $1 LIMIT 1",
-        &[Param::int(now_us)],
+        "SELECT 1 FROM _pando_receipt WHERE expires_at_us >= $1 AND expires_at_us <= $2 LIMIT 1",
+        &[Param::int(floor), Param::int(now_us)],
     )
 }
 
 /// Removes receipts that ran out, the oldest first; gives how many.
-pub(crate) fn remove_expired(session: &Session, now_us: i64, max: i64) -> Step<u64> {
-    let removal = removal(now_us, max);
-    session.execute(&removal.sql, &removal.params)
+pub(crate) fn remove_expired(
+    transaction: &mut Transaction<'_>,
+    now_us: i64,
+    max: i64,
+) -> Step<u64> {
+    let (session, timeline) = (transaction.session, transaction.position().timeline);
+    let removal = removal(transaction.receipts.floor.on(timeline), now_us, max);
+    let mut removed = 0;
+    session.select_while(&removal.sql, &removal.params, |row| {
+        let floor = transaction.receipts.floor(timeline, row.try_get(0)?);
+        transaction.receipts.floor = floor;
+        removed = row.try_get::<_, i64>(1)?.unsigned_abs();
+        Ok(false)
+    })?;
+    session.add_changes(removed);
+    Ok(removed)
 }
 
-fn removal(now_us: i64, max: i64) -> Call<'static> {
+/// Removes and gives up to when those that ran out are gone, and how many went.
+fn removal(floor: i64, now_us: i64, max: i64) -> Call<'static> {
     Call {
-        sql: "DELETE FROM _pando_receipt WHERE (slot, scope, key) IN (SELECT slot, scope, key \
-              FROM _pando_receipt WHERE expires_at_us <= $1 ORDER BY expires_at_us LIMIT $2)"
+        sql: "WITH gone AS (DELETE FROM _pando_receipt WHERE ctid = ANY (ARRAY( \
+              SELECT ctid FROM _pando_receipt WHERE expires_at_us >= $1 AND expires_at_us <= $2 \
+              ORDER BY expires_at_us LIMIT $3)) RETURNING expires_at_us) \
+              SELECT CASE WHEN count(*) < $3 THEN $2 ELSE max(expires_at_us) END, count(*) FROM gone"
             .to_owned(),
-        params: vec![Param::int(now_us), Param::int(max)],
+        params: vec![Param::int(floor), Param::int(now_us), Param::int(max)],
     }
 }

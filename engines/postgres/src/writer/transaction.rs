@@ -4,11 +4,11 @@
 //! is sealed, for all its members at once.
 
 use super::receipt::Receipts;
-use super::{Mark, Shared, feed};
+use super::{Mark, Shared, commits, feed};
 use crate::cell::Param;
 use crate::fault::{Fault, Step};
 use crate::session::{Call, Session};
-use crate::shard::{BEGIN_WRITE, LOCK, Locked, ShardRow};
+use crate::shard::{Locked, ShardRow};
 use pando_model::error::EngineError;
 use pando_model::layout::Layout;
 use pando_model::slot::{HASH_SLOTS, Slot};
@@ -26,11 +26,6 @@ const FENCES: i64 = HASH_SLOTS as i64 + 2;
 /// From so many on all fences are looked at instead of each.
 const MANY_SLOTS: usize = 512;
 
-/// The last statement of a transaction: its position, and its mark.
-const SEAL: &str = "WITH mark AS (INSERT INTO _pando_writer (id, number, seen_at) \
-    VALUES ($2, $3, now()) ON CONFLICT (id) DO UPDATE SET number = $3, seen_at = now()) \
-    UPDATE _pando_shard SET position = $1";
-
 /// A fence row, as this transaction has it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fence {
@@ -47,6 +42,8 @@ pub(crate) struct Transaction<'s> {
     pub(super) recorder: Recorder,
     pub(super) receipts: Receipts,
     shard: ShardRow,
+    /// Its number, if it is committed.
+    number: i64,
     fences: HashMap<Slot, Fence>,
     /// Events of members that are done, with their positions.
     events: Vec<(Position, RowEvent)>,
@@ -61,8 +58,7 @@ pub(crate) struct Transaction<'s> {
 impl<'s> Transaction<'s> {
     /// Begins one, once nobody else writes.
     pub(super) fn begin(session: &'s Session, shared: &Shared) -> Step<Transaction<'s>> {
-        let row = session.begin(BEGIN_WRITE, LOCK)?;
-        let locked = Locked::of(row.as_ref())?;
+        let locked = Locked::begin(session)?;
         locked.write_reign(session)?;
         let shard = locked.shard;
         session.meet_schema(shard.schema_version);
@@ -71,7 +67,8 @@ impl<'s> Transaction<'s> {
             session,
             layout: shared.layout(session, shard.schema_version)?,
             recorder: Recorder::new(shard.followed),
-            receipts: Receipts::default(),
+            receipts: Receipts::above(shared.floor()),
+            number: locked.commits + 1,
             shard,
             fences: HashMap::new(),
             events: Vec::new(),
@@ -203,12 +200,21 @@ impl<'s> Transaction<'s> {
         if numbers.is_empty() {
             return Ok(());
         }
+        // Nobody counts where nobody follows.
+        let sql = match self.recorder.is_on() {
+            true => {
+                "SELECT f.slot, f.epoch, f.state, (SELECT c.seq FROM _pando_count AS c \
+                 WHERE c.slot = f.slot ORDER BY c.seq DESC LIMIT 1), f.schema_version \
+                 FROM _pando_fence AS f WHERE f.slot = ANY($1::integer[])"
+            }
+            false => {
+                "SELECT slot, epoch, state, 0::bigint, schema_version FROM _pando_fence \
+                 WHERE slot = ANY($1::integer[])"
+            }
+        };
         let fences = &mut self.fences;
-        self.session.select_all(
-            "SELECT slot, epoch, state, seq, schema_version FROM _pando_fence \
-             WHERE slot = ANY($1::integer[])",
-            &[Param::list(numbers)],
-            |row| {
+        self.session
+            .select_all(sql, &[Param::list(numbers)], |row| {
                 let fence = Fence {
                     epoch: row.try_get(1)?,
                     seq: row.try_get(3)?,
@@ -219,8 +225,7 @@ impl<'s> Transaction<'s> {
                     fences.insert(slot, fence);
                 }
                 Ok(())
-            },
-        )
+            })
     }
 
     /// What the member noted are events of the position that it takes next; whether there are any.
@@ -236,7 +241,13 @@ impl<'s> Transaction<'s> {
         Ok(any)
     }
 
-    /// What is still to be written: events, receipts, the mark, and the position.
+    /// Its number among the commits, if it is one.
+    pub(super) fn number(&self) -> i64 {
+        self.number
+    }
+
+    /// What is still to be written: events, receipts, and the commit's own row, with its position
+    /// and its mark.
     pub(super) fn seal(&mut self, mark: &Mark) -> Vec<Call<'static>> {
         let mut calls = Vec::new();
         let fences = &mut self.fences;
@@ -245,15 +256,9 @@ impl<'s> Transaction<'s> {
             fence.seq += 1;
             Some(*fence)
         });
-        self.receipts.keep_all(&mut calls);
-        calls.push(Call {
-            sql: SEAL.to_owned(),
-            params: vec![
-                Param::int(self.position().p as i64),
-                Param::bytes(&mark.writer),
-                Param::int(mark.number),
-            ],
-        });
+        let timeline = self.shard.at.timeline;
+        self.receipts.keep_all(timeline, &mut calls);
+        commits::push(&mut calls, mark, self.position().p);
         calls
     }
 }
