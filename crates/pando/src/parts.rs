@@ -2,6 +2,7 @@
 //! knows engines.
 
 pub mod adopt;
+pub mod broker;
 pub mod cache;
 mod postgres;
 pub mod queues;

@@ -298,7 +298,7 @@ impl Broker for NatsBroker {
 /// Microseconds since 1970.
 pub(crate) fn now_us() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| micros(since))
+    since.map_or(0, micros)
 }
 
 pub(crate) fn micros(span: Duration) -> i64 {

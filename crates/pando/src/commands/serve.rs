@@ -1,6 +1,7 @@
 //! `pando serve`: from the configuration to a server that is ready, and back.
 
 mod journal;
+mod outbox;
 
 use super::{Context, migrate};
 use crate::access::holder;
@@ -64,6 +65,11 @@ pub async fn run(args: ServeArgs, context: Context) -> anyhow::Result<()> {
     let tls = web::load_tls(&config)?;
     let (store, caches) = parts::open_served(&config, &dir).await?;
     warn_of_shortfalls(&store).await;
+    let broker = parts::broker::connect(&config.queue).await?;
+    let is_brokered = broker.is_some();
+    if let Some(broker) = broker {
+        store.queue_use_broker(broker).await?;
+    }
     if config.store.migrate {
         migrate::at_start(&store, &config).await?;
     }
@@ -96,6 +102,9 @@ pub async fn run(args: ServeArgs, context: Context) -> anyhow::Result<()> {
     upkeep.sweep(&store, &config);
     upkeep.keep(caches);
     upkeep.flush(&store, &config);
+    if is_brokered {
+        upkeep.relay(&store);
+    }
     let by = until_told(&store, &control, &mut stop, &mut hangup).await;
     tracing::info!(by, "stopping");
     tokio::spawn(async move {
@@ -170,6 +179,11 @@ impl Upkeep {
         let every = config.cache.journal.flush_interval.get();
         self.0
             .push(tokio::spawn(journal::flush(Arc::clone(store), every)));
+    }
+
+    /// Has what is published to queues on a broker handed over.
+    fn relay(&mut self, store: &Arc<Store>) {
+        self.0.push(tokio::spawn(outbox::relay(Arc::clone(store))));
     }
 
     fn stop(self) {

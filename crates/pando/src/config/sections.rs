@@ -10,7 +10,7 @@ mod sessions;
 mod store;
 
 pub use cache::{Cache, CachedCollection, EvictionName, StrategyName};
-pub use queues::{Queue, QueueSchedule};
+pub use queues::{Messaging, Queue, QueuePlace, QueueSchedule};
 pub use sessions::{DataAccess, Sessions};
 pub use store::{EngineKind, Postgres, Store};
 
@@ -41,6 +41,8 @@ pub struct Config {
     pub limits: Limits,
     /// What is declared of collections of documents, by their names.
     pub docs: BTreeMap<String, Collection>,
+    /// Where queues keep their messages.
+    pub queue: Messaging,
     /// What is declared of queues, by their names.
     pub queues: BTreeMap<String, Queue>,
     /// Sessions of an application's users.
@@ -214,6 +216,7 @@ impl Default for Config {
             cors: Cors::default(),
             limits: Limits::default(),
             docs: BTreeMap::new(),
+            queue: Messaging::default(),
             queues: BTreeMap::new(),
             sessions: Sessions::default(),
             tls: Tls::default(),

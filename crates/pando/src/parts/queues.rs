@@ -1,6 +1,6 @@
 //! The rules of queues, from what is declared of them.
 
-use crate::config::{Config, EngineKind, Queue, QueueSchedule};
+use crate::config::{Config, EngineKind, Queue, QueuePlace, QueueSchedule};
 use pando_queue::{Backoff, BackoffConfig, ConfigError, DedupConfig, Schedule};
 use pando_store::kv::check_name;
 use pando_store::queue::{PRIORITIES_MAX, QueueRules, QueuesConfig, Scheduled, check_key};
@@ -20,15 +20,26 @@ pub fn rules(config: &Config) -> QueuesConfig {
     let each = config.queues.iter();
     QueuesConfig {
         declared: each
-            .filter_map(|(name, queue)| Some((name.clone(), rules_of(queue).ok()?)))
+            .filter_map(|(name, queue)| {
+                let mut rules = rules_of(queue).ok()?;
+                rules.on_broker = is_on_broker(config, queue);
+                Some((name.clone(), rules))
+            })
             .collect(),
-        others: QueueRules::default(),
+        others: QueueRules {
+            on_broker: config.queue.broker().is_some(),
+            ..QueueRules::default()
+        },
+        ..QueuesConfig::default()
     }
 }
 
 /// What is wrong with what is declared: the dotted path of each setting, and why.
 pub fn faults(config: &Config) -> Vec<Fault> {
     let mut faults = Vec::new();
+    if let Err(why) = super::broker::check(&config.queue) {
+        faults.push(("queue.engine".to_owned(), why));
+    }
     for (name, queue) in &config.queues {
         let mut found = faults_of(queue);
         if let Err(refusal) = check_name("queue", name) {
@@ -36,6 +47,11 @@ pub fn faults(config: &Config) -> Vec<Fault> {
         }
         if let Err(fault) = rules_of(queue) {
             found.push(fault);
+        }
+        if queue.engine == Some(QueuePlace::Broker) && config.queue.broker().is_none() {
+            let why =
+                "there is no broker: name one as [queue] engine, such as \"nats://127.0.0.1:4222\"";
+            found.push((".engine".to_owned(), why.to_owned()));
         }
         if queue.synced && config.store.engine == EngineKind::Memory {
             let why = "the engine `memory` syncs nothing: leave it out, or say [store] engine = \
@@ -46,6 +62,14 @@ pub fn faults(config: &Config) -> Vec<Fault> {
         faults.extend(found.into_iter().map(at));
     }
     faults
+}
+
+/// Whether a queue is on the broker.
+fn is_on_broker(config: &Config, queue: &Queue) -> bool {
+    match queue.engine {
+        Some(place) => place == QueuePlace::Broker,
+        None => config.queue.broker().is_some(),
+    }
 }
 
 /// What is out of its range.
@@ -118,6 +142,9 @@ fn rules_of(queue: &Queue) -> Result<QueueRules, Fault> {
         max_in_flight: queue.max_in_flight,
         message_bytes_max: usize::try_from(queue.max_message.bytes()).unwrap_or(usize::MAX),
         synced: queue.synced,
+        // What the deployment's engine is says more of it.
+        on_broker: false,
+        ordered: queue.ordered,
         schedules: schedules(queue)?,
     })
 }

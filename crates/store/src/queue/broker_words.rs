@@ -10,22 +10,26 @@ use pando_model::broker::{self, Ability, BrokerError, Delivery, QueueSpec};
 use pando_model::error::{EngineError, Refusal};
 
 pub(super) fn leased(delivery: Delivery, group: &str) -> Leased {
-    let message = delivery.message;
     Leased {
         lease: LeaseToken {
             group: group.to_owned(),
             of: Of::Broker(delivery.lease),
         },
         attempt: delivery.attempt,
-        message: Message {
-            id: message.id,
-            body: message.body,
-            content_type: message.content_type,
-            attributes: Some(message.attributes).filter(|text| text != "{}"),
-            priority: message.priority,
-            ordering_key: message.ordering_key,
-            published_at_us: message.published_at_us,
-        },
+        message: message(delivery.message),
+    }
+}
+
+/// A message that a broker had.
+pub(super) fn message(message: broker::Message) -> Message {
+    Message {
+        id: message.id,
+        body: message.body,
+        content_type: message.content_type,
+        attributes: Some(message.attributes).filter(|text| text != "{}"),
+        priority: message.priority,
+        ordering_key: message.ordering_key,
+        published_at_us: message.published_at_us,
     }
 }
 

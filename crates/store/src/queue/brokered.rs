@@ -241,6 +241,16 @@ impl Store {
         }
     }
 
+    /// The broker, if a queue is or was there.
+    pub(super) async fn brokered_of(&self, queue: &str) -> Result<Option<&Brokered>> {
+        self.queue_ensure(queue).await?;
+        if !self.queue_is_brokered(queue) {
+            return Ok(None);
+        }
+        self.declare(queue).await?;
+        Ok(self.brokered().get())
+    }
+
     /// Has the broker know a queue, once for this process.
     pub(super) async fn declare(&self, queue: &str) -> Result<()> {
         let Some(brokered) = self.brokered().get() else {

@@ -29,8 +29,12 @@ use pando_store::queue::{DEFAULT_GROUP, Leased};
 use pando_store::request::Idempotency;
 use pando_store::session::{Session, Stamped};
 use serde::Serialize;
+use std::time::Duration;
 use tokio::time::Instant;
 
+/// How long a broker is waited for at a time, and between two looks at least.
+const BROKER_WAIT: Duration = Duration::from_secs(1);
+const BROKER_LEAST: Duration = Duration::from_millis(50);
 /// What refuses to do what was not done before.
 const NOT_BEFORE: &str = "not_done_before";
 
@@ -91,6 +95,10 @@ where
 
 impl Asking<'_> {
     async fn messages(&self, deadline: Deadline, pass: Pass<'_>) -> Result<Done, ApiError> {
+        self.web.store().queue_ensure(self.queue).await?;
+        if self.web.store().queue_is_brokered(self.queue) {
+            return self.lease_anywhere(pass).await;
+        }
         if let Some(done) = self.done_before(deadline).await? {
             return Ok(done);
         }
@@ -143,6 +151,41 @@ impl Asking<'_> {
                 Woken::Late | Woken::Closing if self.key.is_some() => there_is = true,
                 Woken::Late | Woken::Closing => return Ok(nothing(stamped)),
             }
+        }
+    }
+
+    /// Leases of a queue that is, or was, on a broker. It waits there itself, a little at a time, so
+    /// that a stop is not kept waiting, and a queue that moves is followed.
+    async fn lease_anywhere(&self, pass: Pass<'_>) -> Result<Done, ApiError> {
+        if self.key.is_some() {
+            let message = "a lease from a broker is not kept under an Idempotency-Key";
+            let error = ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "unsupported", message);
+            return Err(error.hint("Leave it out: what is not acknowledged comes again."));
+        }
+        let store = self.web.store();
+        let until = Instant::now() + self.sent.wait;
+        let mut pass = Some(pass);
+        loop {
+            let now = Instant::now();
+            let wait = until.saturating_duration_since(now).min(BROKER_WAIT);
+            let leased = store.queue_lease_anywhere(self.queue, &self.sent.lease, wait);
+            let leased = leased.await?;
+            let is_over = Instant::now() >= until || self.web.waiting().is_closed();
+            if !leased.is_empty() || is_over {
+                self.news
+                    .counted(Counted::Leased, self.queue)
+                    .set(leased.len() as u64);
+                let high = store.engine().progress().high;
+                return Ok(Done {
+                    answer: given(&leased),
+                    replayed: false,
+                    stamped: self.session.stamped(high, false),
+                });
+            }
+            drop(pass.take());
+            // It may have been asked where nobody waits.
+            let least = until.min(now + BROKER_LEAST);
+            tokio::time::sleep_until(least).await;
         }
     }
 

@@ -40,12 +40,50 @@ struct GivenDead<'a> {
     died_at: String,
 }
 
+impl GivenPeeked<'_> {
+    fn of(one: &Peeked) -> GivenPeeked<'_> {
+        GivenPeeked {
+            id: one.message.id.to_string(),
+            content: Content::of(&one.message),
+            state: one.state.name(),
+            attempts: one.attempts,
+            due_at: one.due_us.map(instant),
+        }
+    }
+}
+
+impl GivenDead<'_> {
+    fn of(one: &DeadLetter) -> GivenDead<'_> {
+        GivenDead {
+            id: one.message.id.to_string(),
+            content: Content::of(&one.message),
+            attempts: one.attempts,
+            error: &one.error,
+            died_at: instant(one.died_at_us),
+        }
+    }
+}
+
+/// Messages, without a page behind them.
+pub(super) fn peeked(found: &[Peeked]) -> Answer {
+    let messages: Vec<_> = found.iter().map(GivenPeeked::of).collect();
+    let messages = &messages;
+    Answer::json(StatusCode::OK, &List { messages })
+}
+
+/// Dead letters, without a page behind them.
+pub(super) fn dead_letters(found: &[DeadLetter]) -> Answer {
+    let messages: Vec<_> = found.iter().map(GivenDead::of).collect();
+    let messages = &messages;
+    Answer::json(StatusCode::OK, &List { messages })
+}
+
 /// How much a group has before it.
 pub(super) async fn depth(web: &Web, queue: &str, parts: &Parts) -> Answered {
     let params = Params::read(&parts.uri, &["group"])?;
     let depth = web
         .store()
-        .queue_measure(queue, params.text("group"))
+        .queue_depth_anywhere(queue, params.text("group"))
         .await?;
     let oldest = depth.oldest_us;
     let now_us = web.store().clock().now_us();
@@ -69,14 +107,7 @@ pub(super) fn messages(
     let (page, next) = (page(parts)?, NextLink::of(parts));
     let peek = web.store().queue_peek(queue, &page)?;
     Ok(peek.map(move |found: Peek<Peeked>| {
-        let each = found.messages.iter().map(|one| GivenPeeked {
-            id: one.message.id.to_string(),
-            content: Content::of(&one.message),
-            state: one.state.name(),
-            attempts: one.attempts,
-            due_at: one.due_us.map(instant),
-        });
-        let messages: Vec<_> = each.collect();
+        let messages: Vec<_> = found.messages.iter().map(GivenPeeked::of).collect();
         Ok(listed(&next, &messages, found.cursor.clone()))
     }))
 }
@@ -86,14 +117,7 @@ pub(super) fn dead(web: &Web, queue: &str, parts: &Parts) -> Result<Operation<An
     let (page, next) = (page(parts)?, NextLink::of(parts));
     let dead = web.store().queue_dead(queue, &page)?;
     Ok(dead.map(move |found: Peek<DeadLetter>| {
-        let each = found.messages.iter().map(|one| GivenDead {
-            id: one.message.id.to_string(),
-            content: Content::of(&one.message),
-            attempts: one.attempts,
-            error: &one.error,
-            died_at: instant(one.died_at_us),
-        });
-        let messages: Vec<_> = each.collect();
+        let messages: Vec<_> = found.messages.iter().map(GivenDead::of).collect();
         Ok(listed(&next, &messages, found.cursor.clone()))
     }))
 }
@@ -104,11 +128,12 @@ pub(super) async fn purge(web: &Web, queue: &str, asked: &Asked<'_>) -> Answered
     if !asked.body.is_empty() {
         return Err(malformed("a purge has no body").hint("It removes all there is."));
     }
+    web.store().queue_purge_brokered(queue).await?;
     let purged = web.store().queue_purge(queue).await?;
     Ok(Answer::json(StatusCode::OK, &json!({ "purged": purged })))
 }
 
-fn page(parts: &Parts) -> Result<QueuePage, ApiError> {
+pub(super) fn page(parts: &Parts) -> Result<QueuePage, ApiError> {
     let params = Params::read(&parts.uri, &["limit", "cursor", "group"])?;
     let limit = params.number("limit")?;
     if limit == Some(0) {

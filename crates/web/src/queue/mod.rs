@@ -5,6 +5,7 @@
 //! at what others did ([`waiting`], [`clock`]).
 
 mod body;
+mod brokered;
 mod clock;
 mod given;
 mod lease;
@@ -35,7 +36,7 @@ use http::request::Parts;
 use http::{Method, StatusCode};
 use hyper::body::Body;
 use pando_store::operation::Operation;
-use pando_store::queue::{Acked, Nack, Redriven};
+use pando_store::queue::{Acked, Nack, Redriven, Settle};
 use serde_json::json;
 
 const LEASE: &str = "lease";
@@ -90,6 +91,23 @@ where
             let purged = look::purge(web, queue, &asked);
             deadline.for_write(purged).await?
         }
+        (_, rest)
+            if web.store().queue_is_brokered(queue) && brokered::is_asked(&parts.method, rest) =>
+        {
+            let max = web.limits().max_body;
+            let body = deadline.for_body(intake::taken(body, max)).await?;
+            let news = News::default();
+            let asked = Asked {
+                caller,
+                parts,
+                body,
+                is_part: false,
+                news: &news,
+            };
+            deadline
+                .for_write(brokered::answer(web, queue, rest, &asked))
+                .await?
+        }
         _ => return operate::answer(web, place, parts, body, caller, deadline).await,
     };
     let session = stamps::session_of(web.store(), &parts.headers)?;
@@ -112,9 +130,9 @@ pub(crate) async fn plan(
     }
     match (&asked.parts.method, rest.as_slice()) {
         (&Method::POST, ["messages"]) => publish::plan(web, queue, asked).await,
-        (&Method::POST, ["ack"]) => ack(web, queue, &asked),
-        (&Method::POST, ["nack"]) => nack(web, queue, &asked),
-        (&Method::POST, ["extend"]) => extend(web, queue, &asked),
+        (&Method::POST, ["ack"]) => ack(web, queue, &asked).await,
+        (&Method::POST, ["nack"]) => nack(web, queue, &asked).await,
+        (&Method::POST, ["extend"]) => extend(web, queue, &asked).await,
         (&Method::GET | &Method::HEAD, ["messages"]) => look::messages(web, queue, asked.parts),
         (&Method::GET | &Method::HEAD, ["dead"]) => look::dead(web, queue, asked.parts),
         (&Method::POST, ["redrive"]) => redrive(web, queue, &asked),
@@ -135,9 +153,10 @@ fn not_in_a_transaction(rest: &[&str]) -> ApiError {
         .hint("Of queues it takes POST /queue/v1/{queue}/messages; send the others by themselves.")
 }
 
-fn ack(web: &Web, queue: &str, asked: &Asked<'_>) -> Result<Operation<Answer>, ApiError> {
+async fn ack(web: &Web, queue: &str, asked: &Asked<'_>) -> Result<Operation<Answer>, ApiError> {
     let read = LeasesBody::read(asked, &[])?;
-    let operation = web.store().queue_ack(queue, read.leases)?;
+    let own = |leases, _| Ok(web.store().queue_ack(queue, leases)?);
+    let operation = brokered::settle(web, queue, read, |_| Settle::Ack, own).await?;
     let count = asked.news.counted(Counted::Acked, queue);
     Ok(operation.map(move |done: Acked| {
         count.set(done.acked);
@@ -146,13 +165,15 @@ fn ack(web: &Web, queue: &str, asked: &Asked<'_>) -> Result<Operation<Answer>, A
     }))
 }
 
-fn nack(web: &Web, queue: &str, asked: &Asked<'_>) -> Result<Operation<Answer>, ApiError> {
+async fn nack(web: &Web, queue: &str, asked: &Asked<'_>) -> Result<Operation<Answer>, ApiError> {
     let read = LeasesBody::read(asked, &["delay", "error"])?;
-    let nack = Nack {
+    let nack = |read: &LeasesBody| Nack {
         delay: read.delay,
-        error: read.error,
+        error: read.error.clone(),
     };
-    let operation = web.store().queue_nack(queue, read.leases, nack)?;
+    let own = |leases, read: LeasesBody| Ok(web.store().queue_nack(queue, leases, nack(&read))?);
+    let how = |read: &LeasesBody| Settle::Nack(nack(read));
+    let operation = brokered::settle(web, queue, read, how, own).await?;
     let count = asked.news.counted(Counted::Nacked, queue);
     Ok(operation.map(move |done: Acked| {
         count.set(done.acked);
@@ -161,10 +182,12 @@ fn nack(web: &Web, queue: &str, asked: &Asked<'_>) -> Result<Operation<Answer>, 
     }))
 }
 
-fn extend(web: &Web, queue: &str, asked: &Asked<'_>) -> Result<Operation<Answer>, ApiError> {
+async fn extend(web: &Web, queue: &str, asked: &Asked<'_>) -> Result<Operation<Answer>, ApiError> {
     let read = LeasesBody::read(asked, &["visibility"])?;
-    let store = web.store();
-    let operation = store.queue_extend(queue, read.leases, read.visibility)?;
+    let own =
+        |leases, read: LeasesBody| Ok(web.store().queue_extend(queue, leases, read.visibility)?);
+    let how = |read: &LeasesBody| Settle::Extend(read.visibility);
+    let operation = brokered::settle(web, queue, read, how, own).await?;
     let count = asked.news.counted(Counted::Extended, queue);
     Ok(operation.map(move |done: Acked| {
         count.set(done.acked);

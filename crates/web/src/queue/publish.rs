@@ -81,8 +81,9 @@ pub(super) async fn plan(
     let later = messages.iter().filter(is_later).count();
     let now = messages.len() - later;
     store.queue_admit_publish(queue, messages.len())?;
+    store.queue_ensure(queue).await?;
     let operation = store.queue_publish(queue, messages).await?;
-    let durability = store.engine().info().durability;
+    let durability = store.queue_durability(queue);
     let count = asked.news.published(queue, now, later);
     Ok(operation.map(move |published: Published| {
         count.set(published.new as u64);

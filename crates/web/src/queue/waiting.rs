@@ -176,6 +176,11 @@ impl Waiting {
         self.somebody.notified().await;
     }
 
+    /// Whether all waits are to end.
+    pub(super) fn is_closed(&self) -> bool {
+        *self.closed.borrow()
+    }
+
     /// Ends all waits, and lets none begin.
     pub(crate) fn close(&self) {
         self.closed.send_replace(true);

@@ -4,11 +4,81 @@ use crate::config::units::{ByteSize, Duration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Where queues keep their messages: in the store, or on a broker that the store hands them to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Messaging {
+    /// `store`; or a broker: `nats://HOST:4222`, `redis://HOST:6379/0`, `amqp://HOST:5672/VHOST`,
+    /// with TLS `tls://…`, `rediss://…`, `amqps://…`.
+    pub engine: String,
+    /// Who asks a RabbitMQ; `guest` if nothing is said.
+    pub user: Option<String>,
+    /// A file with the broker's password and nothing else.
+    #[schemars(extend("x-path" = true))]
+    pub password_file: Option<PathBuf>,
+    /// A file of credentials of NATS.
+    #[schemars(extend("x-path" = true))]
+    pub credentials_file: Option<PathBuf>,
+    /// Certificates (PEM) of those who may vouch for the broker; the system's where none are named.
+    #[schemars(extend("x-path" = true))]
+    pub ca_file: Option<PathBuf>,
+    /// What names on the broker begin with: deployments that share one have each their own.
+    pub prefix: String,
+    /// How many servers of a broker keep a message; 1, 3 or 5 on NATS.
+    pub copies: u32,
+    /// Whether NATS syncs before it confirms (`sync_interval: always`, from 2.10 on): it does not
+    /// tell.
+    pub synced: bool,
+    /// How long the broker may take to answer.
+    pub timeout: Duration,
+}
+
+/// Where a queue keeps its messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum QueuePlace {
+    /// In the store.
+    Store,
+    /// On the broker that `[queue] engine` names.
+    Broker,
+}
+
+impl Default for Messaging {
+    fn default() -> Messaging {
+        Messaging {
+            engine: STORE.to_owned(),
+            user: None,
+            password_file: None,
+            credentials_file: None,
+            ca_file: None,
+            prefix: "pando".to_owned(),
+            copies: 1,
+            synced: false,
+            timeout: Duration::seconds(5),
+        }
+    }
+}
+
+impl Messaging {
+    /// The broker's address, if there is one.
+    pub fn broker(&self) -> Option<&str> {
+        (self.engine != STORE).then_some(self.engine.as_str())
+    }
+}
+
+/// The engine without a broker.
+const STORE: &str = "store";
 
 /// What is declared of a queue; one that is not declared has the defaults.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Queue {
+    /// `store` or `broker`; where `[queue] engine` says if nothing is said.
+    pub engine: Option<QueuePlace>,
+    /// Whether messages may have an `ordering_key` where the queue is on a broker.
+    pub ordered: bool,
     /// How long a lease lasts where whoever leases does not say: up to 12h. Then others may have
     /// the message.
     pub visibility: Duration,
@@ -73,6 +143,8 @@ pub struct QueueSchedule {
 impl Default for Queue {
     fn default() -> Queue {
         Queue {
+            engine: None,
+            ordered: false,
             visibility: Duration::seconds(30),
             attempts: 16,
             backoff: QueueBackoff::default(),

@@ -1,0 +1,107 @@
+//! Looking at queues on a broker, and what operators do with them there.
+
+use super::broker_words::{message, told};
+use super::look::{Depth, Peeked, PeekedState};
+use super::{Acked, DEFAULT_GROUP, DeadLetter};
+use crate::operation::{Operation, Reach};
+use crate::session::Result;
+use crate::store::Store;
+
+/// Messages of a page.
+const PAGE: usize = 100;
+
+impl Store {
+    /// How much a group has before it, in the store and on the broker.
+    pub async fn queue_depth_anywhere(&self, queue: &str, group: Option<&str>) -> Result<Depth> {
+        let mut depth = self.queue_measure(queue, group).await?;
+        if let Some(brokered) = self.brokered_of(queue).await? {
+            let group = group.unwrap_or(DEFAULT_GROUP);
+            let counts = brokered.broker().counts(queue, group).await;
+            let counts = counts.map_err(told)?;
+            depth.ready += counts.depth;
+            depth.in_flight += counts.in_flight.unwrap_or(0);
+            depth.dead += counts.dead;
+            depth.oldest_us = depth.oldest_us.into_iter().chain(counts.oldest_us).min();
+        }
+        Ok(depth)
+    }
+
+    /// The first messages that the broker has for a group.
+    pub async fn queue_peek_brokered(
+        &self,
+        queue: &str,
+        group: Option<&str>,
+    ) -> Result<Vec<Peeked>> {
+        let Some(brokered) = self.brokered_of(queue).await? else {
+            return Ok(Vec::new());
+        };
+        let group = group.unwrap_or(DEFAULT_GROUP);
+        let found = brokered.broker().peek(queue, group, PAGE).await;
+        let each = found.map_err(told)?.into_iter().map(|found| Peeked {
+            message: message(found),
+            state: PeekedState::Ready,
+            attempts: 0,
+            due_us: None,
+        });
+        Ok(each.collect())
+    }
+
+    /// The first dead letters that the broker has for a group.
+    pub async fn queue_dead_brokered(
+        &self,
+        queue: &str,
+        group: Option<&str>,
+    ) -> Result<Vec<DeadLetter>> {
+        let Some(brokered) = self.brokered_of(queue).await? else {
+            return Ok(Vec::new());
+        };
+        let group = group.unwrap_or(DEFAULT_GROUP);
+        let found = brokered.broker().dead(queue, group, PAGE).await;
+        let each = found.map_err(told)?.into_iter().map(|dead| DeadLetter {
+            message: message(dead.message),
+            attempts: dead.attempts,
+            error: dead.error,
+            died_at_us: dead.died_at_us,
+        });
+        Ok(each.collect())
+    }
+
+    /// Gives dead letters on the broker another chance, as many as one call takes; how many.
+    pub async fn queue_redrive_brokered(&self, queue: &str, group: Option<&str>) -> Result<u64> {
+        let Some(brokered) = self.brokered_of(queue).await? else {
+            return Ok(0);
+        };
+        let group = group.unwrap_or(DEFAULT_GROUP);
+        let most = pando_model::broker::MESSAGES_MAX;
+        let redriven = brokered.broker().redrive(queue, group, most).await;
+        redriven.map_err(told)
+    }
+
+    /// Empties a queue on the broker.
+    pub async fn queue_purge_brokered(&self, queue: &str) -> Result<()> {
+        match self.brokered_of(queue).await? {
+            Some(brokered) => brokered.broker().purge(queue).await.map_err(told),
+            None => Ok(()),
+        }
+    }
+
+    /// Sets a group back on the broker.
+    pub async fn queue_replay_brokered(
+        &self,
+        queue: &str,
+        group: Option<&str>,
+        from_us: i64,
+    ) -> Result<()> {
+        let Some(brokered) = self.brokered_of(queue).await? else {
+            return Ok(());
+        };
+        let group = group.unwrap_or(DEFAULT_GROUP);
+        let replayed = brokered.broker().replay(queue, group, from_us).await;
+        replayed.map_err(told)
+    }
+
+    /// What was settled elsewhere, as an operation beside which nothing is done.
+    pub fn queue_settled(&self, done: Acked) -> Operation<Acked> {
+        Operation::reading(Reach::Nothing, Vec::new(), move |_| Ok(done))
+    }
+}

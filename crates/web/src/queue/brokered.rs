@@ -1,0 +1,129 @@
+//! Queues on a broker: what is asked of it is no operation of the store, and asked by itself.
+
+use super::body::{LeasesBody, RedriveBody};
+use super::look;
+use super::{Answered, publish};
+use crate::answer::Answer;
+use crate::error::ApiError;
+use crate::operate::Asked;
+use crate::params::{Params, malformed};
+use crate::web::Web;
+use http::{Method, StatusCode};
+use pando_store::operation::Operation;
+use pando_store::queue::{Acked, LeaseToken, QueuePage, Settle};
+use serde_json::json;
+
+/// Whether something is asked of the broker, of a queue that is or was there.
+pub(super) fn is_asked(method: &Method, rest: &[&str]) -> bool {
+    let is_read = matches!(*method, Method::GET | Method::HEAD);
+    match rest {
+        ["messages" | "dead"] => is_read,
+        ["redrive" | "replay"] => *method == Method::POST,
+        _ => false,
+    }
+}
+
+/// Answers what [`is_asked`].
+pub(super) async fn answer(web: &Web, queue: &str, rest: &[&str], asked: &Asked<'_>) -> Answered {
+    match rest {
+        ["messages"] => messages(web, queue, asked).await,
+        ["dead"] => dead(web, queue, asked).await,
+        ["redrive"] => redrive(web, queue, asked).await,
+        ["replay"] => replay(web, queue, asked).await,
+        _ => Err(ApiError::no_such_path()),
+    }
+}
+
+/// Settles what the broker gave; what is left is the store's, with what was done already.
+pub(super) async fn settle(
+    web: &Web,
+    queue: &str,
+    read: LeasesBody,
+    how: impl FnOnce(&LeasesBody) -> Settle,
+    own: impl FnOnce(Vec<LeaseToken>, LeasesBody) -> Result<Operation<Acked>, ApiError>,
+) -> Result<Operation<Acked>, ApiError> {
+    let mut read = read;
+    let leases = std::mem::take(&mut read.leases);
+    let (there, here): (Vec<_>, Vec<_>) = leases.into_iter().partition(LeaseToken::is_of_broker);
+    if there.is_empty() {
+        return own(here, read);
+    }
+    let how = how(&read);
+    let settled = web.store().queue_settle_brokered(queue, &there, &how);
+    let settled = settled.await?;
+    if here.is_empty() {
+        return Ok(web.store().queue_settled(settled));
+    }
+    Ok(own(here, read)?.map(move |done| {
+        Ok(Acked {
+            acked: done.acked + settled.acked,
+            gone: done.gone + settled.gone,
+        })
+    }))
+}
+
+/// What the broker has; it has no pages.
+async fn messages(web: &Web, queue: &str, asked: &Asked<'_>) -> Answered {
+    let page = look::page(asked.parts)?;
+    let found = web
+        .store()
+        .queue_peek_brokered(queue, page.group.as_deref());
+    let mut found = found.await?;
+    found.truncate(limit_of(&page));
+    Ok(look::peeked(&found))
+}
+
+/// The dead of the store, which they were before the queue moved, and those of the broker.
+async fn dead(web: &Web, queue: &str, asked: &Asked<'_>) -> Answered {
+    let page = look::page(asked.parts)?;
+    let session = pando_store::session::Session::default();
+    let here = web.store().queue_dead(queue, &page)?;
+    let (here, _) = web.store().answer(&here, &session).await?;
+    let there = web
+        .store()
+        .queue_dead_brokered(queue, page.group.as_deref());
+    let mut all = here.messages;
+    all.extend(there.await?);
+    all.truncate(limit_of(&page));
+    Ok(look::dead_letters(&all))
+}
+
+async fn redrive(web: &Web, queue: &str, asked: &Asked<'_>) -> Answered {
+    let read = RedriveBody::read(asked)?;
+    if read.ids.is_some() {
+        let message = "dead letters on a broker are redriven in their order, not by ids";
+        return Err(
+            ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "unsupported", message)
+                .hint("Leave ids out."),
+        );
+    }
+    let group = read.group.as_deref();
+    let session = pando_store::session::Session::default();
+    let here = web.store().queue_redrive(queue, group, None)?;
+    let here = here.map(|done| Ok(done.redriven.to_le_bytes().to_vec()));
+    let here = web.store().carry_out(&here, None, &session).await?.answer;
+    let here = u64::from_le_bytes(here.first_chunk().copied().unwrap_or_default());
+    let there = web.store().queue_redrive_brokered(queue, group).await?;
+    let body = json!({ "redriven": here + there, "more": there > 0 });
+    Ok(Answer::json(StatusCode::OK, &body))
+}
+
+async fn replay(web: &Web, queue: &str, asked: &Asked<'_>) -> Answered {
+    let params = Params::read(&asked.parts.uri, &["from", "group"])?;
+    let Some(from) = params.text("from") else {
+        return Err(malformed(
+            "from is missing: since when messages are given again",
+        ));
+    };
+    let from_us = publish::moment("from", &publish::instant_of(from))?;
+    let replayed = web
+        .store()
+        .queue_replay_brokered(queue, params.text("group"), from_us);
+    replayed.await?;
+    Ok(Answer::new(StatusCode::NO_CONTENT))
+}
+
+fn limit_of(page: &QueuePage) -> usize {
+    let limit = page.limit.unwrap_or(u64::MAX);
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}
