@@ -5,6 +5,7 @@ pub mod adopt;
 pub mod cache;
 mod postgres;
 pub mod redis;
+pub mod topics;
 
 pub use postgres::{fault_of_url, inspect, is_empty};
 
