@@ -25,6 +25,7 @@ Examples:
   pando-bench point-read insert    these
   pando-bench scale                a point read at 1e4 and at 1e7 rows
   pando-bench sessions             a million sessions against a thousand
+  pando-bench topics               ten thousand who listen, and how soon one is told
   pando-bench linkbench            a graph of 1e6 nodes and 5e6 edges
   pando-bench postgres             the store over PostgreSQL against tokio-postgres and COPY
   pando-bench postgres-http        pando serve over PostgreSQL against axum through PgBouncer
@@ -34,7 +35,7 @@ Examples:
   pando-bench queue queue-deep     queues on the store, and with a million messages in one
   pando-bench cache-traces         hit ratios on recorded traces, against the optimum
 Names: idle point-read page models wide-column traverse insert trailbase import import-kv
-       cache-hit cache-traces cache-http cache-http-postgres scale sessions linkbench queue queue-deep postgres,
+       cache-hit cache-traces cache-http cache-http-postgres scale sessions topics linkbench queue queue-deep postgres,
        or of it postgres-point-read postgres-insert postgres-import;
        postgres-http postgres-spread write-behind write-behind-postgres";
 
@@ -102,6 +103,7 @@ async fn run(name: &str) -> Result<Vec<report::Report>> {
         "wide-column" => benches::wide_column::run().await,
         "scale" => benches::scale::run().await,
         "sessions" => benches::sessions::run().await,
+        "topics" => benches::topics::run().await,
         "cache-hit" => cache::hit::run(),
         "cache-traces" => cache::traces::run(),
         "cache-http" => cache::http::over_sqlite().await,

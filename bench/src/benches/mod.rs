@@ -9,6 +9,7 @@ pub mod page;
 pub mod point_read;
 pub mod scale;
 pub mod sessions;
+pub mod topics;
 pub mod trailbase;
 pub mod traverse;
 pub mod wide_column;

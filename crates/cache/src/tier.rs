@@ -34,6 +34,7 @@ use asked::{Asked, Found};
 use async_trait::async_trait;
 use collection::Collection;
 use follower::Follower;
+use pando_model::bus::Bus;
 use pando_model::caching::CacheReport;
 use pando_model::clock::Clock;
 use pando_model::engine::{
@@ -333,6 +334,10 @@ impl Engine for Tier {
 
     async fn inspect(&self) -> Result<Inspection> {
         self.inner.inspect().await
+    }
+
+    fn bus(&self) -> Option<Arc<dyn Bus>> {
+        self.inner.bus()
     }
 
     fn caches(&self) -> Option<CacheReport> {

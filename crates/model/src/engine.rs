@@ -40,6 +40,7 @@ pub use read::{
     Cacheable, Copies, Expiry, Freshness, LaidDown, Read, ReadAnswer, ReadSteps, StepsAnswer,
 };
 
+use crate::bus::Bus;
 use crate::caching::CacheReport;
 use crate::error::{EngineError, Refusal};
 use crate::inspection::Inspection;
@@ -64,6 +65,12 @@ pub trait Engine: Send + Sync {
     /// Whether other processes may read and write the same data at the same time. Memory only.
     fn is_shared(&self) -> bool {
         false
+    }
+
+    /// What processes over the same data can tell one another over, where the engine has it. Each call
+    /// connects anew; must be called within a runtime.
+    fn bus(&self) -> Option<Arc<dyn Bus>> {
+        None
     }
 
     /// The position up to which everything is committed and visible, and the

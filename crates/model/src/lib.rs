@@ -8,6 +8,7 @@ pub mod aggregate;
 pub mod array;
 pub mod broker;
 pub mod budget;
+pub mod bus;
 pub mod caching;
 pub mod canonical;
 pub mod clock;

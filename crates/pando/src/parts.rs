@@ -7,6 +7,7 @@ pub mod cache;
 mod postgres;
 pub mod queues;
 pub mod redis;
+pub mod topics;
 
 pub use postgres::{fault_of_url, inspect, is_empty};
 

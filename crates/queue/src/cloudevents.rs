@@ -24,6 +24,7 @@ mod binary;
 mod structured;
 
 pub use attribute::Attribute;
+pub(crate) use attribute::check;
 
 use std::collections::BTreeMap;
 
@@ -229,6 +230,15 @@ impl Event {
         self.attributes
             .get(CONTENT_TYPE)
             .and_then(Attribute::as_str)
+    }
+
+    /// The same, without an attribute that is not required.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Event {
+        if !REQUIRED.contains(&name) {
+            self.attributes.remove(name);
+        }
+        self
     }
 
     /// Its data.

@@ -15,12 +15,15 @@
 //! (`docs/decisions/0011-queues.md`).
 
 mod backoff;
+pub mod changes;
 mod cloudevents;
 mod config;
 mod dedup;
+mod ring;
 mod routing;
 mod scaling;
 mod schedule;
+pub mod topics;
 
 pub use backoff::{Backoff, BackoffConfig, Dead, Failure, Next};
 pub use cloudevents::{Attribute, Event, EventError, HttpMessage, Mode, Place};

@@ -7,6 +7,7 @@
 
 use crate::conditional;
 use crate::error::ApiError;
+use crate::payload::Payload;
 use crate::reply::{self, Reply};
 use crate::rest::grammar::prefer::Prefer;
 use bytes::Bytes;
@@ -16,7 +17,6 @@ use http::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 use http::{Response, StatusCode};
-use http_body_util::Full;
 use pando_store::request::Returning;
 
 /// The headers that an answer can have.
@@ -194,7 +194,7 @@ impl Answer {
 
     /// The answer as it is sent.
     pub(crate) fn into_reply(self) -> Reply {
-        let mut reply = Response::new(Full::new(self.body));
+        let mut reply = Response::new(Payload::from(self.body));
         *reply.status_mut() = self.status;
         *reply.headers_mut() = self.headers;
         reply

@@ -15,6 +15,18 @@ pub struct WebConfig {
     pub limits: Limits,
     /// What sessions let their holders do.
     pub sessions: Sessions,
+    /// How those are looked after who listen.
+    pub streams: Streams,
+}
+
+/// How those are looked after who listen: to topics, and to changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Streams {
+    /// Who was told nothing for so long is sent something all the same. It has to be shorter than
+    /// [`Limits::idle_timeout`]: whoever takes nothing for so long is cut off.
+    pub heartbeat: Duration,
+    /// When whoever is cut off is to come back, at the earliest; it is spread over twice that.
+    pub retry: Duration,
 }
 
 /// What whoever holds a session may do without a key.
@@ -81,6 +93,15 @@ impl Default for Cors {
         Cors {
             origins: Vec::new(),
             max_age: Duration::from_secs(600),
+        }
+    }
+}
+
+impl Default for Streams {
+    fn default() -> Streams {
+        Streams {
+            heartbeat: Duration::from_secs(15),
+            retry: Duration::from_secs(2),
         }
     }
 }

@@ -4,13 +4,17 @@
 //! caller wrote, so that their number is bounded.
 
 mod caches;
+mod listeners;
 mod queues;
 
 use crate::reply::{self, Reply};
 use caches::CacheMetrics;
 use http::header::HeaderValue;
 use http::{Method, StatusCode};
+use listeners::ListenerMetrics;
 use pando_model::engine::Statistics;
+use pando_queue::changes::ChangesReport;
+use pando_queue::topics::TopicsReport;
 use pando_store::Store;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
@@ -44,6 +48,7 @@ pub(crate) struct Metrics {
     pub(crate) queues: QueueMetrics,
     store: StoreMetrics,
     caches: CacheMetrics,
+    listeners: ListenerMetrics,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -115,6 +120,8 @@ impl Metrics {
         store.register(registry.sub_registry_with_prefix("store"));
         let caches = CacheMetrics::default();
         caches.register(registry.sub_registry_with_prefix("cache"));
+        let listeners = ListenerMetrics::default();
+        listeners.register(&mut registry);
         Metrics {
             registry,
             requests,
@@ -124,6 +131,7 @@ impl Metrics {
             queues,
             store,
             caches,
+            listeners,
         }
     }
 
@@ -145,6 +153,11 @@ impl Metrics {
             status: Status(status.as_u16()),
         };
         self.requests.get_or_create(&labels).inc();
+    }
+
+    /// Takes over how those do who listen.
+    pub(crate) fn take_listeners(&self, topics: TopicsReport, changes: Option<ChangesReport>) {
+        self.listeners.take(topics, changes.unwrap_or_default());
     }
 
     /// The answer to `/metrics`.

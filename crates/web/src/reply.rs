@@ -1,20 +1,20 @@
-//! Answers: whole bodies, never streams, so that one type serves all routes.
+//! Answers. One type serves all routes: a body is there as a whole, but for those that go on.
 
+use crate::payload::Payload;
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
-use http_body_util::Full;
 use serde::Serialize;
 
 /// An answer.
-pub type Reply = Response<Full<Bytes>>;
+pub type Reply = Response<Payload>;
 
 /// `application/json` with its charset, as all JSON here is sent.
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
 /// An answer without a body.
 pub(crate) fn empty(status: StatusCode) -> Reply {
-    let mut reply = Response::new(Full::default());
+    let mut reply = Response::new(Payload::default());
     *reply.status_mut() = status;
     reply
 }
@@ -29,7 +29,7 @@ pub(crate) fn allowing(methods: &'static str) -> Reply {
 
 /// An answer with a body of some type.
 pub(crate) fn body(status: StatusCode, kind: HeaderValue, body: impl Into<Bytes>) -> Reply {
-    let mut reply = Response::new(Full::new(body.into()));
+    let mut reply = Response::new(Payload::from(body.into()));
     *reply.status_mut() = status;
     reply.headers_mut().insert(CONTENT_TYPE, kind);
     reply
@@ -46,7 +46,7 @@ pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Reply {
 
 /// An answer's body.
 pub(crate) fn into_bytes(reply: Reply) -> Bytes {
-    // A `Full` holds all of it from the start.
+    // One that is whole is there from the start.
     let mut body = reply.into_body();
     match futures_util::FutureExt::now_or_never(http_body_util::BodyExt::frame(&mut body)) {
         Some(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),

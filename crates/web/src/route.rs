@@ -15,6 +15,10 @@ pub(crate) enum Route<'a> {
     Sessions(Vec<Cow<'a, str>>),
     /// `/tx/v1`.
     Transaction,
+    /// `/topics/v1/{topic}`.
+    Topic(Cow<'a, str>),
+    /// `/changes/v1/{table}`.
+    Changes(Cow<'a, str>),
     /// `/rest/v1/`.
     RestRoot,
     /// `/rest/v1/rpc/{function}`.
@@ -23,6 +27,8 @@ pub(crate) enum Route<'a> {
     Admin(&'a str),
     /// `/openapi.json`.
     OpenApi,
+    /// `/asyncapi.json`.
+    AsyncApi,
     /// `/metrics`.
     Metrics,
     /// `/livez`.
@@ -147,11 +153,18 @@ impl<'a> Route<'a> {
             "/startupz" => Route::Startup,
             "/metrics" => Route::Metrics,
             "/openapi.json" => Route::OpenApi,
+            "/asyncapi.json" => Route::AsyncApi,
             "/sessions/v1" => Route::Sessions(Vec::new()),
             "/tx/v1" => Route::Transaction,
             _ => {
                 if let Some(rest) = path.strip_prefix("/admin/v1/") {
                     return Route::Admin(rest);
+                }
+                if let Some(name) = path.strip_prefix("/topics/v1/") {
+                    return Route::of_name(name, Route::Topic);
+                }
+                if let Some(name) = path.strip_prefix("/changes/v1/") {
+                    return Route::of_name(name, Route::Changes);
                 }
                 if let Some(rest) = path.strip_prefix("/sessions/v1/") {
                     return decoded(rest.split('/')).map_or(Route::NotText, Route::Sessions);
@@ -159,6 +172,15 @@ impl<'a> Route<'a> {
                 Place::of(path).unwrap_or(Route::Nowhere)
             }
         }
+    }
+
+    /// The route to what has one name, and nothing behind it.
+    fn of_name(name: &'a str, route: fn(Cow<'a, str>) -> Route<'a>) -> Route<'a> {
+        if name.is_empty() || name.contains('/') {
+            return Route::Nowhere;
+        }
+        let decoded = percent_encoding::percent_decode_str(name).decode_utf8();
+        decoded.map_or(Route::NotText, route)
     }
 
     fn of_rest(rest: &'a str) -> Route<'a> {
@@ -194,10 +216,13 @@ impl<'a> Route<'a> {
             Route::Model(place) => place.label(),
             Route::Sessions(_) => "/sessions/v1",
             Route::Transaction => "/tx/v1",
+            Route::Topic(_) => "/topics/v1/{topic}",
+            Route::Changes(_) => "/changes/v1/{table}",
             Route::RestRoot => "/rest/v1/",
             Route::Rpc(_) => "/rest/v1/rpc/{function}",
             Route::Admin(_) => "/admin/v1",
             Route::OpenApi => "/openapi.json",
+            Route::AsyncApi => "/asyncapi.json",
             Route::Metrics => "/metrics",
             Route::Live => "/livez",
             Route::Ready => "/readyz",
@@ -233,12 +258,14 @@ impl<'a> Route<'a> {
             // As of a transaction, below.
             Route::Model(place) if place.is_batch(method) => None,
             Route::Model(place) => Some((place.surface, verb, Some(&place.name))),
+            Route::Topic(topic) => Some((Surface::Topics, verb, Some(topic))),
+            Route::Changes(table) => Some((Surface::Changes, verb, Some(table))),
             // What the token does not allow is asked about there.
             Route::Sessions(_) if self.is_of_holder() => None,
             Route::Sessions(_) => Some((Surface::Sessions, verb, None)),
             // Each of its operations is asked about by itself.
             Route::Transaction => None,
-            Route::RestRoot | Route::OpenApi | Route::Rpc(_) => None,
+            Route::RestRoot | Route::OpenApi | Route::AsyncApi | Route::Rpc(_) => None,
             Route::Admin(_) => Some((Surface::Admin, verb, None)),
             Route::Metrics => Some((Surface::Metrics, Verb::Read, None)),
             Route::Live | Route::Ready | Route::Startup => None,
@@ -302,6 +329,14 @@ mod tests {
                 }),
             ),
             ("/tx/v1", Route::Transaction),
+            ("/topics/v1/a.b", Route::Topic(Cow::Borrowed("a.b"))),
+            ("/topics/v1/a%2Fb", Route::Topic(Cow::Borrowed("a/b"))),
+            ("/topics/v1/%FF", Route::NotText),
+            ("/topics/v1/", Route::Nowhere),
+            ("/changes/v1/t", Route::Changes(Cow::Borrowed("t"))),
+            ("/asyncapi.json", Route::AsyncApi),
+            ("/topics/v1", Route::Nowhere),
+            ("/topics/v1/a/b", Route::Nowhere),
             ("/openapi.json", Route::OpenApi),
             ("/livez", Route::Live),
             ("/", Route::Nowhere),

@@ -6,7 +6,9 @@
 
 use crate::access_log::AccessLog;
 use crate::admin::{self, Admin};
-use crate::config::{Limits, Sessions, WebConfig};
+use crate::asyncapi;
+use crate::changes;
+use crate::config::{Limits, Sessions, Streams, WebConfig};
 use crate::cors::Origins;
 use crate::deadline::Deadline;
 use crate::error::ApiError;
@@ -24,6 +26,7 @@ use crate::rest;
 use crate::route::Route;
 use crate::sessions::{self, Asker};
 use crate::stamps::{self, StampHeaders};
+use crate::topics;
 use crate::tx;
 use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
@@ -31,6 +34,8 @@ use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, Hea
 use http::request::Parts;
 use http::{Method, Request, StatusCode, Version};
 use hyper::body::Body;
+use pando_queue::changes::Changes;
+use pando_queue::topics::{Topics, TopicsConfig};
 use pando_store::Store;
 use pando_store::keys::Surface;
 use std::pin::pin;
@@ -46,6 +51,9 @@ pub struct Web {
     admin: Arc<dyn Admin>,
     limits: Limits,
     sessions: Sessions,
+    streams: Streams,
+    topics: Arc<Topics>,
+    changes: Option<Arc<Changes>>,
     policy: ArcSwap<Policy>,
     life: Life,
     turnstile: Turnstile,
@@ -76,6 +84,12 @@ impl Web {
             turnstile: Turnstile::new(config.limits.max_requests),
             limits: config.limits,
             sessions: config.sessions,
+            streams: config.streams,
+            topics: Arc::new(Topics::new(
+                TopicsConfig::default(),
+                Arc::clone(store.clock()),
+            )),
+            changes: None,
             store,
             admin,
             life: Life::default(),
@@ -87,6 +101,20 @@ impl Web {
             log: AccessLog::default(),
             started: Instant::now(),
         }
+    }
+
+    /// The same, with topics of the caller's making.
+    #[must_use]
+    pub fn with_topics(mut self, topics: Arc<Topics>) -> Web {
+        self.topics = topics;
+        self
+    }
+
+    /// The same, over a store whose changes can be listened to.
+    #[must_use]
+    pub fn with_changes(mut self, changes: Arc<Changes>) -> Web {
+        self.changes = Some(changes);
+        self
     }
 
     /// Answers a request that came in through a listener of this exposure.
@@ -183,6 +211,12 @@ impl Web {
         if *route == Route::Transaction {
             return tx::answer(self, parts, body, &caller, deadline).await;
         }
+        if let Route::Topic(name) = route {
+            return topics::answer(self, name, parts, body, &caller, deadline).await;
+        }
+        if let Route::Changes(table) = route {
+            return changes::answer(self, table, parts, &caller, deadline).await;
+        }
         if let Route::Admin(path) = route {
             let body = deadline
                 .for_body(intake::taken(body, self.limits.max_body))
@@ -220,9 +254,12 @@ impl Web {
             Route::Startup => health::started(),
             Route::Ready => health::ready(&self.store, self.phase()).await,
             Route::Metrics => {
+                let changes = self.changes().map(Changes::report);
+                self.metrics.take_listeners(self.topics.report(), changes);
                 let (inside, waiting) = (self.turnstile.inside(), self.waiting.count());
                 self.metrics.answer(&self.store, inside, waiting).await
             }
+            Route::AsyncApi => asyncapi::answer(),
             Route::RestRoot => self.description.answer(&self.store, true),
             _ => self.description.answer(&self.store, false),
         })
@@ -285,15 +322,22 @@ impl Web {
             reply.headers_mut().remove(CONNECTION);
         }
         if parts.method == Method::HEAD {
-            let length = reply.body().size_hint().exact().unwrap_or_default();
+            let length = reply.body().size_hint().exact();
             *reply.body_mut() = Default::default();
-            let headers = reply.headers_mut();
-            headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+            if let Some(length) = length {
+                let headers = reply.headers_mut();
+                headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+            }
         }
     }
 
     pub(crate) fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The same for what goes on when the request is answered.
+    pub(crate) fn shared_store(&self) -> Arc<Store> {
+        Arc::clone(&self.store)
     }
 
     pub(crate) fn admin(&self) -> &dyn Admin {
@@ -306,6 +350,28 @@ impl Web {
 
     pub(crate) fn sessions(&self) -> &Sessions {
         &self.sessions
+    }
+
+    pub(crate) fn streams(&self) -> &Streams {
+        &self.streams
+    }
+
+    pub(crate) fn topics(&self) -> &Topics {
+        &self.topics
+    }
+
+    /// Whose changes can be listened to; `None` in a tier that serves no connections.
+    pub(crate) fn changes(&self) -> Option<&Changes> {
+        self.changes.as_deref()
+    }
+
+    /// Ends what goes on behind its answer: whoever listens is to come back, to another process
+    /// or to this one's successor.
+    pub(crate) fn end_streams(&self) {
+        self.topics.close();
+        if let Some(changes) = &self.changes {
+            changes.close();
+        }
     }
 
     pub(crate) fn policy(&self) -> Guard<Arc<Policy>> {

@@ -9,6 +9,7 @@ pub(crate) mod opening;
 mod read;
 mod write;
 
+use crate::bus::PostgresBus;
 use crate::config::PostgresConfig;
 use crate::fault::{Step, closed, unavailable};
 use crate::open::Facts;
@@ -20,6 +21,7 @@ use crate::writer::queue::{Pending, Queue};
 use crate::writer::{Attempt, Shared, Transaction, receipt};
 use crate::{apply, feed, inspect, verify};
 use async_trait::async_trait;
+use pando_model::bus::Bus;
 use pando_model::engine::{
     self, Durability, Engine, EngineInfo, FeedCursor, FeedPage, Outcome, Progress, Read,
     ReadAnswer, ReadSteps, Result, SchemaChange, Statistics, StepsAnswer, Write, WriteAnswer,
@@ -143,6 +145,10 @@ impl Engine for PostgresEngine {
 
     fn is_shared(&self) -> bool {
         true
+    }
+
+    fn bus(&self) -> Option<Arc<dyn Bus>> {
+        Some(Arc::new(PostgresBus::start(self.topology.clone())))
     }
 
     fn progress(&self) -> Progress {

@@ -9,6 +9,7 @@
 //! | `sql` | plans to SQL |
 //! | `writer` | transactions that write: fences, receipts, keys, feed |
 //! | [`adopt`] | databases that somebody else made |
+//! | `bus` | what processes over one database tell one another |
 //! | `apply` | changes of the physical schema |
 //! | `verify` | whether the data is sound |
 //! | `inspect` | its servers, and whether they are set up to keep what is promised |
@@ -22,6 +23,7 @@
 
 pub mod adopt;
 mod apply;
+mod bus;
 mod cell;
 mod column;
 mod config;

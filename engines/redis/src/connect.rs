@@ -9,8 +9,8 @@ use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
 use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, IntoConnectionInfo,
-    Pipeline, ProtocolVersion, RedisConnectionInfo, RedisFuture, RedisResult, TlsCertificates,
-    TlsMode, Value,
+    Pipeline, ProtocolVersion, PushInfo, RedisConnectionInfo, RedisFuture, RedisResult,
+    TlsCertificates, TlsMode, Value,
 };
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
@@ -91,6 +91,17 @@ impl Way {
         way.client()
             .map(|_| way)
             .map_err(|error| Unusable::new("ca_file", error.to_string()))
+    }
+
+    /// The same, for a connection on which Redis says something by itself.
+    pub(crate) fn listening(&self, take: impl Fn(PushInfo) + Send + Sync + 'static) -> Way {
+        let take = move |push| {
+            take(push);
+            Ok::<_, std::convert::Infallible>(())
+        };
+        let mut way = self.clone();
+        way.timing = way.timing.set_push_sender(take);
+        way
     }
 
     /// How it is told to people.

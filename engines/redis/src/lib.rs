@@ -7,6 +7,7 @@
 //! | `key.rs`, `record.rs`, `script.rs` | what lies in Redis, and what is done to it there |
 //! | `link.rs`, `connect.rs` | the connection: made, watched, given up and made again |
 //! | `inspect.rs` | how the server is set up |
+//! | `bus.rs` | what processes tell one another ([`pando_model::bus`]) |
 //! | `streams/` | queues |
 //!
 //! Every call ends within [`RedisConfig::call_timeout`], whatever Redis or the network does, and
@@ -17,6 +18,7 @@
 //! tracking) is used: the follower of the store's feed says what has changed.
 
 mod address;
+mod bus;
 mod config;
 mod connect;
 mod inspect;
@@ -28,6 +30,7 @@ mod streams;
 
 pub use streams::RedisBroker;
 
+pub use bus::{RedisBus, validate as validate_bus};
 pub use config::{RedisConfig, Unusable};
 
 use crate::connect::Way;

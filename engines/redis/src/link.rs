@@ -221,16 +221,16 @@ async fn keep(way: Way, name: Arc<str>, within: Duration, tell: watch::Sender<St
     }
 }
 
-fn jittered(pause: Duration) -> Duration {
+pub(crate) fn jittered(pause: Duration) -> Duration {
     pause.mul_f64(rand::rng().random_range(0.5..1.0))
 }
 
 /// What an error of the library's says, and how to mend what can be mended.
-fn explain(error: &RedisError) -> String {
+pub(crate) fn explain(error: &RedisError) -> String {
     let hint = match error.code() {
         Some("OOM") => "; it is full and evicts nothing: set maxmemory-policy to allkeys-lru",
         Some("NOPERM") => {
-            "; its user needs +get +getrange +set +del +unlink +pttl +eval +evalsha +info and ~pando*"
+            "; its user needs +get +getrange +set +del +unlink +pttl +eval +evalsha +info and ~pando*; for topics +publish +subscribe +ping and &pando*"
         }
         Some("NOAUTH" | "WRONGPASS") => "; look at the password file, and at the user in the url",
         Some("MISCONF") => "; it cannot write its snapshot: look at its disk, or set save to \"\"",

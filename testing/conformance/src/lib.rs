@@ -5,7 +5,8 @@
 //! not have is tested for a clear `Unsupported`; nothing is passed over.
 //!
 //! [`differential`] compares two engines on random operations. [`level2`] is the suite of the port
-//! to what processes share of their caches, [`broker`] of the port to brokers.
+//! to what processes share of their caches, [`broker`] of the port to brokers, [`bus`] of the port to
+//! what processes tell one another.
 //!
 //! `PANDO_CASE=receipts` runs only the cases with that in their name.
 
@@ -17,6 +18,7 @@
 )]
 
 pub mod broker;
+pub mod bus;
 mod cases;
 pub mod differential;
 #[macro_use]

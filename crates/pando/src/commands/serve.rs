@@ -91,6 +91,8 @@ pub async fn run(args: ServeArgs, context: Context) -> anyhow::Result<()> {
         listeners,
         tls,
         store: Arc::clone(&store),
+        topics: parts::topics::open(&config, &store).await?,
+        changes: parts::topics::changes(&config, &store),
         admin: Arc::clone(&control) as Arc<dyn Admin>,
     };
     let running = web::start(inputs, &config, async move {

@@ -67,6 +67,11 @@ pub fn faults(config: &Config) -> Vec<(Cow<'static, str>, String)> {
         .chain(faults_of_journal(config))
         .chain(faults_of_postgres(config))
         .chain(faults_of_sessions(config))
+        .chain(
+            parts::topics::faults(config)
+                .into_iter()
+                .map(|(path, message)| (Cow::Borrowed(path), message)),
+        )
         .collect()
 }
 
@@ -166,7 +171,7 @@ fn faults_of_sessions(config: &Config) -> Vec<(Cow<'static, str>, String)> {
     faults
 }
 
-fn positive(config: &Config) -> [(&'static str, u64); 25] {
+fn positive(config: &Config) -> [(&'static str, u64); 30] {
     let (limits, postgres) = (&config.limits, &config.store.postgres);
     let sessions = &config.sessions;
     let millis = |duration: super::units::Duration| {
@@ -191,6 +196,14 @@ fn positive(config: &Config) -> [(&'static str, u64); 25] {
         ("sessions.max_absolute", millis(sessions.max_absolute)),
         ("sessions.max_per_user", sessions.max_per_user.into()),
         ("sessions.max_data", sessions.max_data.bytes()),
+        ("topics.ring", config.topics.ring.into()),
+        ("topics.max_message", config.topics.max_message.bytes()),
+        (
+            "topics.max_subscribers",
+            config.topics.max_subscribers.into(),
+        ),
+        ("topics.heartbeat", millis(config.topics.heartbeat)),
+        ("topics.retry", millis(config.topics.retry)),
         ("store.max_group", config.store.max_group.into()),
         ("store.write_queue", config.store.write_queue.into()),
         ("store.receipt_ttl", millis(config.store.receipt_ttl)),

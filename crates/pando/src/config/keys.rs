@@ -40,13 +40,12 @@ pub enum NoSuchKey {
 }
 
 /// What later rungs bring, by path.
-const LATER: [(&str, &str); 10] = [
+const LATER: [(&str, &str); 9] = [
     (
         "store.shards",
         "one database is [store.postgres]; several are rung 9",
     ),
     ("queue", "queues are rung 7"),
-    ("topics", "topics are rung 7"),
     ("balancer", "the balancer is rung 3"),
     ("assets", "assets are rung 6"),
     ("edge", "edges are rung 6"),

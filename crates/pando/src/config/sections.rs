@@ -8,11 +8,13 @@ mod cache;
 mod queues;
 mod sessions;
 mod store;
+mod topics;
 
 pub use cache::{Cache, CachedCollection, EvictionName, StrategyName};
 pub use queues::{Messaging, Queue, QueuePlace, QueueSchedule};
 pub use sessions::{DataAccess, Sessions};
 pub use store::{EngineKind, Postgres, Store};
+pub use topics::Topics;
 
 use super::units::{ByteSize, Duration};
 use schemars::JsonSchema;
@@ -53,6 +55,8 @@ pub struct Config {
     pub store: Store,
     /// What is told about it.
     pub log: Log,
+    /// Topics, and those who listen: to them and to changes.
+    pub topics: Topics,
     /// Wide-column tables, by name: `[wide.weather.families.obs]`.
     pub wide: BTreeMap<String, WideTable>,
 }
@@ -222,6 +226,7 @@ impl Default for Config {
             tls: Tls::default(),
             store: Store::default(),
             log: Log::default(),
+            topics: Topics::default(),
             wide: BTreeMap::new(),
         }
     }

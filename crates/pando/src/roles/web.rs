@@ -3,8 +3,12 @@
 use crate::config::{Config, DataAccess, EngineKind};
 use crate::failure::fail;
 use anyhow::Context;
+use pando_queue::changes::Changes;
+use pando_queue::topics::Topics;
 use pando_store::Store;
-use pando_web::{Admin, Cors, Limits, Running, Sessions, TlsFiles, WebConfig, serve};
+use pando_web::{
+    Admin, Cors, Limits, Running, Sessions, Streams, TlsFiles, Web, WebConfig, serve_web,
+};
 use std::future::Future;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -20,6 +24,10 @@ pub struct Inputs {
     pub tls: Option<Arc<TlsFiles>>,
     /// The data.
     pub store: Arc<Store>,
+    /// What is told to those who listen.
+    pub topics: Arc<Topics>,
+    /// What is told of the store's changes.
+    pub changes: Arc<Changes>,
     /// What the process can do besides serving.
     pub admin: Arc<dyn Admin>,
 }
@@ -52,15 +60,9 @@ pub fn start(
     config: &Config,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<Running> {
-    serve(
-        inputs.listeners,
-        inputs.tls,
-        inputs.store,
-        inputs.admin,
-        web_config(config),
-        shutdown,
-    )
-    .context("cannot serve")
+    let web = Web::new(inputs.store, inputs.admin, web_config(config));
+    let web = web.with_topics(inputs.topics).with_changes(inputs.changes);
+    serve_web(inputs.listeners, inputs.tls, web, shutdown).context("cannot serve")
 }
 
 /// The web tier's part of the configuration.
@@ -90,6 +92,10 @@ pub fn web_config(config: &Config) -> WebConfig {
             max_connections: limits.max_connections as usize,
             drain_timeout: limits.drain_timeout.get(),
             ..Limits::default()
+        },
+        streams: Streams {
+            heartbeat: config.topics.heartbeat.get(),
+            retry: config.topics.retry.get(),
         },
         sessions: Sessions {
             data_without_key: match config.sessions.data_without_key {

@@ -20,7 +20,7 @@ const VALUE_BYTES_MAX: usize = 8 << 10;
 const NAME_BYTES_MAX: usize = 64;
 
 /// What is wrong with an attribute, and what it must be.
-pub(super) fn check(name: &str, value: &Attribute) -> Result<(), String> {
+pub(crate) fn check(name: &str, value: &Attribute) -> Result<(), String> {
     check_name(name)?;
     let is_known = matches!(
         name,

@@ -199,6 +199,11 @@ impl Store {
         Some(Arc::clone(key))
     }
 
+    /// Whether a key that was valid still is. Memory only.
+    pub fn is_valid(&self, key: &KeyInfo) -> bool {
+        self.keyring().by_hash.load().contains_key(&key.hash)
+    }
+
     /// Whether a secret is that of a key which was made here, be it revoked since or not.
     pub async fn knows_key(&self, secret: &str) -> Result<bool> {
         let hash = hash_of(secret);

@@ -7,6 +7,7 @@ mod docs;
 mod fixed;
 mod graph;
 mod kv;
+mod listening;
 mod operations;
 mod sessions;
 mod tables;
@@ -37,6 +38,7 @@ pub fn describe(schema: &Schema) -> Value {
         docs::paths(),
         graph::paths(),
         kv::paths(),
+        listening::paths(),
         sessions::paths(),
         tx::paths(),
         wide::paths(),
@@ -70,6 +72,7 @@ pub fn describe(schema: &Schema) -> Value {
             { "name": "wide-column", "description": "Rows of any number of columns, sorted within partitions" },
             { "name": "sessions", "description": "Who is logged in, of an application's users" },
             { "name": "transactions", "description": "Several operations over all models, all or none" },
+            { "name": "topics", "description": "What is told to those who listen; /asyncapi.json describes it" },
             { "name": "admin", "description": "Keys, status, migrations, backups" },
             { "name": "operation", "description": "Probes, metrics, this document" },
         ],

@@ -106,7 +106,7 @@ pub(crate) fn no_such_function(name: &str) -> ApiError {
 }
 
 /// 404: there is no such table.
-fn no_such_table(name: &str) -> ApiError {
+pub(crate) fn no_such_table(name: &str) -> ApiError {
     let message = format!("Could not find the table 'public.{name}' in the schema cache");
     Refusal::new("PGRST205", message).into()
 }

@@ -6,6 +6,7 @@ use super::pace::Pace;
 use super::stream::Watched;
 use super::tls::TlsFiles;
 use crate::gate::Exposure;
+use crate::payload::{Payload, Talk};
 use crate::web::Web;
 use http::header::CONNECTION;
 use hyper::Request;
@@ -13,6 +14,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
+use parking_lot::Mutex;
 use std::convert::Infallible;
 use std::io;
 use std::pin::pin;
@@ -91,9 +93,10 @@ impl Acceptor {
         match &self.tls {
             None => self.converse(stream).await,
             Some(tls) => {
-                let handshake = tls.acceptor().accept(stream);
+                // Connections that are not encrypted need no room for one that is.
+                let handshake = Box::pin(tls.acceptor().accept(stream));
                 match timeout(self.web.limits().header_timeout, handshake).await {
-                    Ok(Ok(stream)) => self.converse(stream).await,
+                    Ok(Ok(stream)) => Box::pin(self.converse(stream)).await,
                     Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
                     Err(_) => tracing::debug!("a TLS handshake took too long"),
                 }
@@ -104,12 +107,25 @@ impl Acceptor {
     async fn converse(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
         let limits = self.web.limits();
         let pace = Arc::new(Pace::new(limits.header_timeout, limits.idle_timeout));
+        // What is talked on the connection once it carries no more requests.
+        let next: Arc<Mutex<Option<Talk>>> = Arc::default();
         let service = service_fn(|request: Request<Incoming>| {
             let (web, pace) = (Arc::clone(&self.web), Arc::clone(&pace));
+            let next = Arc::clone(&next);
             let exposure = self.exposure;
             async move {
                 let _busy = pace.busy();
-                let reply = web.handle(request, exposure).await;
+                // In a place of its own: it has room for every kind of request, and a connection
+                // keeps the place of its answer for as long as it is there.
+                let mut reply = Box::pin(web.handle(request, exposure)).await;
+                match reply.body_mut() {
+                    Payload::Whole(_) => {}
+                    Payload::Events(events) => events.hold(pace.streaming()),
+                    Payload::Switched(talk) => {
+                        pace.switch();
+                        *next.lock() = talk.take();
+                    }
+                }
                 if reply.status().is_client_error() && reply.headers().contains_key(CONNECTION) {
                     pace.leave_unread();
                 }
@@ -118,7 +134,7 @@ impl Acceptor {
         });
         let io = TokioIo::new(Watched::new(stream, Arc::clone(&pace)));
         let builder = self.builder();
-        let mut connection = pin!(builder.serve_connection(io, service));
+        let mut connection = pin!(builder.serve_connection_with_upgrades(io, service));
         let mut order = self.order.clone();
         let mut is_ending = false;
         loop {
@@ -127,7 +143,7 @@ impl Acceptor {
                     if let Err(error) = ended {
                         tracing::debug!(error = %error, "a connection ended badly");
                     }
-                    return;
+                    break;
                 }
                 () = becomes(&mut order, Order::Finish), if !is_ending => {
                     is_ending = true;
@@ -141,6 +157,11 @@ impl Acceptor {
                     connection.as_mut().graceful_shutdown();
                 }
             }
+        }
+        let next = next.lock().take();
+        if let Some(talk) = next {
+            // In the task of the connection: it counts as one, and is waited for as one.
+            talk.await;
         }
     }
 

@@ -12,6 +12,8 @@ mod refusal;
 mod stream;
 pub(crate) mod tls;
 
+pub(crate) use pace::Streaming;
+
 use crate::admin::Admin;
 use crate::config::WebConfig;
 use crate::gate::Exposure;
@@ -66,11 +68,22 @@ pub fn serve(
     config: WebConfig,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<Running> {
+    let web = Web::new(store, admin, config);
+    serve_web(listeners, tls, web, shutdown)
+}
+
+/// The same, of a web tier that is there already.
+pub fn serve_web(
+    listeners: Vec<TcpListener>,
+    tls: Option<Arc<TlsFiles>>,
+    web: Web,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<Running> {
     let addresses = listeners
         .iter()
         .map(TcpListener::local_addr)
         .collect::<io::Result<Vec<SocketAddr>>>()?;
-    let web = Arc::new(Web::new(store, admin, config));
+    let web = Arc::new(web);
     let join = tokio::spawn(run(listeners, tls.clone(), Arc::clone(&web), shutdown));
     Ok(Running {
         addresses,
@@ -138,6 +151,7 @@ async fn run(
     let deadline = tokio::time::sleep(web.limits().drain_timeout);
     let farewell = async {
         tokio::time::sleep(FAREWELL).await;
+        web.end_streams();
         orders.send_replace(Order::Finish);
         // Every connection holds a permit until it has ended.
         let _ = room.acquire_many(max).await;

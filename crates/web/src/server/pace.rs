@@ -2,6 +2,7 @@
 //! a caller that says nothing are both ended, at the price of two stores of a
 //! number for each request instead of a timer.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -17,9 +18,16 @@ pub(super) struct Pace {
     head_since: AtomicU64,
     /// When something was last answered or sent.
     active_at: AtomicU64,
+    /// Answers that go on, to callers who say nothing themselves.
+    streams: AtomicUsize,
     /// An answer was given without reading all of its request.
     unread: AtomicBool,
+    /// What goes over the connection is not HTTP any more.
+    switched: AtomicBool,
 }
+
+/// An answer that goes on.
+pub(crate) struct Streaming(Arc<Pace>);
 
 /// A request that is being answered.
 pub(super) struct Busy<'a>(&'a Pace);
@@ -34,7 +42,9 @@ impl Pace {
             // A caller that connects owes a head.
             head_since: AtomicU64::new(1),
             active_at: AtomicU64::new(0),
+            streams: AtomicUsize::new(0),
             unread: AtomicBool::new(false),
+            switched: AtomicBool::new(false),
         }
     }
 
@@ -43,6 +53,22 @@ impl Pace {
         self.busy.fetch_add(1, Ordering::Relaxed);
         self.head_since.store(0, Ordering::Relaxed);
         Busy(self)
+    }
+
+    /// Marks the begin of an answer that goes on. Whoever does not take what it is sent is overdue
+    /// as one that is idle; nothing is owed of him meanwhile.
+    pub(super) fn streaming(self: &Arc<Pace>) -> Streaming {
+        self.streams.fetch_add(1, Ordering::Relaxed);
+        Streaming(Arc::clone(self))
+    }
+
+    /// The connection carries no more requests.
+    pub(super) fn switch(&self) {
+        self.switched.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_switched(&self) -> bool {
+        self.switched.load(Ordering::Relaxed)
     }
 
     /// The connection will be ended with a part of a request unread.
@@ -83,8 +109,9 @@ impl Pace {
 
     /// Something came in; `true` if it begins a new head.
     pub(super) fn received(&self) -> bool {
-        let is_new =
-            self.busy.load(Ordering::Relaxed) == 0 && self.head_since.load(Ordering::Relaxed) == 0;
+        let is_new = self.busy.load(Ordering::Relaxed) == 0
+            && self.streams.load(Ordering::Relaxed) == 0
+            && self.head_since.load(Ordering::Relaxed) == 0;
         if is_new {
             self.head_since.store(self.now() + 1, Ordering::Relaxed);
         }
@@ -101,6 +128,13 @@ impl Drop for Busy<'_> {
     fn drop(&mut self) {
         self.0.active_at.store(self.0.now(), Ordering::Relaxed);
         self.0.busy.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Streaming {
+    fn drop(&mut self) {
+        self.0.active_at.store(self.0.now(), Ordering::Relaxed);
+        self.0.streams.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -126,6 +160,20 @@ mod tests {
         assert!(!pace.is_overdue(1_000_000));
         drop(busy);
         assert!(pace.is_overdue(1_000_000));
+    }
+
+    #[test]
+    fn whoever_only_listens_owes_no_head_and_has_to_take_what_is_sent() {
+        let pace = Arc::new(pace());
+        drop(pace.busy());
+        let streaming = pace.streaming();
+        // A window update of HTTP/2, say.
+        assert!(!pace.received());
+        assert!(!pace.is_overdue(74_000));
+        assert!(pace.is_overdue(76_000));
+        drop(streaming);
+        assert!(pace.received());
+        assert!(pace.is_overdue(20_000));
     }
 
     #[test]

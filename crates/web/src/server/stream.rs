@@ -81,7 +81,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut this.stream).poll_read(cx, buf))?;
         let came = buf.filled().get(before..).unwrap_or_default();
-        if came.is_empty() {
+        if came.is_empty() || this.pace.has_switched() {
             return Poll::Ready(Ok(()));
         }
         if this.pace.received() {
@@ -103,7 +103,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if ready!(self.poll_refuse(cx, buf))? {
+        if !self.pace.has_switched() && ready!(self.poll_refuse(cx, buf))? {
             return Poll::Ready(Ok(buf.len()));
         }
         let polled = Pin::new(&mut self.stream).poll_write(cx, buf);
