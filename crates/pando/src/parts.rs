@@ -83,6 +83,9 @@ pub async fn open_served(
     }
     let caches = Caches::new(Arc::clone(&store), tier, config.cache.clone());
     caches.look();
+    if let Some(broker) = broker::connect(&config.queue).await? {
+        store.queue_use_broker(broker).await?;
+    }
     Ok((store, caches))
 }
 

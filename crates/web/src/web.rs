@@ -4,13 +4,14 @@
 //! This is one function on purpose: layers that each box a future cost more
 //! than a point read's own work.
 
+mod reach;
+
 use crate::access_log::AccessLog;
 use crate::admin::{self, Admin};
 use crate::asyncapi;
 use crate::changes;
 use crate::config::{Limits, Sessions, Streams, WebConfig};
 use crate::cors::Origins;
-use crate::deadline::Deadline;
 use crate::error::ApiError;
 use crate::gate::{self, Exposure};
 use crate::health::{self, Life, Phase};
@@ -28,7 +29,7 @@ use crate::sessions::{self, Asker};
 use crate::stamps::{self, StampHeaders};
 use crate::topics;
 use crate::tx;
-use arc_swap::{ArcSwap, Guard};
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
@@ -40,7 +41,7 @@ use pando_store::Store;
 use pando_store::keys::Surface;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tracing::Instrument;
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -329,99 +330,6 @@ impl Web {
                 headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
             }
         }
-    }
-
-    pub(crate) fn store(&self) -> &Store {
-        &self.store
-    }
-
-    /// The same for what goes on when the request is answered.
-    pub(crate) fn shared_store(&self) -> Arc<Store> {
-        Arc::clone(&self.store)
-    }
-
-    pub(crate) fn admin(&self) -> &dyn Admin {
-        self.admin.as_ref()
-    }
-
-    pub(crate) fn limits(&self) -> &Limits {
-        &self.limits
-    }
-
-    pub(crate) fn sessions(&self) -> &Sessions {
-        &self.sessions
-    }
-
-    pub(crate) fn streams(&self) -> &Streams {
-        &self.streams
-    }
-
-    pub(crate) fn topics(&self) -> &Topics {
-        &self.topics
-    }
-
-    /// Whose changes can be listened to; `None` in a tier that serves no connections.
-    pub(crate) fn changes(&self) -> Option<&Changes> {
-        self.changes.as_deref()
-    }
-
-    /// Ends what goes on behind its answer: whoever listens is to come back, to another process
-    /// or to this one's successor.
-    pub(crate) fn end_streams(&self) {
-        self.topics.close();
-        if let Some(changes) = &self.changes {
-            changes.close();
-        }
-    }
-
-    pub(crate) fn policy(&self) -> Guard<Arc<Policy>> {
-        self.policy.load()
-    }
-
-    pub(crate) fn under_way(&self) -> &UnderWay {
-        &self.under_way
-    }
-
-    pub(crate) fn waiting(&self) -> &Waiting {
-        &self.waiting
-    }
-
-    pub(crate) fn clock(&self) -> &Clock {
-        &self.clock
-    }
-
-    /// The end of the time of a request that begins now.
-    pub(crate) fn deadline(&self) -> Deadline {
-        self.deadline_from(Instant::now())
-    }
-
-    fn deadline_from(&self, started: Instant) -> Deadline {
-        Deadline::after(started, self.limits.request_timeout, self.limits.write_wait)
-    }
-
-    pub(crate) fn stamps(&self) -> &StampHeaders {
-        &self.stamps
-    }
-
-    pub(crate) fn metrics(&self) -> &Metrics {
-        &self.metrics
-    }
-
-    pub(crate) fn phase(&self) -> Phase {
-        self.life.phase()
-    }
-
-    pub(crate) fn drain(&self) {
-        self.life.drain();
-        self.waiting.close();
-    }
-
-    pub(crate) fn uptime(&self) -> Duration {
-        self.started.elapsed()
-    }
-
-    pub(crate) fn auth_required(&self) -> bool {
-        self.policy.load().auth_required
     }
 }
 

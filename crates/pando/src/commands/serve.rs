@@ -65,11 +65,6 @@ pub async fn run(args: ServeArgs, context: Context) -> anyhow::Result<()> {
     let tls = web::load_tls(&config)?;
     let (store, caches) = parts::open_served(&config, &dir).await?;
     warn_of_shortfalls(&store).await;
-    let broker = parts::broker::connect(&config.queue).await?;
-    let is_brokered = broker.is_some();
-    if let Some(broker) = broker {
-        store.queue_use_broker(broker).await?;
-    }
     if config.store.migrate {
         migrate::at_start(&store, &config).await?;
     }
@@ -101,12 +96,7 @@ pub async fn run(args: ServeArgs, context: Context) -> anyhow::Result<()> {
     })?;
     control.attach(Arc::clone(running.web()));
     announce(&config, &dir, &running.addresses, report)?;
-    upkeep.sweep(&store, &config);
-    upkeep.keep(caches);
-    upkeep.flush(&store, &config);
-    if is_brokered {
-        upkeep.relay(&store);
-    }
+    upkeep.go_on(&store, &config, caches);
     let by = until_told(&store, &control, &mut stop, &mut hangup).await;
     tracing::info!(by, "stopping");
     tokio::spawn(async move {
@@ -165,27 +155,18 @@ impl Upkeep {
         Ok(Upkeep(tasks))
     }
 
-    /// Has what has run out swept away.
-    fn sweep(&mut self, store: &Arc<Store>, config: &Config) {
-        let sweeping = sweep(Arc::clone(store), config.store.sweep_interval.get());
-        self.0.push(tokio::spawn(sweeping));
-    }
-
-    /// Has the rules of caching follow what they are made of.
-    fn keep(&mut self, caches: Arc<Caches>) {
-        self.0.push(tokio::spawn(caches.keep()));
-    }
-
-    /// Has what waits in the journal applied.
-    fn flush(&mut self, store: &Arc<Store>, config: &Config) {
+    /// Has what has run out swept away, the rules of caching follow what they are made of, what
+    /// waits in the journal applied, and what is published to queues on a broker handed over.
+    fn go_on(&mut self, store: &Arc<Store>, config: &Config, caches: Arc<Caches>) {
+        let shared = || Arc::clone(store);
+        let swept = sweep(shared(), config.store.sweep_interval.get());
         let every = config.cache.journal.flush_interval.get();
-        self.0
-            .push(tokio::spawn(journal::flush(Arc::clone(store), every)));
-    }
-
-    /// Has what is published to queues on a broker handed over.
-    fn relay(&mut self, store: &Arc<Store>) {
-        self.0.push(tokio::spawn(outbox::relay(Arc::clone(store))));
+        self.0.push(tokio::spawn(swept));
+        self.0.push(tokio::spawn(caches.keep()));
+        self.0.push(tokio::spawn(journal::flush(shared(), every)));
+        if config.queue.broker().is_some() {
+            self.0.push(tokio::spawn(outbox::relay(shared())));
+        }
     }
 
     fn stop(self) {

@@ -76,7 +76,7 @@ fn bad_input_is_refused_with_what_where_and_how_to_mend_it() {
             "an ordering_key",
         ),
         ("q/messages?priority=1", "{\"body\":1}", 400, "no parameter"),
-        ("q/messages", &large, 413, "message_max"),
+        ("q/messages", &large, 413, "max_message"),
         ("q/lease", "{\"max\":0}", 400, "from 1"),
         ("q/lease", "{\"wait\":\"61s\"}", 422, "60s at most"),
         ("q/lease", "{\"visibility\":0}", 422, "visibility"),

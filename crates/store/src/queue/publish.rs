@@ -117,7 +117,7 @@ fn check(
     if bytes > bytes_max {
         let message = format!("the message has {bytes} bytes; a queue takes {bytes_max} at most");
         return Err(refused::too_large(message).hint(format!(
-            "Store the body elsewhere and send its key, or raise message_max of [queues.{queue}]."
+            "Store the body elsewhere and send its key, or raise max_message of [queues.{queue}]."
         )));
     }
     if message.priority >= rules.priorities {

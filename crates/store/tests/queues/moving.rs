@@ -170,30 +170,14 @@ fn sqlite(folder: &Path) -> Arc<dyn Engine> {
     SqliteEngine::open(SqliteConfig::new(folder.join("pando.db"))).unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_queue_that_moves_to_a_broker_and_back_loses_nothing_and_keeps_each_keys_order() {
-    let nats = Nats::builder().start().await.unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let engine = sqlite(folder.path());
-    let site = Arc::new(Site {
-        store: Mutex::new(open(Arc::clone(&engine), &nats, false).await),
-        history: Mutex::default(),
-        is_over: AtomicBool::new(false),
-        came: Default::default(),
-    });
-    let mut working = tokio::task::JoinSet::new();
-    for _ in 0..CONSUMERS {
-        let site = Arc::clone(&site);
-        working.spawn(async move { site.consume().await });
-    }
-    let relaying = Arc::clone(&site);
-    working.spawn(async move { relaying.relay().await });
+/// Publishes to each key, moves the queue, and so on.
+async fn publish_and_move(site: &Arc<Site>, engine: &Arc<dyn Engine>, nats: &Nats) {
     let mut random = StdRng::seed_from_u64(rand::random());
     for nth in 0..=moves() {
         if nth > 0 {
             // Messages are out, and some wait, wherever the queue is.
             let to_broker = nth % 2 == 1;
-            let moved = open(Arc::clone(&engine), &nats, to_broker).await;
+            let moved = open(Arc::clone(engine), nats, to_broker).await;
             *site.store.lock().unwrap() = moved;
             // It moves once what the move before has left is done.
             while site.home().await != to_broker {
@@ -202,7 +186,7 @@ async fn a_queue_that_moves_to_a_broker_and_back_loses_nothing_and_keeps_each_ke
         }
         let mut publishing = tokio::task::JoinSet::new();
         for key in 0..KEYS {
-            let (site, many) = (Arc::clone(&site), random.random_range(1..BETWEEN));
+            let (site, many) = (Arc::clone(site), random.random_range(1..BETWEEN));
             publishing.spawn(async move {
                 for number in 0..many {
                     site.publish(key, nth * BETWEEN + number).await;
@@ -222,6 +206,27 @@ async fn a_queue_that_moves_to_a_broker_and_back_loses_nothing_and_keeps_each_ke
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queue_that_moves_to_a_broker_and_back_loses_nothing_and_keeps_each_keys_order() {
+    let nats = Nats::builder().start().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let engine = sqlite(folder.path());
+    let site = Arc::new(Site {
+        store: Mutex::new(open(Arc::clone(&engine), &nats, false).await),
+        history: Mutex::default(),
+        is_over: AtomicBool::new(false),
+        came: Default::default(),
+    });
+    let mut working = tokio::task::JoinSet::new();
+    for _ in 0..CONSUMERS {
+        let site = Arc::clone(&site);
+        working.spawn(async move { site.consume().await });
+    }
+    let relaying = Arc::clone(&site);
+    working.spawn(async move { relaying.relay().await });
+    publish_and_move(&site, &engine, &nats).await;
     site.is_over.store(true, Ordering::Release);
     let all = tokio::time::timeout(Duration::from_secs(60), working.join_all()).await;
     let history = site.history.lock().unwrap().clone();
