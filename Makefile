@@ -55,9 +55,10 @@ test-docs: ## run what the documents show
 	$(VENV)/bin/python testing/docs/run.py *.md docs/*.md docs/ko/*.md
 
 test-crash: ## the kill and power-cut tests alone
+	.ci/install cluster
 	$(CARGO) test --locked -p pando-engine-sqlite --test '*'
-	$(CARGO) test --locked -p pando-store --test crash
-	$(CARGO) test --locked -p pando --test kill --test kill_models --test disk
+	$(CARGO) test --locked -p pando-store --test crash --test crash_queues
+	$(CARGO) test --locked -p pando --test kill --test kill_models --test kill_queues --test disk
 
 fmt: ## format the sources
 	$(CARGO) fmt --all
@@ -104,14 +105,15 @@ bench-postgres: build ## the store over PostgreSQL against tokio-postgres, COPY 
 	$(CARGO) build --release --locked -p pando-bench
 	target/release/pando-bench postgres postgres-http postgres-spread cache-http-postgres
 
-soak: ## all rounds of the power-cut and kill tests, over tables and over all five models
+soak: ## all rounds of the power-cut and kill tests, over tables, all five models and queues
+	.ci/install cluster
 	PANDO_POWER_ROUNDS=200 $(CARGO) test --locked -p pando-engine-sqlite
-	PANDO_POWER_ROUNDS=200 $(CARGO) test --locked -p pando-store --test crash -- --nocapture
-	PANDO_KILL_ROUNDS=50 $(CARGO) test --locked -p pando --test kill --test kill_models -- --nocapture
+	PANDO_POWER_ROUNDS=200 $(CARGO) test --locked -p pando-store --test crash --test crash_queues -- --nocapture
+	PANDO_KILL_ROUNDS=50 $(CARGO) test --locked -p pando --test kill --test kill_models --test kill_queues -- --nocapture
 
 soak-failover: ## PostgreSQL failing in nine ways for 30 s each, without and with caches, and 1e5 reads of what was written
 	.ci/install cluster
-	PANDO_FAILOVER_SECONDS=30 $(CARGO) test --release --locked -p pando --test failover -- --nocapture --test-threads 1
+	PANDO_KILL_ROUNDS=50 PANDO_FAILOVER_SECONDS=30 $(CARGO) test --release --locked -p pando --test failover -- --nocapture --test-threads 1
 	PANDO_CACHED=1 PANDO_FAILOVER_SECONDS=30 $(CARGO) test --release --locked -p pando --test failover -- --nocapture --test-threads 1
 	PANDO_PAIRS=100000 $(CARGO) test --release --locked -p pando --test lagging -- --nocapture
 

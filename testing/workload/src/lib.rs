@@ -7,7 +7,8 @@
 //! one was not answered, that state or the one after it, whole ([`Writer::judge`]). What
 //! writers share, a counter and the hubs of the graph, must be the sum of theirs.
 //!
-//! Beside them a [`QueueHistory`] judges what users of a queue saw of it.
+//! Beside them [`Producer`]s publish to a queue, and a [`QueueHistory`] judges what its users saw
+//! of it.
 //!
 //! Nothing here asks anything of Pando: a test carries the [`Op`]s out, by whatever way it
 //! tests, and reads a [`View`] back.
@@ -15,6 +16,7 @@
 mod draw;
 mod names;
 mod op;
+mod producer;
 mod queue;
 mod state;
 mod writer;
@@ -24,6 +26,7 @@ pub use names::{
     TABLE, TABLE_DDL, WIDE,
 };
 pub use op::{Op, Transaction};
-pub use queue::QueueHistory;
+pub use producer::{Batch, Draft, ORDER, ORDER_DDL, PRIORITIES, Producer, Row};
+pub use queue::{Delivery, Held, Moment, QueueCounts, QueueHistory};
 pub use state::{Shared, State, View};
 pub use writer::{Found, Writer};

@@ -3,6 +3,7 @@
 use crate::clients::ROWS_MAX;
 use crate::support::{Server, json};
 use pando_cluster::{Faults, Node, Patroni, Postgres, Proxy, Replication, Standby, until};
+use pando_workload::ORDER_DDL;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -204,6 +205,7 @@ fn start_processes(root: &Path, settings: &str) -> (Vec<Server>, String) {
          CREATE INDEX entry_client ON entry (client);",
     )
     .expect("a file");
+    std::fs::write(migrations.join("0002_order_placed.sql"), ORDER_DDL).expect("a file");
     let mut processes = Vec::new();
     for number in 0..PROCESSES {
         let folder = root.join(format!("node-{number}"));

@@ -2,14 +2,26 @@
 //! three web processes and 64 clients: nothing that was acknowledged is lost or done twice, no
 //! session reads older than what it wrote or saw, no read fails, and what is not done is said.
 //!
+//! Producers and consumers of a queue go on all the while, as in `kill_queues`.
+//!
 //! `PANDO_FAILOVER_SECONDS` (4) is how long clients go on behind a failure at least;
 //! `make soak-failover` lets them for 30, and does it all again with caches in front
-//! (`PANDO_CACHED=1`).
+//! (`PANDO_CACHED=1`). `PANDO_KILL_ROUNDS` (0) more primaries end in ways that `PANDO_SEED` chooses.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)] // a test
 
+#[path = "../kill_queues/asking.rs"]
+mod asking;
 mod clients;
 mod cluster;
+#[path = "../kill_queues/consume.rs"]
+mod consume;
+#[allow(dead_code, reason = "processes do not come and go here")]
+#[path = "../kill_queues/load.rs"]
+mod load;
+#[path = "../kill_queues/produce.rs"]
+mod produce;
+mod queue;
 mod report;
 #[path = "../support/mod.rs"]
 mod support;
@@ -60,6 +72,7 @@ const SHORTLY: Duration = Duration::from_secs(5);
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_under_patroni_survives_whatever_fails_in_it_without_a_loss() {
     let mut campaign = Campaign::over(Site::patroni().await);
+    let queue = queue::start(&campaign.site);
     let delay = async |site: &Site, time: &str| {
         for replica in site.replicas().await {
             let set = format!("alter system set recovery_min_apply_delay = '{time}'");
@@ -90,7 +103,9 @@ async fn a_cluster_under_patroni_survives_whatever_fails_in_it_without_a_loss() 
         etcd.start().await.unwrap();
     }
     campaign.site.mend().await;
+    queue::go_on(&campaign.site, &queue).await;
     primaries_end(&mut campaign).await;
+    queue::finish(queue);
 }
 
 /// Whoever is the primary ends, in every way.

@@ -35,6 +35,9 @@ pub async fn on_each<F: Future<Output = ()>>(claim: impl Fn(Bench) -> F) {
     let sqlite = SqliteEngine::open(SqliteConfig::new(folder.path().join("pando.db"))).unwrap();
     let clock = Arc::new(ManualClock::new(NOW));
     claim(Bench::open(sqlite, clock, Some(folder)).await).await;
+    let postgres = crate::postgres::open_new().await;
+    let clock = Arc::new(ManualClock::new(NOW));
+    claim(Bench::open(postgres, clock, None).await).await;
 }
 
 impl Bench {

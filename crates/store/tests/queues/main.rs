@@ -1,4 +1,4 @@
-//! Queues on the store, from operation to result, over memory and over SQLite.
+//! Queues on the store, from operation to result, over memory, SQLite and PostgreSQL.
 
 #![allow(
     clippy::unwrap_used,
@@ -17,5 +17,6 @@ mod leases;
 mod looking;
 mod moving;
 mod ordering;
+mod postgres;
 mod publishing;
 mod random;

@@ -12,7 +12,7 @@ use pando_model::engine::Engine;
 use pando_store::queue::{Lease, Leased, NewMessage, Settle};
 use pando_store::session::Session;
 use pando_store::{Store, StoreConfig};
-use pando_workload::QueueHistory;
+use pando_workload::{Delivery, Held, QueueHistory};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::path::Path;
@@ -102,6 +102,7 @@ impl Site {
         loop {
             let is_over = self.is_over.load(Ordering::Acquire);
             let store = self.store();
+            let asked = self.history.lock().unwrap().moment();
             let until_us = now_us() + i64::try_from(VISIBILITY.as_micros()).unwrap();
             let wait = Duration::from_millis(200);
             let leased = store
@@ -110,8 +111,13 @@ impl Site {
                 .unwrap();
             {
                 let mut history = self.history.lock().unwrap();
+                let delivery = Delivery {
+                    asked,
+                    at_us: now_us(),
+                    until_us,
+                };
                 for one in &leased {
-                    history.delivered(&body(one), now_us(), until_us);
+                    history.delivered(&held(one), delivery);
                 }
             }
             for one in &leased {
@@ -129,8 +135,8 @@ impl Site {
     /// Whether the store that leased is closed by now or not: another one acknowledges as well.
     async fn ack(&self, leased: &Leased) {
         let store = self.store();
-        // Before it is acknowledged: the next of its key may come before this is told.
-        self.history.lock().unwrap().acked(&body(leased));
+        let held = held(leased);
+        self.history.lock().unwrap().acking(&held);
         let token = leased.lease.clone();
         self.came[usize::from(token.is_of_broker())].fetch_add(1, Ordering::Relaxed);
         let done = match token.is_of_broker() {
@@ -141,7 +147,10 @@ impl Site {
             }
             false => concluded(&store, store.queue_ack(QUEUE, vec![token]).unwrap()).await,
         };
-        assert_eq!(done.unwrap().acked, 1, "{}", body(leased));
+        let acked = done.unwrap().acked;
+        assert_eq!(acked, 1, "{}", held.body);
+        let mut history = self.history.lock().unwrap();
+        history.ack_answered(&[held], acked, now_us());
     }
 
     async fn relay(&self) {
@@ -157,8 +166,11 @@ impl Site {
     }
 }
 
-fn body(leased: &Leased) -> String {
-    String::from_utf8(leased.message.body.to_vec()).unwrap()
+fn held(leased: &Leased) -> Held {
+    Held {
+        body: String::from_utf8(leased.message.body.to_vec()).unwrap(),
+        lease: leased.lease.to_text(),
+    }
 }
 
 fn moves() -> usize {
@@ -237,11 +249,11 @@ async fn a_queue_that_moves_to_a_broker_and_back_loses_nothing_and_keeps_each_ke
         history.wrong()
     );
     assert_eq!(
-        history.again(),
+        history.counts().again,
         0,
         "nothing was killed, and nothing came twice"
     );
-    let wrong = history.finish();
+    let wrong = history.drained();
     assert!(wrong.is_empty(), "{wrong:#?}");
     let came = site
         .came
