@@ -4,6 +4,7 @@
 pub mod adopt;
 pub mod cache;
 mod postgres;
+pub mod queues;
 pub mod redis;
 
 pub use postgres::{fault_of_url, inspect, is_empty};
@@ -198,6 +199,7 @@ fn store_config(config: &Config) -> StoreConfig {
         journal_rows_max: config.cache.journal.max_rows,
         families: families(config),
         sessions: sessions(config),
+        queues: queues::rules(config),
         ..StoreConfig::default()
     }
 }

@@ -227,7 +227,10 @@ impl From<Refusal> for ApiError {
         let mut error = ApiError::new(status, refusal.code, refusal.message);
         error.0.details = refusal.details;
         error.0.hint = refusal.hint;
-        error
+        match status {
+            StatusCode::TOO_MANY_REQUESTS => error.retry_after(Duration::from_secs(1)),
+            _ => error,
+        }
     }
 }
 

@@ -17,6 +17,7 @@
 //! | `09…`, `25…`, `2D…`, `38…`, `39…`, `3B…`, `40…`, `55…`, `57…`, `58…`, `F0…`, `HV…`, `P0…`, `XX…` | 500 | faults of the server's |
 //! | `not_found`, `conflict`, `precondition_failed`, `unprocessable` | 404, 409, 412, 422 | the models' own words |
 //! | `document_too_large`, `not_representable`, `search_building` | 413, 406, 503 | of documents |
+//! | `queue_full`, `too_many_in_flight` | 429 | of queues |
 //! | everything else, `54…` and `malformed` among it | 400 | |
 //!
 //! Departures: PostgREST gives 500 for `54…` (too complex) and `57014`; here
@@ -37,6 +38,7 @@ pub(crate) fn of_code(code: &str) -> StatusCode {
         "search_building" => StatusCode::SERVICE_UNAVAILABLE,
         "precondition_failed" => StatusCode::PRECONDITION_FAILED,
         "unprocessable" => StatusCode::UNPROCESSABLE_ENTITY,
+        "queue_full" | "too_many_in_flight" => StatusCode::TOO_MANY_REQUESTS,
         "23503" | "23505" => StatusCode::CONFLICT,
         "25006" => StatusCode::METHOD_NOT_ALLOWED,
         "42501" => StatusCode::FORBIDDEN,

@@ -167,9 +167,9 @@ impl Web {
             return rest::table(self, name, parts, body, &caller, deadline).await;
         }
         if let Route::Model(place) = route {
-            if place.surface == Surface::Queue && queue::is_lease(place, method) {
+            if place.surface == Surface::Queue {
                 let sent = (parts, body);
-                return queue::answer_lease(self, place, sent, &caller, deadline, pass).await;
+                return queue::answer(self, place, sent, &caller, deadline, pass).await;
             }
             return operate::answer(self, place, parts, body, &caller, deadline).await;
         }

@@ -59,6 +59,11 @@ pub fn faults(config: &Config) -> Vec<(Cow<'static, str>, String)> {
                 .into_iter()
                 .map(|(path, message)| (Cow::Owned(path), message)),
         )
+        .chain(
+            parts::queues::faults(config)
+                .into_iter()
+                .map(|(path, message)| (Cow::Owned(path), message)),
+        )
         .chain(faults_of_journal(config))
         .chain(faults_of_postgres(config))
         .chain(faults_of_sessions(config))

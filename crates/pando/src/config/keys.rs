@@ -45,7 +45,10 @@ const LATER: [(&str, &str); 10] = [
         "store.shards",
         "one database is [store.postgres]; several are rung 9",
     ),
-    ("queue", "queues are rung 7"),
+    (
+        "queue",
+        "[queues.NAME] declares a queue; brokers are rung 7",
+    ),
     ("topics", "topics are rung 7"),
     ("balancer", "the balancer is rung 3"),
     ("assets", "assets are rung 6"),
@@ -199,8 +202,8 @@ mod tests {
             ("stor.engin", Some("store.engine")),
             ("store.replicas", Some("store.postgres.replicas")),
             ("store.postgres.patrony", Some("store.postgres.patroni")),
-            ("quux.x", None),
-            ("quux", None),
+            ("zzyx.x", None),
+            ("zzyx", None),
         ] {
             let parts: Vec<&str> = path.split('.').collect();
             let Err(NoSuchKey::Unknown { nearest: found, .. }) = form(&parts) else {

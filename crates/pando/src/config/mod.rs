@@ -17,7 +17,7 @@ pub mod units;
 pub use layers::{Loaded, Origin, Sources, load};
 pub use sections::{
     Cache, CachedCollection, Config, DataAccess, EngineKind, EvictionName, Log, LogFormat,
-    Postgres, StrategyName,
+    Postgres, Queue, QueueSchedule, StrategyName,
 };
 
 use std::fmt;

@@ -76,12 +76,15 @@ fn write_named(out: &mut String, path: &str, schema: &Value) {
         return write_named(out, &format!("{path}.NAME"), entry);
     }
     let settings = schema.get("properties").and_then(Value::as_object);
+    // TOML has a table's own settings first.
+    let is_table =
+        |property: &Value| keys::named(property).is_some() || property.get("properties").is_some();
+    let (tables, plain): (Vec<_>, Vec<_>) = settings
+        .into_iter()
+        .flatten()
+        .partition(|(_, property)| is_table(property));
     let mut has_header = false;
-    for (name, property) in settings.into_iter().flatten() {
-        if keys::named(property).is_some() {
-            write_named(out, &format!("{path}.{name}"), property);
-            continue;
-        }
+    for (name, property) in plain {
         if !has_header {
             let _ = writeln!(out, "# [{path}]");
             has_header = true;
@@ -92,6 +95,13 @@ fn write_named(out: &mut String, path: &str, schema: &Value) {
             let mark = if line.starts_with('#') { "" } else { "# " };
             let _ = writeln!(out, "{mark}{line}");
         }
+    }
+    for (name, table) in tables {
+        if keys::named(table).is_none() {
+            out.push('\n');
+            write_comment(out, table, "");
+        }
+        write_named(out, &format!("{path}.{name}"), table);
     }
 }
 

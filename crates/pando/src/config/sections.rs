@@ -5,10 +5,12 @@
 //! admin API change in a running server; `x-path` what is relative to the file.
 
 mod cache;
+mod queues;
 mod sessions;
 mod store;
 
 pub use cache::{Cache, CachedCollection, EvictionName, StrategyName};
+pub use queues::{Queue, QueueSchedule};
 pub use sessions::{DataAccess, Sessions};
 pub use store::{EngineKind, Postgres, Store};
 
@@ -39,6 +41,8 @@ pub struct Config {
     pub limits: Limits,
     /// What is declared of collections of documents, by their names.
     pub docs: BTreeMap<String, Collection>,
+    /// What is declared of queues, by their names.
+    pub queues: BTreeMap<String, Queue>,
     /// Sessions of an application's users.
     pub sessions: Sessions,
     /// Encryption with certificates from files.
@@ -210,6 +214,7 @@ impl Default for Config {
             cors: Cors::default(),
             limits: Limits::default(),
             docs: BTreeMap::new(),
+            queues: BTreeMap::new(),
             sessions: Sessions::default(),
             tls: Tls::default(),
             store: Store::default(),

@@ -2,7 +2,9 @@
 
 #![allow(clippy::expect_used, clippy::panic)] // helpers of tests, not tests themselves
 
+mod declared;
 mod forms;
+mod looking;
 mod refused;
 mod site;
 #[path = "../support/mod.rs"]

@@ -123,7 +123,7 @@ impl Store {
 }
 
 /// Refuses what cannot be a group's name or an ordering key.
-fn check_key(what: &str, key: &str) -> std::result::Result<(), Refusal> {
+pub fn check_key(what: &str, key: &str) -> std::result::Result<(), Refusal> {
     if key.is_empty() || key.len() > KEY_BYTES_MAX {
         let message = format!("{what} has 1 to {KEY_BYTES_MAX} bytes, not {}", key.len());
         return Err(refused::malformed(message));

@@ -20,6 +20,7 @@ pub(crate) struct QueueMetrics {
     acked: Family<Queue, Counter>,
     nacked: Family<Queue, Counter>,
     extended: Family<Queue, Counter>,
+    redriven: Family<Queue, Counter>,
     waiting: Gauge,
 }
 
@@ -37,6 +38,7 @@ impl QueueMetrics {
             acked: Family::default(),
             nacked: Family::default(),
             extended: Family::default(),
+            redriven: Family::default(),
             waiting: Gauge::default(),
         };
         let all = [
@@ -45,6 +47,11 @@ impl QueueMetrics {
             ("acked", "Messages acknowledged", &metrics.acked),
             ("nacked", "Messages given back", &metrics.nacked),
             ("extended", "Leases extended", &metrics.extended),
+            (
+                "redriven",
+                "Dead letters given another chance",
+                &metrics.redriven,
+            ),
         ];
         for (name, help, family) in all {
             let help = format!("{help} through this process");
@@ -71,6 +78,8 @@ impl QueueMetrics {
             Counted::Acked => &self.acked,
             Counted::Nacked => &self.nacked,
             Counted::Extended => &self.extended,
+            Counted::Redriven => &self.redriven,
+            Counted::Replayed => return,
         };
         let queue = match self.declared.contains(queue) {
             true => queue,

@@ -116,6 +116,42 @@ impl LeasesBody {
     }
 }
 
+/// What `POST …/redrive` is sent.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SentRedrive {
+    #[serde(default, deserialize_with = "params::given")]
+    group: Option<String>,
+    #[serde(default, deserialize_with = "params::given")]
+    ids: Option<Vec<String>>,
+}
+
+/// Which dead letters are given another chance.
+pub(super) struct RedriveBody {
+    pub(super) group: Option<String>,
+    pub(super) ids: Option<Vec<i64>>,
+}
+
+impl RedriveBody {
+    /// Reads it; nothing at all is the default group's dead letters.
+    pub(super) fn read(asked: &Asked<'_>) -> Result<RedriveBody, ApiError> {
+        refuse_query(asked)?;
+        let sent: SentRedrive = match asked.body.is_empty() {
+            true => SentRedrive::default(),
+            false => read(asked, "{\"group\", \"ids\"}")?,
+        };
+        let id = |text: String| {
+            let read = text.parse();
+            read.map_err(|_| malformed(format!("{text:?} is no id of a message")))
+        };
+        let ids = sent.ids.map(|ids| ids.into_iter().map(id).collect());
+        Ok(RedriveBody {
+            group: sent.group,
+            ids: ids.transpose()?,
+        })
+    }
+}
+
 fn read<T: DeserializeOwned>(asked: &Asked<'_>, form: &str) -> Result<T, ApiError> {
     check_json(asked.parts)?;
     object::read(&asked.body).map_err(|error| malformed(format!("the body is not {form}: {error}")))

@@ -33,7 +33,9 @@ impl Clock {
 pub(crate) async fn run(web: Arc<Web>) {
     let released = unless_closed(web.waiting(), release(&web));
     let looked = unless_closed(web.waiting(), look(&web));
-    tokio::join!(released, looked);
+    let published = unless_closed(web.waiting(), run_schedules(&web));
+    let measured = unless_closed(web.waiting(), measure(&web));
+    tokio::join!(released, looked, published, measured);
 }
 
 async fn unless_closed(waiting: &Waiting, work: impl Future<Output = ()>) {
@@ -76,6 +78,47 @@ async fn release(web: &Web) {
         tokio::select! {
             () = sleep_until(until) => {}
             () = web.clock().0.notified() => {}
+        }
+    }
+}
+
+/// Publishes what schedules say.
+async fn run_schedules(web: &Web) {
+    let declared = &web.store().config().queues.declared;
+    if declared.values().all(|rules| rules.schedules.is_empty()) {
+        return;
+    }
+    let mut was_well = true;
+    loop {
+        let now = Instant::now();
+        let mut until = now + REST;
+        match web.store().queue_run_schedules().await {
+            Ok(published) => {
+                for queue in &published.queues {
+                    web.waiting().look_at(queue);
+                }
+                // Which occurrence was the last is looked up once a minute at least: another
+                // process may have published it.
+                let next = published.next_us.map(|next_us| now + wait(web, next_us));
+                until = next.unwrap_or(now + OVERDUE).min(now + OVERDUE);
+                was_well = true;
+            }
+            Err(error) => {
+                if std::mem::take(&mut was_well) {
+                    tracing::warn!(%error, "could not publish what schedules say; it is tried again each second");
+                }
+            }
+        }
+        sleep_until(until.max(now + LOOK)).await;
+    }
+}
+
+/// Measures the queues that were asked about lately: who is told to come again goes by it.
+async fn measure(web: &Web) {
+    loop {
+        sleep_until(Instant::now() + REST).await;
+        if let Err(error) = web.store().queue_measure_watched().await {
+            tracing::debug!(%error, "could not measure queues");
         }
     }
 }

@@ -175,6 +175,8 @@ impl Asking<'_> {
 
     async fn lease(&self, deadline: Deadline) -> Result<(Done, Count), ApiError> {
         self.news.clear();
+        let group = self.sent.lease.group.as_deref();
+        self.web.store().queue_admit_lease(self.queue, group)?;
         let count = self.news.counted(Counted::Leased, self.queue);
         let told = count.clone();
         let lease = self.web.store().queue_lease(self.queue, &self.sent.lease)?;

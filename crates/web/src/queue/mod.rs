@@ -8,37 +8,95 @@ mod body;
 mod clock;
 mod given;
 mod lease;
+mod look;
 mod news;
 mod publish;
 mod waiting;
 
 pub(crate) use clock::{Clock, run};
-pub(crate) use lease::answer as answer_lease;
 pub(crate) use news::{Counted, News};
 pub(crate) use waiting::Waiting;
 
 use crate::answer::Answer;
+use crate::deadline::Deadline;
 use crate::error::ApiError;
+use crate::gate::Caller;
+use crate::intake::{self, Pass};
 use crate::operate::Asked;
 use crate::params::Params;
+use crate::params::malformed;
+use crate::reply::Reply;
 use crate::route::Place;
 use crate::web::Web;
-use body::LeasesBody;
+use crate::{operate, stamps};
+use body::{LeasesBody, RedriveBody};
+use bytes::Bytes;
+use http::request::Parts;
 use http::{Method, StatusCode};
+use hyper::body::Body;
 use pando_store::operation::Operation;
-use pando_store::queue::{Acked, Nack};
+use pando_store::queue::{Acked, Nack, Redriven};
 use serde_json::json;
 
 const LEASE: &str = "lease";
+/// What there is of a queue; the queue itself among it.
+const WORDS: [&str; 10] = [
+    "", "messages", LEASE, "ack", "nack", "extend", "dead", "redrive", "purge", "replay",
+];
+
+/// What is answered besides by an operation.
+type Answered = Result<Answer, ApiError>;
 
 /// What can be done at a place.
-pub(crate) fn allowed(_place: &Place<'_>) -> &'static str {
-    "OPTIONS,POST"
+pub(crate) fn allowed(place: &Place<'_>) -> &'static str {
+    match place.segments().as_slice() {
+        [] | ["dead"] => "OPTIONS,GET,HEAD",
+        ["messages"] => "OPTIONS,GET,HEAD,POST",
+        _ => "OPTIONS,POST",
+    }
 }
 
-/// Whether a request is one for a lease, which may have to wait.
-pub(crate) fn is_lease(place: &Place<'_>, method: &Method) -> bool {
-    *method == Method::POST && matches!(place.rest.as_slice(), [word] if word == LEASE)
+/// Answers a request of a queue: a lease may have to wait, and a few things are no operation.
+pub(crate) async fn answer<B>(
+    web: &Web,
+    place: &Place<'_>,
+    (parts, body): (&Parts, &mut Option<B>),
+    caller: &Caller,
+    deadline: Deadline,
+    pass: Pass<'_>,
+) -> Result<Reply, ApiError>
+where
+    B: Body<Data = Bytes>,
+{
+    let queue = &*place.name;
+    let answer = match (&parts.method, place.segments().as_slice()) {
+        (&Method::POST, [LEASE]) => {
+            return lease::answer(web, place, (parts, body), caller, deadline, pass).await;
+        }
+        (&Method::GET | &Method::HEAD, []) => {
+            deadline.for_read(look::depth(web, queue, parts)).await?
+        }
+        (&Method::POST, ["purge"]) => {
+            let max = web.limits().max_body;
+            let body = deadline.for_body(intake::taken(body, max)).await?;
+            let news = News::default();
+            let asked = Asked {
+                caller,
+                parts,
+                body,
+                is_part: false,
+                news: &news,
+            };
+            let purged = look::purge(web, queue, &asked);
+            deadline.for_write(purged).await?
+        }
+        _ => return operate::answer(web, place, parts, body, caller, deadline).await,
+    };
+    let session = stamps::session_of(web.store(), &parts.headers)?;
+    let stamped = session.stamped(web.store().engine().progress().high, false);
+    let mut reply = answer.into_reply();
+    web.stamps().put(web.store(), stamped, reply.headers_mut());
+    Ok(reply)
 }
 
 /// Plans what a request asks for; a lease is not among it.
@@ -57,7 +115,11 @@ pub(crate) async fn plan(
         (&Method::POST, ["ack"]) => ack(web, queue, &asked),
         (&Method::POST, ["nack"]) => nack(web, queue, &asked),
         (&Method::POST, ["extend"]) => extend(web, queue, &asked),
-        (method, ["messages" | LEASE | "ack" | "nack" | "extend"]) => {
+        (&Method::GET | &Method::HEAD, ["messages"]) => look::messages(web, queue, asked.parts),
+        (&Method::GET | &Method::HEAD, ["dead"]) => look::dead(web, queue, asked.parts),
+        (&Method::POST, ["redrive"]) => redrive(web, queue, &asked),
+        (&Method::POST, ["replay"]) => replay(web, queue, &asked).await,
+        (method, [] | [_]) if WORDS.contains(&rest.first().copied().unwrap_or_default()) => {
             Err(ApiError::method(method, allowed(place)))
         }
         _ => Err(ApiError::no_such_path()),
@@ -108,6 +170,36 @@ fn extend(web: &Web, queue: &str, asked: &Asked<'_>) -> Result<Operation<Answer>
         count.set(done.acked);
         let body = json!({ "extended": done.acked, "gone": done.gone });
         Ok(Answer::json(StatusCode::OK, &body))
+    }))
+}
+
+fn redrive(web: &Web, queue: &str, asked: &Asked<'_>) -> Result<Operation<Answer>, ApiError> {
+    let read = RedriveBody::read(asked)?;
+    let store = web.store();
+    let operation = store.queue_redrive(queue, read.group.as_deref(), read.ids)?;
+    let count = asked.news.counted(Counted::Redriven, queue);
+    Ok(operation.map(move |done: Redriven| {
+        count.set(done.redriven);
+        let body = json!({ "redriven": done.redriven, "more": done.more });
+        Ok(Answer::json(StatusCode::OK, &body))
+    }))
+}
+
+async fn replay(web: &Web, queue: &str, asked: &Asked<'_>) -> Result<Operation<Answer>, ApiError> {
+    let params = Params::read(&asked.parts.uri, &["from", "group"])?;
+    let Some(from) = params.text("from") else {
+        return Err(
+            malformed("from is missing: since when messages are given again")
+                .hint("Such as POST …/replay?from=2026-01-31T05:06:07Z."),
+        );
+    };
+    let from_us = publish::moment("from", &publish::instant_of(from))?;
+    let group = params.text("group");
+    let operation = web.store().queue_replay(queue, group, from_us).await?;
+    let count = asked.news.counted(Counted::Replayed, queue);
+    Ok(operation.map(move |()| {
+        count.set(1);
+        Ok(Answer::new(StatusCode::NO_CONTENT))
     }))
 }
 

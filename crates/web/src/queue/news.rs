@@ -21,6 +21,8 @@ pub(crate) enum Counted {
     Acked,
     Nacked,
     Extended,
+    Redriven,
+    Replayed,
 }
 
 /// How many messages it was, which the conclusion tells.
@@ -87,7 +89,8 @@ impl News {
                 web.waiting().published(&item.queue, count.min(item.now));
             }
             // The next of an ordering key is free.
-            if matches!(item.what, Counted::Acked | Counted::Nacked) {
+            let frees = matches!(item.what, Counted::Acked | Counted::Nacked);
+            if frees || matches!(item.what, Counted::Redriven | Counted::Replayed) {
                 web.waiting().look_at(&item.queue);
             }
             if item.later > 0 {

@@ -80,8 +80,9 @@ pub(super) async fn plan(
     let is_later = |message: &&NewMessage| message.at_us.is_some_and(|at| at > now_us);
     let later = messages.iter().filter(is_later).count();
     let now = messages.len() - later;
+    store.queue_admit_publish(queue, messages.len())?;
     let operation = store.queue_publish(queue, messages).await?;
-    let durability = store.engine().info().durability;
+    let durability = store.queue_durability(queue);
     let count = asked.news.published(queue, now, later);
     Ok(operation.map(move |published: Published| {
         count.set(published.new as u64);
@@ -170,10 +171,7 @@ impl How {
                 let seconds = || text.parse().ok().map(std::time::Duration::from_secs);
                 Span::read(text).or_else(|| seconds().map(Span))
             })?,
-            at: params.text("at").map(|text| match text.parse() {
-                Ok(us) => Instant::Us(us),
-                Err(_) => Instant::Text(text.to_owned()),
-            }),
+            at: params.text("at").map(instant_of),
             priority: params.number("priority")?,
             ordering_key: text("ordering_key"),
             dedup_id: text("dedup_id"),
@@ -191,7 +189,7 @@ impl How {
                 let delay = i64::try_from(delay.as_micros()).unwrap_or(i64::MAX);
                 Some(now_us.saturating_add(delay))
             }
-            (_, at) => at.as_ref().map(moment).transpose()?,
+            (_, at) => at.as_ref().map(|at| moment("at", at)).transpose()?,
         };
         let dedup_id = self.dedup_id.map(|id| {
             let checked = DedupId::new(&id);
@@ -209,12 +207,21 @@ impl How {
     }
 }
 
-fn moment(at: &Instant) -> Result<i64, ApiError> {
+/// A time in a query.
+pub(super) fn instant_of(text: &str) -> Instant {
+    match text.parse() {
+        Ok(us) => Instant::Us(us),
+        Err(_) => Instant::Text(text.to_owned()),
+    }
+}
+
+/// A time in microseconds since 1970.
+pub(super) fn moment(name: &str, at: &Instant) -> Result<i64, ApiError> {
     let read = match at {
         Instant::Us(us) => Some(*us),
         Instant::Text(text) => datetime::parse_timestamptz(text).ok(),
     };
-    read.ok_or_else(|| malformed(format!("at {at} is not {INSTANT}")))
+    read.ok_or_else(|| malformed(format!("{name} {at} is not {INSTANT}")))
 }
 
 /// A body as it was sent.

@@ -1,0 +1,167 @@
+//! The rules of queues, from what is declared of them.
+
+use crate::config::{Config, EngineKind, Queue, QueueSchedule};
+use pando_queue::{Backoff, BackoffConfig, ConfigError, DedupConfig, Schedule};
+use pando_store::kv::check_name;
+use pando_store::queue::{PRIORITIES_MAX, QueueRules, QueuesConfig, Scheduled, check_key};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The longest lease: [`pando_store::queue`] refuses a longer one too.
+const VISIBILITY_MAX: Duration = Duration::from_secs(12 * 60 * 60);
+/// As many bytes as one lease gives.
+const MESSAGE_BYTES_MAX: u64 = 64 << 20;
+
+/// A setting below that of a queue, and what is wrong with it.
+type Fault = (String, String);
+
+/// The rules of all queues. What is at fault was refused when the configuration was loaded.
+pub fn rules(config: &Config) -> QueuesConfig {
+    let each = config.queues.iter();
+    QueuesConfig {
+        declared: each
+            .filter_map(|(name, queue)| Some((name.clone(), rules_of(queue).ok()?)))
+            .collect(),
+        ..QueuesConfig::default()
+    }
+}
+
+/// What is wrong with what is declared: the dotted path of each setting, and why.
+pub fn faults(config: &Config) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for (name, queue) in &config.queues {
+        let mut found = faults_of(queue);
+        if let Err(refusal) = check_name("queue", name) {
+            found.push((String::new(), refusal.message));
+        }
+        if let Err(fault) = rules_of(queue) {
+            found.push(fault);
+        }
+        if queue.synced && config.store.engine == EngineKind::Memory {
+            let why = "the engine `memory` syncs nothing: leave it out, or say [store] engine = \
+                       \"sqlite\" or \"postgres\"";
+            found.push((".synced".to_owned(), why.to_owned()));
+        }
+        let at = |(path, why): Fault| (format!("queues.{name}{path}"), why);
+        faults.extend(found.into_iter().map(at));
+    }
+    faults
+}
+
+/// What is out of its range.
+fn faults_of(queue: &Queue) -> Vec<Fault> {
+    let visibility = queue.visibility.get();
+    let bytes = queue.max_message.bytes();
+    let kept = queue.retention.is_none_or(|kept| !kept.get().is_zero());
+    let ranges = [
+        (
+            ".visibility",
+            !visibility.is_zero() && visibility <= VISIBILITY_MAX,
+            "must be more than nothing and 12h at most",
+        ),
+        (
+            ".priorities",
+            (1..=PRIORITIES_MAX).contains(&queue.priorities),
+            "must be between 1 and 10",
+        ),
+        (".retention", kept, "must be more than nothing"),
+        (
+            ".max_depth",
+            queue.max_depth != Some(0),
+            "must be 1 at least",
+        ),
+        (
+            ".max_in_flight",
+            queue.max_in_flight > 0,
+            "must be 1 at least",
+        ),
+        (
+            ".max_message",
+            (1..=MESSAGE_BYTES_MAX).contains(&bytes),
+            "must be between 1B and 64MiB",
+        ),
+    ];
+    let wrong = ranges.into_iter().filter(|(_, is_right, _)| !is_right);
+    let mut faults: Vec<Fault> = wrong
+        .map(|(path, _, why)| (path.to_owned(), why.to_owned()))
+        .collect();
+    for (place, group) in queue.groups.iter().enumerate() {
+        if let Err(refusal) = check_key("a group", group) {
+            faults.push((".groups".to_owned(), refusal.message));
+        }
+        if queue.groups[..place].contains(group) {
+            faults.push((".groups".to_owned(), format!("{group:?} is there twice")));
+        }
+    }
+    faults
+}
+
+fn rules_of(queue: &Queue) -> Result<QueueRules, Fault> {
+    let backoff = Backoff::new(BackoffConfig {
+        attempts_max: queue.attempts,
+        base: queue.backoff.base.get(),
+        cap: queue.backoff.cap.get(),
+        jitter: queue.backoff.jitter,
+    });
+    let dedup = DedupConfig {
+        window: queue.dedup_window.get(),
+    };
+    dedup.validate().map_err(|error| fault(&error))?;
+    Ok(QueueRules {
+        visibility: queue.visibility.get(),
+        backoff: backoff.map_err(|error| fault(&error))?,
+        dedup,
+        priorities: queue.priorities,
+        groups: queue.groups.clone(),
+        retention: queue.retention.map(|retention| retention.get()),
+        max_depth: queue.max_depth,
+        max_in_flight: queue.max_in_flight,
+        message_bytes_max: usize::try_from(queue.max_message.bytes()).unwrap_or(usize::MAX),
+        synced: queue.synced,
+        schedules: schedules(queue)?,
+        ..QueueRules::default()
+    })
+}
+
+fn fault(error: &ConfigError) -> Fault {
+    let setting = match error.setting {
+        "attempts_max" => "attempts",
+        other => other,
+    };
+    let why = format!("is {}: it must be {}", error.value, error.must_be);
+    (format!(".{setting}"), why)
+}
+
+fn schedules(queue: &Queue) -> Result<BTreeMap<String, Scheduled>, Fault> {
+    let each = queue.schedules.iter().map(|(name, settings)| {
+        let read = scheduled(queue, settings);
+        let read = read.map_err(|(path, why)| (format!(".schedules.{name}{path}"), why));
+        Ok((name.clone(), read?))
+    });
+    each.collect()
+}
+
+fn scheduled(queue: &Queue, settings: &QueueSchedule) -> Result<Scheduled, Fault> {
+    let at = |path: &str, why: String| (path.to_owned(), why);
+    let zone = settings.zone.as_deref().unwrap_or("UTC");
+    let schedule = Schedule::parse(&settings.cron, zone);
+    if settings.priority >= queue.priorities {
+        let highest = queue.priorities.saturating_sub(1);
+        let why = format!("is more than the queue's highest, {highest}");
+        return Err(at(".priority", why));
+    }
+    if let Some(key) = &settings.ordering_key {
+        check_key("an ordering_key", key)
+            .map_err(|refusal| at(".ordering_key", refusal.message))?;
+    }
+    let body = settings.body.to_string();
+    if body.len() as u64 > queue.max_message.bytes() {
+        return Err(at(".body", "is larger than max_message".to_owned()));
+    }
+    Ok(Scheduled {
+        schedule: schedule.map_err(|error| at(".cron", error.to_string()))?,
+        body,
+        priority: settings.priority,
+        ordering_key: settings.ordering_key.clone(),
+    })
+}
