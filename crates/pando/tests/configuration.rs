@@ -48,7 +48,7 @@ fn a_setting_of_a_later_rung_is_refused_as_such() {
         &[],
         &[
             "`store.shards` is not available in this version: one database is [store.postgres]",
-            "pando.toml:3:2: `queue` is not available in this version: queues are rung 7",
+            "pando.toml:3:2: `queue` is not available in this version: [queues.NAME] declares a queue; brokers are rung 7",
         ],
     );
 }

@@ -60,24 +60,24 @@ fn a_schedule_publishes_its_message() {
 #[test]
 fn a_setting_that_cannot_be_is_refused_by_its_name() {
     for (text, says) in [
-        ("[queues.q]\nvisibility = \"13h\"", "visibility: must be"),
+        ("[queues.q]\nvisibility = \"13h\"", "visibility): must be"),
         ("[queues.q]\nvisibilty = \"1h\"", "visibility"),
-        ("[queues.q]\nattempts = 0", "attempts: is 0"),
+        ("[queues.q]\nattempts = 0", "attempts): is 0"),
         (
             "[queues.q.backoff]\nbase = \"1h\"\ncap = \"1m\"",
-            "backoff.cap",
+            "backoff.cap): is",
         ),
-        ("[queues.q.backoff]\njitter = 2.0", "backoff.jitter: is 2"),
-        ("[queues.q]\ndedup_window = \"8d\"", "dedup_window: is"),
+        ("[queues.q.backoff]\njitter = 2.0", "backoff.jitter): is 2"),
+        ("[queues.q]\ndedup_window = \"8d\"", "dedup_window): is"),
         (
             "[queues.q]\npriorities = 11",
-            "priorities: must be between 1 and 10",
+            "priorities): must be between 1 and 10",
         ),
         ("[queues.q]\ngroups = [\"a\", \"a\"]", "is there twice"),
-        ("[queues.q]\nmax_depth = 0", "max_depth: must be"),
+        ("[queues.q]\nmax_depth = 0", "max_depth): must be"),
         (
             "[queues.q]\nmax_message = \"65MiB\"",
-            "max_message: must be",
+            "max_message): must be",
         ),
         (
             "[queues.q.schedules.s]\ncron = \"never\"",
@@ -93,7 +93,7 @@ fn a_setting_that_cannot_be_is_refused_by_its_name() {
         ),
         (
             "[store]\nengine = \"memory\"\n[queues.q]\nsynced = true",
-            "queues.q.synced: the engine `memory` syncs nothing",
+            "queues.q.synced): the engine `memory` syncs nothing",
         ),
     ] {
         let folder = tempfile::tempdir().expect("a folder");
