@@ -44,11 +44,11 @@ fn each_fault_is_told_with_its_line_and_column() {
 #[test]
 fn a_setting_of_a_later_rung_is_refused_as_such() {
     refused(
-        "[[store.shards]]\nname = \"a\"\n[queue]\nengine = \"redis://cache\"\n",
+        "[[store.shards]]\nname = \"a\"\n[balancer]\nlisten = \"x\"\n",
         &[],
         &[
             "`store.shards` is not available in this version: one database is [store.postgres]",
-            "pando.toml:3:2: `queue` is not available in this version: [queues.NAME] declares a queue; brokers are rung 7",
+            "pando.toml:3:2: `balancer` is not available in this version: the balancer is rung 3",
         ],
     );
 }

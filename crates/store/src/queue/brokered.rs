@@ -8,10 +8,10 @@ use crate::error::StoreError;
 use crate::session::{Result, Session};
 use crate::store::Store;
 use arc_swap::ArcSwap;
-use pando_model::broker::{Broker, LeaseAsk};
+use pando_model::broker::{self, Broker, LeaseAsk};
 use pando_model::engine::Durability;
 use parking_lot::Mutex;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,14 +23,47 @@ pub(crate) struct Brokered {
     homes: ArcSwap<BTreeMap<String, Home>>,
     /// Queues that this process has declared.
     declared: Mutex<HashSet<String>>,
+    /// Leases that were extended, by what they were first: some brokers call them otherwise then.
+    extended: Mutex<HashMap<broker::Lease, Extended>>,
     /// Groups that have nothing left where the queue was before, by the position of the move.
     settled: Mutex<HashSet<(String, String, i64)>>,
 }
 
 impl Brokered {
+    /// What a lease that somebody shows is called by now.
+    pub(super) fn newest(&self, lease: &broker::Lease) -> broker::Lease {
+        let extended = self.extended.lock();
+        let newest = extended.get(lease).map(|extended| &extended.lease);
+        newest.unwrap_or(lease).clone()
+    }
+
+    /// Remembers what a lease is called by now; what has run out is forgotten.
+    pub(super) fn extend(
+        &self,
+        first: &broker::Lease,
+        now: &broker::Lease,
+        at_us: i64,
+        until_us: i64,
+    ) {
+        if first == now {
+            return;
+        }
+        let mut extended = self.extended.lock();
+        extended.retain(|_, extended| extended.until_us > at_us);
+        let lease = now.clone();
+        extended.insert(first.clone(), Extended { lease, until_us });
+    }
+
     pub(super) fn broker(&self) -> &Arc<dyn Broker> {
         &self.broker
     }
+}
+
+/// What a lease is called by now, and until when that is of use: microseconds since 1970.
+#[derive(Clone, Debug)]
+struct Extended {
+    lease: broker::Lease,
+    until_us: i64,
 }
 
 /// Who has what a group gets next.
@@ -56,6 +89,7 @@ impl Store {
             broker,
             homes: ArcSwap::from_pointee(homes.clone()),
             declared: Mutex::default(),
+            extended: Mutex::default(),
             settled: Mutex::default(),
         };
         if self.brokered().set(brokered).is_err() {

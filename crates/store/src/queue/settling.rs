@@ -3,11 +3,10 @@
 use super::broker_words::told;
 use super::lease::checked_visibility;
 use super::token::{LeaseToken, Of};
-use super::{Acked, Nack};
+use super::{Acked, Brokered, Nack};
 use crate::session::Result;
 use crate::store::Store;
-use pando_model::broker::{self, Ability, Broker};
-use std::sync::Arc;
+use pando_model::broker::{self, Ability};
 use std::time::Duration;
 
 /// What is done to leases.
@@ -45,9 +44,7 @@ impl Store {
             .collect();
         let mut settled = Acked::default();
         for some in leases.chunks(broker::MESSAGES_MAX) {
-            let done = self
-                .settle_some(brokered.broker(), queue, some, how)
-                .await?;
+            let done = self.settle_some(brokered, queue, some, how).await?;
             settled.acked += done.acked;
             settled.gone += done.gone;
         }
@@ -56,15 +53,19 @@ impl Store {
 
     async fn settle_some(
         &self,
-        broker: &Arc<dyn Broker>,
+        brokered: &Brokered,
         queue: &str,
-        leases: &[broker::Lease],
+        first: &[broker::Lease],
         how: &Settle,
     ) -> Result<Acked> {
         let of = |settled: broker::Settled| Acked {
             acked: settled.done as u64,
             gone: settled.gone.len() as u64,
         };
+        let broker = brokered.broker();
+        // As they are called by now.
+        let leases: Vec<_> = first.iter().map(|lease| brokered.newest(lease)).collect();
+        let leases = leases.as_slice();
         match how {
             Settle::Ack => Ok(of(broker.ack(queue, leases).await.map_err(told)?)),
             Settle::Nack(nack) => {
@@ -79,11 +80,15 @@ impl Store {
             }
             Settle::Extend(visibility) => {
                 let visibility = visibility.unwrap_or(self.queue_rules(queue).visibility);
-                checked_visibility(visibility)?;
-                let kept = broker
-                    .extend(queue, leases, visibility)
-                    .await
-                    .map_err(told)?;
+                let now_us = self.clock().now_us();
+                let until_us = now_us.saturating_add(checked_visibility(visibility)?);
+                let kept = broker.extend(queue, leases, visibility).await;
+                let kept = kept.map_err(told)?;
+                for (first, kept) in first.iter().zip(&kept) {
+                    if let Some(kept) = kept {
+                        brokered.extend(first, kept, now_us, until_us);
+                    }
+                }
                 let acked = kept.iter().flatten().count() as u64;
                 Ok(Acked {
                     acked,
