@@ -18,6 +18,7 @@
 //! | `not_found`, `conflict`, `precondition_failed`, `unprocessable` | 404, 409, 412, 422 | the models' own words |
 //! | `document_too_large`, `not_representable`, `search_building` | 413, 406, 503 | of documents |
 //! | `queue_full`, `too_many_in_flight` | 429 | of queues |
+//! | `unsupported` | 422 | what a queue's broker cannot do |
 //! | everything else, `54…` and `malformed` among it | 400 | |
 //!
 //! Departures: PostgREST gives 500 for `54…` (too complex) and `57014`; here

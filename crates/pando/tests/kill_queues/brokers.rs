@@ -13,20 +13,34 @@ use std::path::Path;
 
 /// A broker that is killed and comes again.
 trait Killed: Send + Sync {
-    fn kill_and_start(&self) -> impl Future<Output = ()> + Send;
+    /// Whether it writes acknowledgements down before it answers them.
+    const KEEPS_ACKS: bool;
+    fn kill(&self) -> impl Future<Output = ()> + Send;
+    fn start(&self) -> impl Future<Output = ()> + Send;
 }
 
 impl Killed for Nats {
-    async fn kill_and_start(&self) {
-        self.kill().await.expect("killed");
-        self.start().await.expect("started");
+    // Where a consumer stands is written from time to time.
+    const KEEPS_ACKS: bool = false;
+
+    async fn kill(&self) {
+        Nats::kill(self).await.expect("killed");
+    }
+
+    async fn start(&self) {
+        Nats::start(self).await.expect("started");
     }
 }
 
 impl Killed for Redis {
-    async fn kill_and_start(&self) {
-        self.kill().await.expect("killed");
-        self.start().await.expect("started");
+    const KEEPS_ACKS: bool = true;
+
+    async fn kill(&self) {
+        Redis::kill(self).await.expect("killed");
+    }
+
+    async fn start(&self) {
+        Redis::start(self).await.expect("started");
     }
 }
 
@@ -40,7 +54,7 @@ fn declare(folder: &Path, engine: &str) {
 }
 
 /// Kills one or the other so often while they work; gives what is wrong.
-async fn kill_in_turn(engine: &str, broker: &impl Killed, seed: u64) -> Vec<String> {
+async fn kill_in_turn<B: Killed>(engine: &str, broker: &B, seed: u64) -> Vec<String> {
     let mut chance = StdRng::seed_from_u64(seed);
     let folder = tempfile::tempdir().expect("a folder");
     migrate(folder.path(), ORDER_DDL);
@@ -57,7 +71,11 @@ async fn kill_in_turn(engine: &str, broker: &impl Killed, seed: u64) -> Vec<Stri
             server = Server::start(folder.path());
             load.listen_at(vec![server.address]);
         } else {
-            broker.kill_and_start().await;
+            broker.kill().await;
+            if !B::KEEPS_ACKS {
+                load.shared.history().acks_may_be_lost();
+            }
+            broker.start().await;
         }
     }
     tokio::task::block_in_place(|| {
