@@ -231,7 +231,7 @@ impl Broker for NatsBroker {
 
     async fn ack(&self, queue: &str, leases: &[Lease]) -> Result<Settled> {
         at_most(leases.len())?;
-        self.queue(queue)?.settle(leases, &AckKind::Ack).await
+        self.queue(queue)?.settle(leases, AckKind::Ack).await
     }
 
     async fn nack(

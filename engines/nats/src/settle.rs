@@ -15,9 +15,9 @@ const ERROR_BYTES_MAX: usize = 4_096;
 
 impl Queue {
     /// Tells NATS of each lease that has not run out.
-    pub(crate) async fn settle(&self, leases: &[Lease], kind: &AckKind) -> Result<Settled> {
+    pub(crate) async fn settle(&self, leases: &[Lease], kind: AckKind) -> Result<Settled> {
         let (shown, gone) = self.read(leases);
-        let told = shown.iter().map(|shown| self.tell(shown, *kind));
+        let told = shown.iter().map(|shown| self.tell(shown, kind));
         try_join_all(told).await?;
         Ok(Settled {
             done: shown.len(),

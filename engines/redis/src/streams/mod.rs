@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `lua/` | what is done with a queue, each in one step |
 //! | `wire.rs` | messages and leases, as Redis has them |
+//! | `store.rs`, `fault.rs` | the scripts, and what is swept by them; errors |
 //! | `server.rs` | what the server is, and whether it keeps what it confirms |
 //!
 //! | key | what lies there |
@@ -21,15 +22,20 @@
 //! Every verb is one script, so it is atomic, also in the append-only file, and a caller
 //! that is cut off has done all of it or nothing.
 
+mod fault;
 mod server;
+mod store;
 mod wire;
 
 use crate::address::{Address, Kind};
 use crate::config::RedisConfig;
 use crate::connect::Way;
 use crate::link::Link;
-use crate::script::{Run, Source};
+use crate::script::Source;
+use crate::streams::fault::{invalid, no_such, unavailable, unknown};
 use crate::streams::server::Server;
+use crate::streams::store::{Scripts, Store, sweep};
+use crate::streams::wire::{keeps, ms, number, settled};
 use async_trait::async_trait;
 use pando_model::broker::{
     Abilities, Ability, Broker, BrokerError, BrokerInfo, Counts, Dead, Delivery, Lease, LeaseAsk,
@@ -37,7 +43,6 @@ use pando_model::broker::{
 };
 use parking_lot::RwLock;
 use redis::{FromRedisValue, Value};
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -47,15 +52,12 @@ use tokio::time::Instant;
 
 /// What errors name.
 const ENGINE: &str = "redis";
-const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// Between two looks of who waits; what this process publishes wakes it at once.
 const LOOK: Duration = Duration::from_millis(50);
 /// Messages of a group that wait behind others of their key; then the log waits for them.
 const HELD_MAX: usize = 10_000;
 /// Of an error that is kept with a dead message.
 const ERROR_BYTES_MAX: usize = 4_096;
-/// How often what is done with is swept: four times in what is kept, and within these.
-const PACE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
 const RAN_OUT: &str = "the last attempt ran out of time, or whoever made it went away";
 
 /// Queues on Redis Streams.
@@ -67,34 +69,6 @@ pub struct RedisBroker {
     sweeper: JoinHandle<()>,
     is_closed: AtomicBool,
 }
-
-/// What the sweeper shares.
-#[derive(Debug)]
-struct Store {
-    link: Link,
-    prefix: String,
-    scripts: Scripts,
-    queues: RwLock<HashMap<String, Arc<QueueSpec>>>,
-}
-
-macro_rules! scripts {
-    ($($name:ident),+) => {
-        #[derive(Debug)]
-        struct Scripts { $($name: Source),+ }
-
-        impl Scripts {
-            fn new() -> Scripts {
-                Scripts { $($name: Source::new(concat!(
-                    include_str!("lua/prelude.lua"),
-                    include_str!(concat!("lua/", stringify!($name), ".lua")),
-                ))),+ }
-            }
-        }
-    };
-}
-scripts!(
-    publish, lease, ack, nack, extend, look, redrive, purge, replay, sweep
-);
 
 impl RedisBroker {
     /// Connects, asks how the server is set up, and begins to sweep. Later on a connection that is
@@ -179,52 +153,9 @@ impl RedisBroker {
     }
 }
 
-impl Store {
-    fn key(&self, queue: &str) -> String {
-        format!("{}:{{{queue}}}", self.prefix)
-    }
-
-    /// Runs a script; the error is why there is no answer.
-    async fn run(
-        &self,
-        source: &Source,
-        queue: &str,
-        arguments: Vec<Vec<u8>>,
-    ) -> std::result::Result<Value, String> {
-        let key = self.key(queue);
-        let run = Run::of(source, vec![key.as_bytes()], arguments);
-        let said = self.link.call(async |connection| run.run(connection).await);
-        said.await.map_err(|error| error.reason)
-    }
-}
-
 impl Drop for RedisBroker {
     fn drop(&mut self) {
         self.sweeper.abort();
-    }
-}
-
-/// Removes what all groups are done with, where it was kept for a time.
-async fn sweep(store: Arc<Store>) {
-    let mut swept: HashMap<String, Instant> = HashMap::new();
-    loop {
-        tokio::time::sleep(PACE.0).await;
-        let all: Vec<Arc<QueueSpec>> = store.queues.read().values().cloned().collect();
-        for queue in all {
-            let keep = queue.retention.unwrap_or_default();
-            let pace = (keep / 4).clamp(PACE.0, PACE.1);
-            let last = swept.get(&queue.name);
-            if queue.retention.is_none() || last.is_some_and(|last| last.elapsed() < pace) {
-                continue;
-            }
-            swept.insert(queue.name.clone(), Instant::now());
-            let arguments = vec![Vec::new(), ms(keep)];
-            let done = store.run(&store.scripts.sweep, &queue.name, arguments);
-            if let Err(error) = done.await {
-                // The next one does it.
-                tracing::debug!("sweeping queue {}: {error}", queue.name);
-            }
-        }
     }
 }
 
@@ -455,61 +386,9 @@ impl RedisBroker {
     }
 }
 
-fn settled(leases: &[Lease], done: &[bool]) -> Settled {
-    let each = leases.iter().zip(done);
-    let gone = each.filter(|(_, done)| !**done);
-    let gone: Vec<Lease> = gone.map(|(lease, _)| lease.clone()).collect();
-    Settled {
-        done: leases.len() - gone.len(),
-        gone,
-    }
-}
-
 fn read<T: FromRedisValue>(said: Value) -> Result<T> {
     T::from_redis_value(said).map_err(|error| BrokerError::Unreadable {
         engine: ENGINE,
         reason: error.to_string(),
     })
-}
-
-fn keeps(queue: &QueueSpec) -> Vec<u8> {
-    number(usize::from(queue.retention.is_some()))
-}
-
-fn number(number: usize) -> Vec<u8> {
-    number.to_string().into_bytes()
-}
-
-fn ms(span: Duration) -> Vec<u8> {
-    span.as_millis().to_string().into_bytes()
-}
-
-fn invalid(what: impl Into<String>, mend: impl Into<String>) -> BrokerError {
-    BrokerError::Invalid {
-        what: what.into(),
-        mend: mend.into(),
-    }
-}
-
-fn no_such(queue: &str, group: &str) -> BrokerError {
-    BrokerError::NoSuchQueue {
-        queue: queue.to_owned(),
-        group: group.to_owned(),
-    }
-}
-
-fn unavailable(why: &str) -> BrokerError {
-    BrokerError::Unavailable {
-        engine: ENGINE,
-        reason: why.to_owned(),
-        retry_after: RETRY_AFTER,
-    }
-}
-
-/// A call that changes something had no answer.
-fn unknown(why: String) -> BrokerError {
-    BrokerError::OutcomeUnknown {
-        engine: ENGINE,
-        reason: why,
-    }
 }

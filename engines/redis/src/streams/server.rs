@@ -1,6 +1,7 @@
 //! What the server is, and whether it keeps what it confirms.
 
-use super::{ENGINE, invalid, unavailable};
+use super::ENGINE;
+use super::fault::{invalid, unavailable};
 use crate::connect::Connection;
 use crate::link::Link;
 use pando_model::broker::{Ability, BrokerError, BrokerInfo};

@@ -2,7 +2,8 @@
 //! stored with each of them.
 
 use bytes::Bytes;
-use pando_model::broker::{Dead, Delivery, Lease, Message};
+use pando_model::broker::{Dead, Delivery, Lease, Message, QueueSpec, Settled};
+use std::time::Duration;
 
 /// What a script answers of an entry: its id, its attempt, and its fields.
 pub(super) type Raw = (String, u32, Vec<Vec<u8>>);
@@ -119,5 +120,29 @@ impl Fields {
     fn take(&mut self, name: &str) -> Option<Vec<u8>> {
         let at = self.place(name)?;
         Some(std::mem::take(&mut self.0[at]))
+    }
+}
+
+/// Whether what is done with is kept, as scripts are told it.
+pub(super) fn keeps(queue: &QueueSpec) -> Vec<u8> {
+    number(usize::from(queue.retention.is_some()))
+}
+
+pub(super) fn number(number: usize) -> Vec<u8> {
+    number.to_string().into_bytes()
+}
+
+pub(super) fn ms(span: Duration) -> Vec<u8> {
+    span.as_millis().to_string().into_bytes()
+}
+
+/// What became of leases, by whether each was done.
+pub(super) fn settled(leases: &[Lease], done: &[bool]) -> Settled {
+    let each = leases.iter().zip(done);
+    let gone = each.filter(|(_, done)| !**done);
+    let gone: Vec<Lease> = gone.map(|(lease, _)| lease.clone()).collect();
+    Settled {
+        done: leases.len() - gone.len(),
+        gone,
     }
 }
