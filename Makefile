@@ -11,7 +11,7 @@ VENV := target/venv
 SOURCES := $(shell find crates engines -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
 
 .PHONY: help run build test test-rust test-clients test-docs test-browser test-crash fmt lint lint-fmt \
-	lint-clippy lint-deps advisories reference demo bench bench-large bench-linkbench bench-postgres soak soak-failover docs clean
+	lint-clippy lint-deps advisories reference demo bench bench-large bench-linkbench bench-postgres bench-queue soak soak-failover docs clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -104,6 +104,11 @@ bench-postgres: build ## the store over PostgreSQL against tokio-postgres, COPY 
 	.ci/install cluster
 	$(CARGO) build --release --locked -p pando-bench
 	target/release/pando-bench postgres postgres-http postgres-spread cache-http-postgres
+
+bench-queue: build ## queues against SQLite by hand, SKIP LOCKED and Redis, with 1e6 messages, and ten minutes under a snapshot
+	.ci/install cluster
+	$(CARGO) build --release --locked -p pando-bench
+	target/release/pando-bench queue queue-http queue-elsewhere queue-deep topics queue-held
 
 soak: ## all rounds of the power-cut and kill tests, over tables, all five models and queues
 	.ci/install cluster

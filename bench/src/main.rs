@@ -32,10 +32,13 @@ Examples:
   pando-bench postgres-spread      reads over a primary and two replicas against the primary alone
   pando-bench write-behind write-behind-postgres
                                    puts over HTTP, written behind against at once
-  pando-bench queue queue-deep     queues on the store, and with a million messages in one
+  pando-bench queue queue-http queue-elsewhere
+                                   queues on the store, over HTTP, against SKIP LOCKED and Redis
+  pando-bench queue-deep queue-held
+                                   with a million messages, and under a snapshot that is held
   pando-bench cache-traces         hit ratios on recorded traces, against the optimum
 Names: idle point-read page models wide-column traverse insert trailbase import import-kv
-       cache-hit cache-traces cache-http cache-http-postgres scale sessions topics linkbench queue queue-deep postgres,
+       cache-hit cache-traces cache-http cache-http-postgres scale sessions topics linkbench queue queue-http queue-elsewhere queue-deep queue-held postgres,
        or of it postgres-point-read postgres-insert postgres-import;
        postgres-http postgres-spread write-behind write-behind-postgres";
 
@@ -112,6 +115,9 @@ async fn run(name: &str) -> Result<Vec<report::Report>> {
         "write-behind" => cache::behind::over_sqlite().await,
         "write-behind-postgres" => cache::behind::over_postgres().await,
         "queue" => queue::over_sqlite().await,
+        "queue-http" => queue::http::run().await,
+        "queue-elsewhere" => queue::elsewhere::run().await,
+        "queue-held" => queue::held::run().await,
         "queue-deep" => queue::with_a_million().await,
         "postgres" => postgres::run(&postgres::ALL).await,
         name if postgres::ALL.contains(&name) => postgres::run(&[name]).await,

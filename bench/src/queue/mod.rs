@@ -4,6 +4,9 @@
 
 mod by_hand;
 mod deep;
+pub mod elsewhere;
+pub mod held;
+pub mod http;
 mod subject;
 
 use super::report::{Report, Spread};

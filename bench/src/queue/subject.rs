@@ -105,7 +105,7 @@ impl Subject {
     }
 }
 
-async fn sum(mut working: JoinSet<Result<u64>>) -> Result<u64> {
+pub async fn sum(mut working: JoinSet<Result<u64>>) -> Result<u64> {
     let mut all = 0;
     while let Some(done) = working.join_next().await {
         all += done??;
