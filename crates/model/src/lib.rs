@@ -38,3 +38,4 @@ pub mod steps;
 pub mod text_search;
 pub mod tree;
 pub mod value;
+pub mod working;

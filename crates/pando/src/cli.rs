@@ -158,7 +158,7 @@ pub struct ServeArgs {
     /// Where to listen; may be given several times [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Vec<SocketAddr>,
-    /// Which roles this process has: all, or web, one of several over one PostgreSQL
+    /// Which roles this process has: all; or web or worker, one of several over one PostgreSQL
     #[arg(long = "role", value_name = "ROLE", default_value = "all")]
     pub roles: Vec<String>,
 }

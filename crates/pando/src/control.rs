@@ -5,7 +5,9 @@ use crate::config::{self, Config, Loaded, Sources, reload};
 use crate::logging::LevelHandle;
 use crate::parts::cache::{Caches, RuleError};
 use crate::roles;
+use crate::roles::worker::Crew;
 use async_trait::async_trait;
+use pando_model::working::WorkerReport;
 use pando_store::Store;
 use pando_store::error::StoreError;
 use pando_store::migrate::{MigrationError, MigrationFile, read_folder};
@@ -21,6 +23,7 @@ pub struct Control {
     loaded: Mutex<Loaded>,
     store: Arc<Store>,
     caches: Arc<Caches>,
+    crew: Arc<Crew>,
     level: LevelHandle,
     tls: Option<Arc<TlsFiles>>,
     web: OnceLock<Arc<Web>>,
@@ -34,6 +37,7 @@ impl Control {
         loaded: Loaded,
         store: Arc<Store>,
         caches: Arc<Caches>,
+        crew: Arc<Crew>,
         level: LevelHandle,
         tls: Option<Arc<TlsFiles>>,
     ) -> Control {
@@ -42,6 +46,7 @@ impl Control {
             loaded: Mutex::new(loaded),
             store,
             caches,
+            crew,
             level,
             tls,
             web: OnceLock::new(),
@@ -166,6 +171,10 @@ impl Admin for Control {
 
     fn cache_rule(&self, collection: &str) -> Option<Value> {
         self.caches.rule(collection)
+    }
+
+    fn workers(&self) -> Vec<WorkerReport> {
+        self.crew.report()
     }
 
     fn shutdown(&self) {

@@ -8,6 +8,7 @@ mod postgres;
 pub mod queues;
 pub mod redis;
 pub mod topics;
+pub mod workers;
 
 pub use postgres::{fault_of_url, inspect, is_empty};
 

@@ -3,10 +3,12 @@
 //! | role | needs | excludes |
 //! |---|---|---|
 //! | web | a store that several processes may stand over: PostgreSQL | – |
+//! | worker | the same | – |
 //!
 //! `all`, the default, is every role that exists, in one process with whatever store there is.
 
 pub mod web;
+pub mod worker;
 
 use crate::config::EngineKind;
 use crate::failure::fail;
@@ -16,12 +18,14 @@ use crate::failure::fail;
 pub enum Role {
     /// Serves HTTP, over the store.
     Web,
+    /// Works on messages of queues. Its HTTP is for those who look at it: it is not turned away.
+    Worker,
 }
 
 /// Every role there is.
-const ALL: [Role; 1] = [Role::Web];
+const ALL: [Role; 2] = [Role::Web, Role::Worker];
 /// Roles of later rungs.
-const LATER: [&str; 4] = ["worker", "balancer", "edge", "dns"];
+const LATER: [&str; 3] = ["balancer", "edge", "dns"];
 
 /// Reads `--role`, for a process over an engine.
 pub fn parse(names: &[String], engine: EngineKind) -> anyhow::Result<Vec<Role>> {
@@ -30,16 +34,17 @@ pub fn parse(names: &[String], engine: EngineKind) -> anyhow::Result<Vec<Role>> 
         match name.as_str() {
             "all" => roles.extend(ALL),
             "web" if engine == EngineKind::Postgres => roles.push(Role::Web),
-            "web" => return single(engine),
+            "worker" if engine == EngineKind::Postgres => roles.push(Role::Worker),
+            name @ ("web" | "worker") => return single(name, engine),
             later if LATER.contains(&later) => {
                 return fail(format!("the role {later} is not available in this version"))
-                    .hint("roles: all (the default), web")
+                    .hint("roles: all (the default), web, worker")
                     .usage()
                     .err();
             }
             other => {
                 return fail(format!("there is no role {other}"))
-                    .hint("roles: all, web")
+                    .hint("roles: all, web, worker")
                     .usage()
                     .err();
             }
@@ -51,13 +56,13 @@ pub fn parse(names: &[String], engine: EngineKind) -> anyhow::Result<Vec<Role>> 
 }
 
 /// A store that has one process has no other beside it, and so no part of what one does.
-fn single<T>(engine: EngineKind) -> anyhow::Result<T> {
+fn single<T>(role: &str, engine: EngineKind) -> anyhow::Result<T> {
     let (name, why) = match engine {
         EngineKind::Memory => ("memory", "its data lives in one process"),
         _ => ("sqlite", "its file has one process"),
     };
     fail(format!(
-        "--role web is for several processes over one store, and engine = \"{name}\" has one: {why}"
+        "--role {role} is for several processes over one store, and engine = \"{name}\" has one: {why}"
     ))
     .hint(
         "serve with --role all (the default), or take the step to PostgreSQL:\n\
@@ -76,8 +81,12 @@ mod tests {
         let postgres = EngineKind::Postgres;
         assert_eq!(parse(&["all".into(), "web".into()], postgres).unwrap(), ALL);
         assert_eq!(parse(&["all".into()], EngineKind::Sqlite).unwrap(), ALL);
-        let error = parse(&["worker".into()], postgres).unwrap_err().to_string();
+        let error = parse(&["edge".into()], postgres).unwrap_err().to_string();
         assert!(error.contains("not available"), "{error}");
+        let worker = parse(&["worker".into()], postgres);
+        assert_eq!(worker.unwrap(), [Role::Worker]);
+        let error = parse(&["worker".into()], EngineKind::Sqlite).unwrap_err();
+        assert!(error.to_string().contains("--role worker is for several"));
         assert!(parse(&["king".into()], postgres).is_err());
     }
 }

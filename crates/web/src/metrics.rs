@@ -6,6 +6,7 @@
 mod caches;
 mod listeners;
 mod queues;
+mod workers;
 
 use crate::reply::{self, Reply};
 use caches::CacheMetrics;
@@ -15,6 +16,7 @@ use listeners::ListenerMetrics;
 use pando_model::engine::Statistics;
 use pando_queue::changes::ChangesReport;
 use pando_queue::topics::TopicsReport;
+use pando_model::working::WorkerReport;
 use pando_store::Store;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
@@ -28,6 +30,7 @@ use queues::QueueMetrics;
 use std::fmt::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use workers::WorkerMetrics;
 
 const TEXT: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
@@ -49,6 +52,7 @@ pub(crate) struct Metrics {
     store: StoreMetrics,
     caches: CacheMetrics,
     listeners: ListenerMetrics,
+    workers: WorkerMetrics,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -122,6 +126,8 @@ impl Metrics {
         caches.register(registry.sub_registry_with_prefix("cache"));
         let listeners = ListenerMetrics::default();
         listeners.register(&mut registry);
+        let workers = WorkerMetrics::default();
+        workers.register(&mut registry);
         Metrics {
             registry,
             requests,
@@ -132,6 +138,7 @@ impl Metrics {
             store,
             caches,
             listeners,
+            workers,
         }
     }
 
@@ -158,6 +165,11 @@ impl Metrics {
     /// Takes over how those do who listen.
     pub(crate) fn take_listeners(&self, topics: TopicsReport, changes: Option<ChangesReport>) {
         self.listeners.take(topics, changes.unwrap_or_default());
+    }
+
+    /// Takes what is seen of workers, before it is asked for.
+    pub(crate) fn take_workers(&self, workers: Vec<WorkerReport>) {
+        self.workers.take(workers);
     }
 
     /// The answer to `/metrics`.

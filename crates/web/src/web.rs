@@ -257,6 +257,7 @@ impl Web {
             Route::Metrics => {
                 let changes = self.changes().map(Changes::report);
                 self.metrics.take_listeners(self.topics.report(), changes);
+                self.metrics.take_workers(self.admin.workers());
                 let (inside, waiting) = (self.turnstile.inside(), self.waiting.count());
                 self.metrics.answer(&self.store, inside, waiting).await
             }

@@ -13,7 +13,8 @@ use crate::failure::{self, fail};
 use crate::logging;
 use crate::parts::{self, cache::Caches};
 use crate::report::Report;
-use crate::roles::{self, web};
+use crate::roles::worker::Crew;
+use crate::roles::{self, Role, web};
 use crate::signals::{self, Stop};
 use pando_model::inspection::Weight;
 use pando_store::{Store, Swept};
@@ -47,7 +48,7 @@ struct Ready {
 
 /// Serves until it is told to stop.
 pub async fn run(args: ServeArgs, context: Context) -> anyhow::Result<()> {
-    roles::parse(&args.roles, context.loaded.config.store.engine)?;
+    let roles = roles::parse(&args.roles, context.loaded.config.store.engine)?;
     let Context {
         loaded,
         sources,
@@ -68,11 +69,13 @@ pub async fn run(args: ServeArgs, context: Context) -> anyhow::Result<()> {
     if config.store.migrate {
         migrate::at_start(&store, &config).await?;
     }
+    let crew = Arc::new(Crew::default());
     let control = Arc::new(Control::new(
         sources,
         loaded,
         Arc::clone(&store),
         Arc::clone(&caches),
+        Arc::clone(&crew),
         level,
         tls.clone(),
     ));
@@ -95,6 +98,9 @@ pub async fn run(args: ServeArgs, context: Context) -> anyhow::Result<()> {
         let _ = told.wait_for(|stop| *stop).await;
     })?;
     control.attach(Arc::clone(running.web()));
+    if roles.contains(&Role::Worker) {
+        crew.start(&store, &config)?;
+    }
     announce(&config, &dir, &running.addresses, report)?;
     upkeep.go_on(&store, &config, caches);
     let by = until_told(&store, &control, &mut stop, &mut hangup).await;
@@ -104,6 +110,8 @@ pub async fn run(args: ServeArgs, context: Context) -> anyhow::Result<()> {
         tracing::warn!(by = signal, "stopping at once");
         std::process::exit(1);
     });
+    // While the server still answers, as an application that works on a message may ask it.
+    crew.stop(config.limits.drain_timeout.get()).await;
     shutdown.send_replace(true);
     let drained = running.wait().await;
     upkeep.stop();

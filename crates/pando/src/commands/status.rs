@@ -172,6 +172,33 @@ fn caches_of(caches: &Value) -> Vec<Vec<String>> {
     collections.map(line).collect()
 }
 
+/// Each worker, in two lines: what it does, and why there is so much of it.
+fn workers_of(workers: &Value) -> Vec<Vec<String>> {
+    let word = |value: &Value| value.as_str().unwrap_or("–").to_owned();
+    let number = |value: &Value| grouped(value.as_u64().unwrap_or(0));
+    let lines = |of: &Value| {
+        let mut line = format!(
+            "{}, {} of {} busy, {} waiting, {} handled, {} failed",
+            word(&of["handler"]),
+            number(&of["busy"]),
+            number(&of["wanted"]),
+            number(&of["backlog"]),
+            number(&of["handled"]),
+            grouped(of["failed"].as_u64().unwrap_or(0) + of["dead"].as_u64().unwrap_or(0)),
+        );
+        if let Some(trouble) = of["trouble"].as_str() {
+            line.push_str(&format!(", gets no messages: {trouble}"));
+        }
+        let name = word(&of["name"]);
+        [
+            vec!["worker".to_owned(), name, line],
+            vec![String::new(), String::new(), word(&of["reason"])],
+        ]
+    };
+    let workers = workers.as_array().into_iter().flatten();
+    workers.flat_map(lines).collect()
+}
+
 /// Each space that is written behind, in one line.
 fn journals_of(caches: &Value) -> Vec<Vec<String>> {
     let word = |value: &Value| value.as_str().unwrap_or("–").to_owned();
@@ -237,6 +264,7 @@ fn text(status: &Value) -> String {
     }
     rows.extend(redis_of(&status["caches"]));
     rows.extend(caches_of(&status["caches"]));
+    rows.extend(workers_of(&status["workers"]));
     rows.extend(journals_of(&status["caches"]));
     let tables: Vec<&str> = status["schema"]["tables"]
         .as_array()

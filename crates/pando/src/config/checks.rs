@@ -65,6 +65,11 @@ pub fn faults(config: &Config) -> Vec<(Cow<'static, str>, String)> {
                 .map(|(path, message)| (Cow::Owned(path), message)),
         )
         .chain(faults_of_journal(config))
+        .chain(
+            parts::workers::faults(config)
+                .into_iter()
+                .map(|(path, message)| (Cow::Owned(path), message)),
+        )
         .chain(faults_of_postgres(config))
         .chain(faults_of_sessions(config))
         .chain(

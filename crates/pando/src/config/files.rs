@@ -1,6 +1,7 @@
 //! The files that the configuration names: whether a server could start with them.
 
 use super::{ConfigError, EngineKind, Loaded, Problem};
+use crate::parts;
 use pando_web::{TlsError, TlsFiles};
 
 impl Loaded {
@@ -8,7 +9,10 @@ impl Loaded {
     /// setting: the certificate and its key. Other commands do not need to read them.
     pub fn check_files(&self) -> Result<(), ConfigError> {
         let certificate = self.fault_of_certificate().into_iter();
-        let problems: Vec<_> = certificate.chain(self.faults_of_postgres()).collect();
+        let problems: Vec<_> = certificate
+            .chain(self.faults_of_postgres())
+            .chain(self.faults_of_workers())
+            .collect();
         match problems.is_empty() {
             true => Ok(()),
             false => Err(ConfigError(problems)),
@@ -39,6 +43,17 @@ impl Loaded {
             })
         });
         faults.collect()
+    }
+
+    /// Files that workers need, and that cannot be used.
+    fn faults_of_workers(&self) -> Vec<Problem> {
+        let faults = parts::workers::faults_of_files(&self.config).into_iter();
+        let problems = faults.map(|(setting, message)| Problem {
+            place: format!("{} ({setting})", self.origin(&setting)),
+            message,
+            hint: Some("name a file that is there and that this user may read".to_owned()),
+        });
+        problems.collect()
     }
 
     fn fault_of_certificate(&self) -> Option<Problem> {

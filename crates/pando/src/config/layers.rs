@@ -188,6 +188,16 @@ impl Loaded {
                 place(path, setting);
             }
         }
+        for (name, worker) in &mut self.config.workers {
+            for (path, setting) in [
+                (&mut worker.secret_file, "secret_file"),
+                (&mut worker.ca_file, "ca_file"),
+            ] {
+                if let Some(path) = path {
+                    place(path, &format!("workers.{name}.{setting}"));
+                }
+            }
+        }
     }
 }
 

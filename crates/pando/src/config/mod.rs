@@ -17,7 +17,7 @@ pub mod units;
 pub use layers::{Loaded, Origin, Sources, load};
 pub use sections::{
     Cache, CachedCollection, Config, DataAccess, EngineKind, EvictionName, Log, LogFormat,
-    Messaging, Postgres, Queue, QueuePlace, QueueSchedule, StrategyName,
+    Messaging, Postgres, Queue, QueuePlace, QueueSchedule, StrategyName, Worker,
 };
 
 use std::fmt;

@@ -9,12 +9,14 @@ mod queues;
 mod sessions;
 mod store;
 mod topics;
+mod workers;
 
 pub use cache::{Cache, CachedCollection, EvictionName, StrategyName};
 pub use queues::{Messaging, Queue, QueuePlace, QueueSchedule};
 pub use sessions::{DataAccess, Sessions};
 pub use store::{EngineKind, Postgres, Store};
 pub use topics::Topics;
+pub use workers::Worker;
 
 use super::units::{ByteSize, Duration};
 use schemars::JsonSchema;
@@ -59,6 +61,8 @@ pub struct Config {
     pub topics: Topics,
     /// Wide-column tables, by name: `[wide.weather.families.obs]`.
     pub wide: BTreeMap<String, WideTable>,
+    /// What works on messages of queues, by name: `[workers.mailer]`.
+    pub workers: BTreeMap<String, Worker>,
 }
 
 /// One address or several.
@@ -228,6 +232,7 @@ impl Default for Config {
             log: Log::default(),
             topics: Topics::default(),
             wide: BTreeMap::new(),
+            workers: BTreeMap::new(),
         }
     }
 }

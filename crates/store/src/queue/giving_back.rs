@@ -33,9 +33,20 @@ pub struct Nack {
     pub error: Option<String>,
 }
 
+/// What is to become of messages that are given back.
+#[derive(Clone)]
+enum How {
+    /// Another attempt, if there is one left.
+    Failed(Nack),
+    /// None, whatever is left.
+    Buried(String),
+    /// The same one again.
+    Unused,
+}
+
 struct GivingBack {
     of: OfGroup,
-    nack: Nack,
+    how: How,
     backoff: Backoff,
     seed: u64,
 }
@@ -52,6 +63,31 @@ impl Store {
             return Err(refused::unprocessable("delay is 366 days at most").into());
         }
         nack.error = nack.error.map(kept);
+        self.give_back(queue, leases, &How::Failed(nack))
+    }
+
+    /// Makes leased messages dead letters at once: no further attempt could succeed.
+    pub fn queue_bury(
+        &self,
+        queue: &str,
+        leases: Vec<LeaseToken>,
+        error: String,
+    ) -> Result<Operation<Acked>> {
+        self.give_back(queue, leases, &How::Buried(kept(error)))
+    }
+
+    /// Gives leased messages back that nobody worked on: they can be leased at once, and the attempt
+    /// does not count.
+    pub fn queue_unlease(&self, queue: &str, leases: Vec<LeaseToken>) -> Result<Operation<Acked>> {
+        self.give_back(queue, leases, &How::Unused)
+    }
+
+    fn give_back(
+        &self,
+        queue: &str,
+        leases: Vec<LeaseToken>,
+        how: &How,
+    ) -> Result<Operation<Acked>> {
         let rules = self.queue_rules(queue);
         let groups = self.leases_of_groups(queue, leases)?;
         let each = groups.into_iter().map(|of| {
@@ -60,7 +96,7 @@ impl Store {
             give_back(GivingBack {
                 seed: seed.cast_unsigned(),
                 of,
-                nack: nack.clone(),
+                how: how.clone(),
                 backoff: rules.backoff.clone(),
             })
         });
@@ -128,20 +164,31 @@ impl GivingBack {
         let now_us = self.of.now_us;
         let (mut rows, mut dead) = (Vec::new(), Vec::new());
         for out in held {
-            let failure = Failure::Nacked {
-                delay: self.nack.delay,
+            let (delay, error) = match &self.how {
+                How::Failed(nack) => (nack.delay, nack.error.clone()),
+                How::Buried(error) => {
+                    let out = out.dead(error.clone(), now_us);
+                    dead.push(out.clone());
+                    rows.push(out);
+                    continue;
+                }
+                How::Unused => {
+                    let at_us = standing.not_below(now_us);
+                    rows.push(out.unused(at_us, now_us));
+                    continue;
+                }
             };
+            let failure = Failure::Nacked { delay };
             let next = self
                 .backoff
                 .after(failure, out.attempt, now_us, &mut random);
             rows.push(match next {
                 Next::Visible { at_us } => {
                     let mut out = out.waiting(standing.not_below(at_us), now_us);
-                    out.error = self.nack.error.clone().or(out.error);
+                    out.error = error.or(out.error);
                     out
                 }
                 Next::Dead(why) => {
-                    let error = self.nack.error.clone();
                     let out = out.dead(error.unwrap_or_else(|| why.to_string()), now_us);
                     dead.push(out.clone());
                     out

@@ -123,6 +123,12 @@ impl Store {
     }
 }
 
+/// Refuses what cannot be the name of a queue, or of a group.
+pub fn check_place(queue: &str, group: &str) -> std::result::Result<(), Refusal> {
+    check_name("queue", queue)?;
+    check_key("a group", group)
+}
+
 /// Refuses what cannot be a group's name or an ordering key.
 pub fn check_key(what: &str, key: &str) -> std::result::Result<(), Refusal> {
     if key.is_empty() || key.len() > KEY_BYTES_MAX {

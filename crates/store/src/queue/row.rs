@@ -116,6 +116,12 @@ impl Out {
         self
     }
 
+    /// The same, as if it had not been leased.
+    pub(super) fn unused(mut self, due_us: i64, now_us: i64) -> Out {
+        self.attempt = self.attempt.saturating_sub(1);
+        self.waiting(due_us, now_us)
+    }
+
     /// The same, behind another of its key.
     pub(super) fn held(mut self, now_us: i64) -> Out {
         self.state = State::Held;

@@ -7,6 +7,7 @@
 mod caches;
 mod keys;
 mod status;
+mod workers;
 
 pub use caches::journals;
 pub(crate) use keys::NAME_CHARS_MAX;
@@ -18,6 +19,7 @@ use crate::reply::{self, Reply};
 use crate::web::Web;
 use async_trait::async_trait;
 use http::{Method, StatusCode};
+use pando_model::working::WorkerReport;
 use pando_store::migrate::MigrationFile;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -80,6 +82,11 @@ pub trait Admin: Send + Sync {
         None
     }
 
+    /// What works on messages in this process.
+    fn workers(&self) -> Vec<WorkerReport> {
+        Vec::new()
+    }
+
     /// Begins to stop the process, as SIGTERM does. Returns at once.
     fn shutdown(&self);
 }
@@ -126,7 +133,7 @@ pub enum AdminErrorKind {
 }
 
 /// What there is, for 405.
-const ROUTES: [(&str, &str); 10] = [
+const ROUTES: [(&str, &str); 11] = [
     ("backup", "POST"),
     ("caches", "GET"),
     ("caches/flush", "POST"),
@@ -137,6 +144,7 @@ const ROUTES: [(&str, &str); 10] = [
     ("shutdown", "POST"),
     ("status", "GET"),
     ("verify", "POST"),
+    ("workers", "GET"),
 ];
 
 #[derive(Deserialize)]
@@ -198,6 +206,7 @@ pub(crate) async fn answer(
         ("GET" | "HEAD", "keys") => keys::list(web.store()).await,
         ("POST", "keys") => keys::create(web.store(), body).await,
         ("GET" | "HEAD", "caches") => Ok(caches::list(web)),
+        ("GET" | "HEAD", "workers") => Ok(workers::list(web)),
         ("POST", "caches/flush") => caches::flush_all(web).await,
         (_, path) if path.starts_with("caches/") && path != "caches/flush" => {
             caches::answer(web, method, path, body).await

@@ -44,6 +44,7 @@ pub(super) async fn answer(web: &Web) -> Result<Reply, ApiError> {
                 "shortfalls": shortfalls,
             }],
             "caches": super::caches::caches(web),
+            "workers": super::workers::workers(web),
             "schema": {
                 "version": schema.version,
                 "tables": schema.tables.keys().collect::<Vec<_>>(),

@@ -40,6 +40,10 @@ pub(super) fn paths() -> Map<String, Value> {
             json!({ "get": admin("status", "One look at the deployment", "200") }),
         ),
         (
+            "/admin/v1/workers".to_owned(),
+            json!({ "get": admin("workers", "What works on messages, and why there is so much of it", "200") }),
+        ),
+        (
             "/admin/v1/caches".to_owned(),
             json!({ "get": admin("caches", "What is cached, and how well", "200") }),
         ),

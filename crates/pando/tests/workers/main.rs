@@ -1,0 +1,17 @@
+//! Workers: the real binary, and an application that it posts messages to.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a test: a panic is how it fails"
+)]
+
+mod application;
+mod endings;
+mod following;
+mod handing;
+mod site;
+#[path = "../support/mod.rs"]
+mod support;

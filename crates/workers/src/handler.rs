@@ -1,0 +1,87 @@
+//! What is done with a message.
+
+use crate::source::{Message, Place};
+use async_trait::async_trait;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What is done with a message. A call is dropped when its time is up, and whatever it has begun
+/// has to end then. The same message may come again, at any time and more than once: after an
+/// attempt that failed, was cut off, or whose acknowledgement was lost.
+#[async_trait]
+pub trait Handler: Send + Sync {
+    /// Works on a message.
+    async fn handle(&self, job: &Job) -> Verdict;
+
+    /// What it is, for people: a URL, a command.
+    fn describe(&self) -> String;
+}
+
+/// One attempt of a message.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The worker's name.
+    pub worker: Arc<str>,
+    /// Where the message is from.
+    pub place: Arc<Place>,
+    /// Which attempt this is, from 1.
+    pub attempt: u32,
+    /// The message.
+    pub message: Message,
+}
+
+/// What came of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The message is done.
+    Done,
+    /// It is to be tried again, if it has attempts left.
+    Failed {
+        /// What went wrong: kept with the dead letter that it may become.
+        error: String,
+        /// After which time, where that is known better than by the queue's backoff.
+        delay: Option<Duration>,
+    },
+    /// It will never succeed: it is a dead letter now.
+    Dead {
+        /// Why.
+        error: String,
+    },
+}
+
+impl Verdict {
+    /// A failure that is tried again by the queue's backoff.
+    pub fn failed(error: impl Into<String>) -> Verdict {
+        Verdict::Failed {
+            error: error.into(),
+            delay: None,
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    /// The first attempt of a message.
+    pub(crate) fn job(id: i64) -> Job {
+        Job {
+            worker: "mailer".into(),
+            place: Arc::new(Place {
+                queue: "mail".to_owned(),
+                group: "default".to_owned(),
+            }),
+            attempt: 1,
+            message: Message {
+                id,
+                body: Bytes::from_static(b"{}"),
+                content_type: "application/json".to_owned(),
+                attributes: None,
+                priority: 0,
+                ordering_key: None,
+                published_at_us: 1_000_000,
+            },
+        }
+    }
+}
