@@ -102,12 +102,16 @@ fn each_claim_is_contradicted_by_what_breaks_it() {
         (|_| {}, "a1 was lost"),
     ];
     for (breaks, expected) in each {
-        let mut history = history();
-        breaks(&mut history);
-        let wrong = history.drained();
-        let is_found = wrong.iter().any(|line| line == expected);
-        assert!(is_found, "{expected}: {wrong:?}");
+        is_found(breaks, expected);
     }
+}
+
+fn is_found(breaks: fn(&mut QueueHistory), expected: &str) {
+    let mut history = history();
+    breaks(&mut history);
+    let wrong = history.drained();
+    let is_found = wrong.iter().any(|line| line == expected);
+    assert!(is_found, "{expected}: {wrong:?}");
 }
 
 #[test]
