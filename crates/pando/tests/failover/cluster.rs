@@ -1,6 +1,7 @@
 //! A cluster with three web processes over it, and what is in it in the end.
 
 use crate::clients::ROWS_MAX;
+use crate::load::MANY_ATTEMPTS;
 use crate::support::{Server, json};
 use pando_cluster::{Faults, Node, Patroni, Postgres, Proxy, Replication, Standby, until};
 use pando_workload::ORDER_DDL;
@@ -213,7 +214,7 @@ fn start_processes(root: &Path, settings: &str) -> (Vec<Server>, String) {
         let text = format!(
             "[auth]\nrequired = true\n[limits]\nrequest_timeout = \"55s\"\n[store]\n\
              engine = \"postgres\"\nmigrate = true\nmigrations = \"../migrations\"\n\
-             [store.postgres]\npool = 4\n{settings}{}",
+             [store.postgres]\npool = 4\n{settings}{MANY_ATTEMPTS}{}",
             if is_cached() { CACHED } else { "" }
         );
         std::fs::write(folder.join("pando.toml"), text).expect("a file");

@@ -13,6 +13,9 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 pub const QUEUE: &str = "q";
+/// In `pando.toml`: a message that is dead lets others of its key go, of which nothing is asked
+/// here, and where answers are slower than leases last attempts are used up.
+pub const MANY_ATTEMPTS: &str = "[queues.q]\nattempts = 1000\n";
 /// How long leases last.
 pub const VISIBILITY: Duration = Duration::from_millis(1_500);
 /// What is told to come later comes within that time.

@@ -19,7 +19,7 @@ mod produce;
 mod support;
 
 use database::{Database, root_key, serve};
-use load::{Load, Sent};
+use load::{Load, MANY_ATTEMPTS, Sent};
 use pando_cluster::Postgres;
 use pando_workload::ORDER_DDL;
 use rand::rngs::StdRng;
@@ -50,6 +50,7 @@ fn seed() -> u64 {
 fn kill_under_load(kills: u64, sent: Sent, seed: u64) -> Vec<String> {
     let mut chance = StdRng::seed_from_u64(seed);
     let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("pando.toml"), MANY_ATTEMPTS).expect("a file");
     migrate(folder.path(), ORDER_DDL);
     let mut server = Server::start(folder.path());
     let load = Load::start(vec![server.address], "", sent, chance.random());
@@ -88,7 +89,7 @@ async fn processes_over_postgresql_that_are_killed_in_turn_lose_and_double_nothi
     // PostgreSQL itself lives on.
     let database = Database::start_as(Postgres::builder().without_fsync()).await;
     database.write_migration("0001_order_placed.sql", ORDER_DDL);
-    let folders = [0, 1, 2].map(|_| database.folder(""));
+    let folders = [0, 1, 2].map(|_| database.folder(MANY_ATTEMPTS));
     let killing = move || kill_in_turn(&folders, seed);
     let wrong = tokio::task::spawn_blocking(killing).await.expect("kills");
     assert!(wrong.is_empty(), "seed {seed}: {wrong:#?}");
