@@ -15,45 +15,12 @@
 //! Many may use the queue at once: what is asked for is told before, what was answered afterwards;
 //! what was not, may have been done or not. Times are microseconds since 1970, of one clock.
 
+mod fate;
 #[cfg(test)]
 mod tests;
 
+use fate::{Fate, Lasting, Published};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// What is known of a publish.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Published {
-    No,
-    Perhaps,
-    Yes,
-}
-
-#[derive(Clone, Debug)]
-struct Fate {
-    key: Option<String>,
-    /// Its place among those of its key.
-    place: usize,
-    published: Published,
-    /// Acknowledgements that are under way, or were never answered.
-    acks_open: u32,
-    /// When it was known that it is acknowledged.
-    acked: Option<Moment>,
-    is_dead: bool,
-    /// It takes its place among those of its key anew then.
-    has_died: bool,
-    lease: Option<Lasting>,
-    /// When it was known that it had come for the first time.
-    came: Option<Moment>,
-    deliveries: u64,
-}
-
-/// A lease: at the latest it was given at `at_us`, at the earliest it ends at `until_us`.
-#[derive(Clone, Debug)]
-struct Lasting {
-    lease: String,
-    at_us: i64,
-    until_us: i64,
-}
 
 /// A moment among the events of a history: what was told before it was known then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -389,21 +356,5 @@ impl QueueHistory {
             }
             None => self.wrong.push(format!("{body} was published by nobody")),
         }
-    }
-}
-
-impl Fate {
-    fn is_acked(&mut self, now: Moment) {
-        self.acked = Some(now);
-        self.lease = None;
-    }
-
-    fn is_settled(&self) -> bool {
-        self.acked.is_some() || self.published == Published::No
-    }
-
-    fn is_open(&self) -> bool {
-        let is_acked = self.acked.is_some() || self.acks_open > 0;
-        self.published == Published::Yes && !is_acked && !self.is_dead
     }
 }

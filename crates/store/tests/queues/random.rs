@@ -139,7 +139,10 @@ impl Run {
             error: Some("no".into()),
         };
         for one in self.some() {
-            let done = self.bench.nack(QUEUE, std::slice::from_ref(&one), nack.clone()).await;
+            let done = self
+                .bench
+                .nack(QUEUE, std::slice::from_ref(&one), nack.clone())
+                .await;
             match done.acked {
                 1 => self.history.giving_back(&held(&one)),
                 _ => self.history.gone(&held(&one), self.now_us()),
@@ -152,7 +155,10 @@ impl Run {
         for one in &some {
             let seconds = self.random.random_range(1..60);
             let until_us = self.now_us() + i64::try_from(seconds).unwrap() * SECOND;
-            let done = self.bench.extend(QUEUE, std::slice::from_ref(one), seconds).await;
+            let done = self
+                .bench
+                .extend(QUEUE, std::slice::from_ref(one), seconds)
+                .await;
             match done.acked {
                 1 => self.history.extended(&held(one), until_us),
                 _ => self.history.gone(&held(one), self.now_us()),
