@@ -1,6 +1,7 @@
 //! `pando serve`: from the configuration to a server that is ready, and back.
 
 mod journal;
+mod logs;
 mod outbox;
 
 use super::{Context, migrate};
@@ -105,11 +106,7 @@ pub async fn run(args: ServeArgs, context: Context) -> anyhow::Result<()> {
     upkeep.go_on(&store, &config, caches);
     let by = until_told(&store, &control, &mut stop, &mut hangup).await;
     tracing::info!(by, "stopping");
-    tokio::spawn(async move {
-        let signal = stop.recv().await;
-        tracing::warn!(by = signal, "stopping at once");
-        std::process::exit(1);
-    });
+    tokio::spawn(stop_at_once(stop));
     // While the server still answers, as an application that works on a message may ask it.
     crew.stop(config.limits.drain_timeout.get()).await;
     shutdown.send_replace(true);
@@ -120,6 +117,13 @@ pub async fn run(args: ServeArgs, context: Context) -> anyhow::Result<()> {
     drop(lock);
     tracing::info!(cut_off = drained.cut_off, "stopped");
     Ok(())
+}
+
+/// Whoever says stop once more does not wait for what is under way.
+async fn stop_at_once(mut stop: Stop) {
+    let by = stop.recv().await;
+    tracing::warn!(by, "stopping at once");
+    std::process::exit(1);
 }
 
 /// Reloads and does what is due while requests are served, until somebody says stop; says who.
@@ -229,10 +233,16 @@ async fn take_news(store: Arc<Store>) {
 async fn sweep(store: Arc<Store>, every: Duration) {
     let mut due = tokio::time::interval(every);
     due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut logs = logs::Logs::default();
     loop {
         due.tick().await;
         let swept = match store.keeps_up(UPKEEP_TERM.max(every * 3)).await {
-            Ok(true) => store.sweep().await,
+            Ok(true) => {
+                if let Err(error) = logs.sweep(&store).await {
+                    tracing::debug!(%error, "could not sweep queues; it is tried again");
+                }
+                store.sweep().await
+            }
             Ok(false) => continue,
             Err(error) => Err(error),
         };

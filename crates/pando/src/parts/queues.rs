@@ -48,6 +48,11 @@ pub fn faults(config: &Config) -> Vec<Fault> {
         if let Err(fault) = rules_of(queue) {
             found.push(fault);
         }
+        let is_keyed = |schedule: &QueueSchedule| schedule.ordering_key.is_some();
+        if is_on_broker(config, queue) && !queue.ordered && queue.schedules.values().any(is_keyed) {
+            let why = "a schedule has an ordering_key: on a broker that takes ordered = true";
+            found.push((".ordered".to_owned(), why.to_owned()));
+        }
         if queue.engine == Some(QueuePlace::Broker) && config.queue.broker().is_none() {
             let why =
                 "there is no broker: name one as [queue] engine, such as \"nats://127.0.0.1:4222\"";

@@ -2,16 +2,17 @@
 //! moves, and what becomes of the broker's answers.
 
 use super::broker_words::{leased, spec, told};
+use super::extended::ExtendedLeases;
 use super::lease::{Lease, Leased, checked_visibility};
 use super::{DEFAULT_GROUP, Home, Relayed, check_key};
 use crate::error::StoreError;
 use crate::session::{Result, Session};
 use crate::store::Store;
 use arc_swap::ArcSwap;
-use pando_model::broker::{self, Broker, LeaseAsk};
+use pando_model::broker::{Broker, LeaseAsk};
 use pando_model::engine::Durability;
 use parking_lot::Mutex;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,46 +25,19 @@ pub(crate) struct Brokered {
     /// Queues that this process has declared.
     declared: Mutex<HashSet<String>>,
     /// Leases that were extended, by what they were first: some brokers call them otherwise then.
-    extended: Mutex<HashMap<broker::Lease, Extended>>,
+    extended: ExtendedLeases,
     /// Groups that have nothing left where the queue was before, by the position of the move.
     settled: Mutex<HashSet<(String, String, i64)>>,
 }
 
 impl Brokered {
-    /// What a lease that somebody shows is called by now.
-    pub(super) fn newest(&self, lease: &broker::Lease) -> broker::Lease {
-        let extended = self.extended.lock();
-        let newest = extended.get(lease).map(|extended| &extended.lease);
-        newest.unwrap_or(lease).clone()
-    }
-
-    /// Remembers what a lease is called by now; what has run out is forgotten.
-    pub(super) fn extend(
-        &self,
-        first: &broker::Lease,
-        now: &broker::Lease,
-        at_us: i64,
-        until_us: i64,
-    ) {
-        if first == now {
-            return;
-        }
-        let mut extended = self.extended.lock();
-        extended.retain(|_, extended| extended.until_us > at_us);
-        let lease = now.clone();
-        extended.insert(first.clone(), Extended { lease, until_us });
-    }
-
     pub(super) fn broker(&self) -> &Arc<dyn Broker> {
         &self.broker
     }
-}
 
-/// What a lease is called by now, and until when that is of use: microseconds since 1970.
-#[derive(Clone, Debug)]
-struct Extended {
-    lease: broker::Lease,
-    until_us: i64,
+    pub(super) fn extended(&self) -> &ExtendedLeases {
+        &self.extended
+    }
 }
 
 /// Who has what a group gets next.
@@ -89,7 +63,7 @@ impl Store {
             broker,
             homes: ArcSwap::from_pointee(homes.clone()),
             declared: Mutex::default(),
-            extended: Mutex::default(),
+            extended: ExtendedLeases::default(),
             settled: Mutex::default(),
         };
         if self.brokered().set(brokered).is_err() {
@@ -221,7 +195,7 @@ impl Store {
         let Some(brokered) = self.brokered().get() else {
             return Ok(false);
         };
-        let mut more = false;
+        let (mut more, mut failed) = (false, None);
         let homes = brokered.homes.load_full();
         for (queue, home) in homes.iter().filter(|(_, home)| home.on_broker) {
             // Whoever took the queue for elsewhere has heard of it by then.
@@ -235,11 +209,12 @@ impl Store {
                 ..
             } = self.queue_relay(queue, &*brokered.broker).await?;
             more |= has_more;
-            if let Some(error) = error {
-                tracing::warn!(queue, %error, "messages wait in the outbox for the broker");
-            }
+            failed = failed.or(error);
         }
-        Ok(more)
+        match failed {
+            Some(error) => Err(told(error)),
+            None => Ok(more),
+        }
     }
 
     /// Leases messages of a queue that is, or was, on a broker, from where the group's next ones

@@ -21,6 +21,7 @@ mod brokered;
 mod clear;
 mod cursor;
 mod due;
+mod extended;
 mod gauge;
 mod giving_back;
 mod home;

@@ -133,6 +133,12 @@ fn check(
         return Err(refused::unprocessable("the message's time is out of range")
             .hint("It lies between 1970 and the year 9999."));
     }
+    if message.ordering_key.is_some() && rules.on_broker && !rules.ordered {
+        let message =
+            "messages of a queue on a broker have an ordering_key only where it is ordered";
+        let hint = format!("Set ordered = true of [queues.{queue}].");
+        return Err(refused::unprocessable(message).hint(hint));
+    }
     match &message.ordering_key {
         Some(key) => check_key("an ordering_key", key),
         None => Ok(()),

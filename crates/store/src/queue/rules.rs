@@ -18,8 +18,8 @@ pub struct QueueRules {
     pub priorities: u8,
     /// Groups that get each message, whether they have leased one yet or not.
     pub groups: Vec<String>,
-    /// How long messages stay after all groups have acknowledged them, for a replay; `None` where
-    /// they go then.
+    /// How long messages stay from when they were published, for a replay, though all groups have
+    /// acknowledged them; `None` where they go then.
     pub retention: Option<Duration>,
     /// Messages that may wait before publishes are told to come again.
     pub max_depth: Option<u64>,

@@ -64,7 +64,10 @@ impl Store {
         };
         let broker = brokered.broker();
         // As they are called by now.
-        let leases: Vec<_> = first.iter().map(|lease| brokered.newest(lease)).collect();
+        let leases: Vec<_> = first
+            .iter()
+            .map(|lease| brokered.extended().newest(lease))
+            .collect();
         let leases = leases.as_slice();
         match how {
             Settle::Ack => Ok(of(broker.ack(queue, leases).await.map_err(told)?)),
@@ -86,7 +89,7 @@ impl Store {
                 let kept = kept.map_err(told)?;
                 for (first, kept) in first.iter().zip(&kept) {
                     if let Some(kept) = kept {
-                        brokered.extend(first, kept, now_us, until_us);
+                        brokered.extended().extend(first, kept, now_us, until_us);
                     }
                 }
                 let acked = kept.iter().flatten().count() as u64;

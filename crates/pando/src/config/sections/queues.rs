@@ -93,8 +93,8 @@ pub struct Queue {
     /// Groups that get each message from the first day on; others get those that are there when
     /// they lease the first time.
     pub groups: Vec<String>,
-    /// How long messages stay once all groups have acknowledged them, for a replay; they go then
-    /// if nothing is said.
+    /// How long messages stay from when they were published, for a replay, though all groups have
+    /// acknowledged them; they go with the last acknowledgement if nothing is said.
     pub retention: Option<Duration>,
     /// How many messages may wait; publishes are told 429 then. As many as there is room for if
     /// nothing is said.
