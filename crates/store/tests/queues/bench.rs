@@ -122,6 +122,18 @@ impl Bench {
         concluded(&self.store, ack).await.unwrap()
     }
 
+    pub async fn unlease(&self, queue: &str, leased: &[Leased]) -> Acked {
+        let unlease = self.store.queue_unlease(queue, tokens(leased));
+        concluded(&self.store, unlease.unwrap()).await.unwrap()
+    }
+
+    pub async fn bury(&self, queue: &str, leased: &[Leased], error: &str) -> Acked {
+        let bury = self
+            .store
+            .queue_bury(queue, tokens(leased), error.to_owned());
+        concluded(&self.store, bury.unwrap()).await.unwrap()
+    }
+
     pub async fn nack(&self, queue: &str, leased: &[Leased], nack: Nack) -> Acked {
         let nack = self.store.queue_nack(queue, tokens(leased), nack);
         concluded(&self.store, nack.unwrap()).await.unwrap()

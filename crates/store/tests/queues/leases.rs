@@ -1,7 +1,8 @@
 //! Leases: who has a message, for how long, and how often.
 
 use crate::bench::{Bench, SECOND, VISIBILITY, done, message, on_each, text};
-use pando_store::queue::Nack;
+use crate::concluded::concluded;
+use pando_store::queue::{Nack, NewMessage, QueuePage};
 use std::time::Duration;
 
 #[tokio::test]
@@ -96,6 +97,42 @@ async fn a_message_that_kills_its_workers_is_dead_after_as_many_attempts() {
         }
         // The lease that finds it dead takes what comes behind it.
         assert_eq!(text(&bench.lease("q", 2).await), "good 1");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_message_that_nobody_worked_on_is_there_at_once_and_its_attempt_does_not_count() {
+    on_each(|bench: Bench| async move {
+        bench.publish_each("q", &["one"]).await;
+        for _ in 0..5 {
+            let leased = bench.lease("q", 1).await;
+            assert_eq!(text(&leased), "one 1");
+            assert_eq!(bench.unlease("q", &leased).await, done(1, 0));
+            assert_eq!(bench.unlease("q", &leased).await, done(0, 1));
+            bench.wait(1);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_message_that_is_buried_is_dead_at_once_and_the_next_of_its_key_comes() {
+    on_each(|bench: Bench| async move {
+        let keyed = |body: &str| NewMessage {
+            ordering_key: Some("k".to_owned()),
+            ..message(body)
+        };
+        bench.publish("q", vec![keyed("one"), keyed("two")]).await;
+        let leased = bench.lease("q", 2).await;
+        assert_eq!(text(&leased), "one 1");
+        assert_eq!(bench.bury("q", &leased, "no such user").await, done(1, 0));
+        bench.wait(1);
+        assert_eq!(text(&bench.lease("q", 2).await), "two 1");
+        let dead = bench.store.queue_dead("q", &QueuePage::default()).unwrap();
+        let dead = concluded(&bench.store, dead).await.unwrap().messages;
+        let told: Vec<_> = dead.iter().map(|one| (one.attempts, &*one.error)).collect();
+        assert_eq!(told, [(1, "no such user")]);
     })
     .await;
 }
