@@ -56,6 +56,8 @@ const LATER: [(&str, &str); 8] = [
 
 /// How similar two names must be (Jaro-Winkler) for one to be offered for the other.
 const NEAR: f64 = 0.75;
+/// What the name of its table adds to how near a key is: less than its own does.
+const TABLE_WEIGHT: f64 = 0.01;
 
 /// The JSON Schema of `pando.toml`, without references.
 pub fn json_schema() -> &'static Value {
@@ -135,8 +137,10 @@ fn no_such_key(path: &[&str]) -> NoSuchKey {
                 .map(|path| (0.9, path.clone(), path.rsplit('.').next().unwrap_or(path))),
         )
     {
-        let score = weight * strsim::jaro_winkler(last, name);
-        if score >= NEAR && best.as_ref().is_none_or(|(top, _)| score > *top) {
+        let near = weight * strsim::jaro_winkler(last, name);
+        // Of keys that are called alike, the one whose table is called alike.
+        let score = near + TABLE_WEIGHT * strsim::jaro_winkler(&dotted, &candidate);
+        if near >= NEAR && best.as_ref().is_none_or(|(top, _)| score > *top) {
             best = Some((score, candidate));
         }
     }
@@ -210,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_setting_of_a_later_rung_is_named_as_one() {
-        for path in ["store.shards", "queue", "queue.engine"] {
+        for path in ["store.shards", "balancer", "balancer.listen"] {
             let parts: Vec<&str> = path.split('.').collect();
             assert!(matches!(form(&parts), Err(NoSuchKey::Later(_))), "{path}");
         }

@@ -79,10 +79,9 @@ fn a_process_that_is_killed_loses_nothing_and_repeats_only_what_it_had() {
     site.kill();
     let killed = std::time::Instant::now();
     site.start_again();
-    let got = application.wait(|got| counted(got).len() == 200);
-    site.until("mail", |worker| {
-        worker["busy"] == 0 && worker["backlog"] == 0
-    });
+    application.wait(|got| counted(got).len() == 200);
+    site.until_empty("mail");
+    let got = application.got();
     let again: Vec<&Got> = got
         .iter()
         .filter(|got| got.headers["pando-attempt"] != "1")

@@ -71,6 +71,20 @@ impl Site {
         }
     }
 
+    /// Waits until nothing of a queue is left, what a killed process had in hand among it.
+    pub fn until_empty(&self, queue: &str) {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let path = format!("/queue/v1/{queue}");
+            let depth = self.server().connect().ask("GET", &path, "", "").json();
+            if depth["depth"] == 0 {
+                return;
+            }
+            assert!(Instant::now() < until, "{depth}");
+            std::thread::yield_now();
+        }
+    }
+
     pub fn metrics(&self) -> String {
         self.server().connect().ask("GET", "/metrics", "", "").body
     }

@@ -21,6 +21,7 @@ pub(super) const INSTANT: &str = "a time, such as 2026-01-31T05:06:07Z or micros
 #[serde(deny_unknown_fields)]
 pub(super) struct NodeBody<'a> {
     /// It may be said again.
+    #[serde(default, deserialize_with = "params::given")]
     id: Option<String>,
     pub(super) kind: String,
     #[serde(default, borrow, deserialize_with = "present")]
@@ -41,9 +42,13 @@ pub(super) struct NodePatchBody<'a> {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EdgeBody<'a> {
+    #[serde(default, deserialize_with = "params::given")]
     from: Option<String>,
+    #[serde(default, deserialize_with = "params::given")]
     kind: Option<String>,
+    #[serde(default, deserialize_with = "params::given")]
     to: Option<String>,
+    #[serde(default, deserialize_with = "params::given")]
     at: Option<Instant>,
     #[serde(default, borrow, deserialize_with = "present")]
     body: Option<&'a RawValue>,

@@ -35,14 +35,20 @@ pub(super) fn paths() -> Map<String, Value> {
             json!({ "get": document("startupz", "The server has started", "application/json") }),
         ),
         ("/readyz".to_owned(), json!({ "get": ready() })),
+    ])
+    .into_iter()
+    .chain(admin_paths())
+    .collect()
+}
+
+/// The surface of the console and of the command line.
+fn admin_paths() -> Map<String, Value> {
+    object([
         (
             "/admin/v1/status".to_owned(),
             json!({ "get": admin("status", "One look at the deployment", "200") }),
         ),
-        (
-            "/admin/v1/workers".to_owned(),
-            json!({ "get": admin("workers", "What works on messages, and why there is so much of it", "200") }),
-        ),
+        ("/admin/v1/workers".to_owned(), json!({ "get": workers() })),
         (
             "/admin/v1/caches".to_owned(),
             json!({ "get": admin("caches", "What is cached, and how well", "200") }),
@@ -228,6 +234,17 @@ fn admin(id: &str, summary: &str, status: &'static str) -> Value {
         operation["responses"][status] = reference("responses", &format!("e{status}"));
     }
     operation
+}
+
+fn workers() -> Value {
+    let mut workers = admin(
+        "workers",
+        "What works on messages, and why there is so much of it",
+        "200",
+    );
+    let list = json!({ "type": "array", "items": { "type": "object" } });
+    workers["responses"]["200"]["content"]["application/json"]["schema"] = list;
+    workers
 }
 
 /// An operation, with what can go wrong with any.

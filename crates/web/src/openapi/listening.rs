@@ -63,7 +63,8 @@ fn publish() -> Value {
         "description": "What it is, as subscribers are told; an event of CloudEvents says so itself",
     }]);
     publish["requestBody"] = json!({
-        "required": true,
+        // A message may be empty.
+        "required": false,
         "content": {
             "application/octet-stream": { "schema": {} },
             "text/plain": { "schema": { "type": "string" } },

@@ -10,11 +10,9 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Messaging {
-    /// `store`; or a broker: `nats://HOST:4222`, `redis://HOST:6379/0`, `amqp://HOST:5672/VHOST`,
-    /// with TLS `tls://…`, `rediss://…`, `amqps://…`.
+    /// `store`; or a broker: `nats://HOST:4222` or `redis://HOST:6379/0`, with TLS `tls://…` or
+    /// `rediss://…`.
     pub engine: String,
-    /// Who asks a RabbitMQ; `guest` if nothing is said.
-    pub user: Option<String>,
     /// A file with the broker's password and nothing else.
     #[schemars(extend("x-path" = true))]
     pub password_file: Option<PathBuf>,
@@ -49,7 +47,6 @@ impl Default for Messaging {
     fn default() -> Messaging {
         Messaging {
             engine: STORE.to_owned(),
-            user: None,
             password_file: None,
             credentials_file: None,
             ca_file: None,
