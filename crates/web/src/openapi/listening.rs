@@ -57,7 +57,7 @@ fn publish() -> Value {
         "Tell all who listen to a topic",
         &[("200", Some(content))],
     );
-    let kind = json!({ "type": "string", "minLength": 1, "maxLength": 60, "pattern": "^[A-Za-z0-9._-]+$" });
+    let kind = json!({ "type": "string", "minLength": 1, "maxLength": 255 });
     publish["parameters"] = json!([{
         "name": "type", "in": "query", "schema": kind,
         "description": "What it is, as subscribers are told; an event of CloudEvents says so itself",
