@@ -79,6 +79,8 @@ pub struct QueueHistory {
     messages: BTreeMap<String, Fate>,
     keys: BTreeMap<String, OfKey>,
     events: u64,
+    /// How many messages have to come still.
+    open: usize,
     wrong: Vec<String>,
 }
 
@@ -294,6 +296,11 @@ impl QueueHistory {
         open.map(|(body, _)| body.as_str()).collect()
     }
 
+    /// How many there are of [`QueueHistory::open`].
+    pub fn open_count(&self) -> usize {
+        self.open
+    }
+
     /// What contradicts the claims so far.
     pub fn wrong(&self) -> &[String] {
         &self.wrong
@@ -348,7 +355,9 @@ impl QueueHistory {
         self.events += 1;
         match self.messages.get_mut(body) {
             Some(fate) => {
+                self.open -= usize::from(fate.is_open());
                 change(fate, now);
+                self.open += usize::from(fate.is_open());
                 let of_key = fate.key.as_ref().and_then(|key| self.keys.get_mut(key));
                 if let Some(of_key) = of_key.filter(|_| fate.is_settled()) {
                     of_key.unsettled.remove(&fate.place);

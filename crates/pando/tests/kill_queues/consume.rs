@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 /// Messages of one lease at most.
 const LEASED_MAX: u64 = 20;
+/// The same, where nobody else works.
+const DRAINED_MAX: u64 = 100;
 /// How long a lease waits for a message.
 const WAIT: &str = "100ms";
 
@@ -19,7 +21,10 @@ pub fn go_on(mut client: Client, shared: &Shared) {
     while !shared.is_over() {
         match client.chance.random_range(0..10) {
             0..4 => lease(&mut client, shared, LEASED_MAX, &mut in_hand),
-            4..8 => ack(&mut client, shared, &mut in_hand),
+            4..8 => {
+                let some = some(&mut client, &mut in_hand, 20);
+                ack(&mut client, shared, &some);
+            }
             8 => nack(&mut client, shared, &mut in_hand),
             _ => extend(&mut client, shared, &mut in_hand),
         }
@@ -77,8 +82,7 @@ fn count(answer: &Value, name: &str, all: usize) -> u64 {
     number(name)
 }
 
-fn ack(client: &mut Client, shared: &Shared, in_hand: &mut Vec<Held>) {
-    let some = some(client, in_hand, 20);
+fn ack(client: &mut Client, shared: &Shared, some: &[Held]) {
     if some.is_empty() {
         return;
     }
@@ -86,11 +90,11 @@ fn ack(client: &mut Client, shared: &Shared, in_hand: &mut Vec<Held>) {
         let mut history = shared.history();
         some.iter().for_each(|one| history.acking(one));
     }
-    match client.post(&path("ack"), &json!({ "leases": named(&some) })) {
+    match client.post(&path("ack"), &json!({ "leases": named(some) })) {
         Told::Answer(answer) => {
             assert_eq!(answer.status, 200, "{answer:?}");
             let acked = count(&answer.json(), "acked", some.len());
-            shared.history().ack_answered(&some, acked, now_us());
+            shared.history().ack_answered(some, acked, now_us());
             shared.count();
         }
         Told::NotDone => {
@@ -145,19 +149,19 @@ fn extend(client: &mut Client, shared: &Shared, in_hand: &mut Vec<Held>) {
     }
 }
 
-/// Works until nothing is left, from `least` on; after `most` what is left is lost.
-pub fn drain(client: &mut Client, shared: &Shared, least: Instant, most: Instant) {
+/// Works until nothing is left, from `least` on; after `most` what is left is lost. Whether nothing
+/// came in the end: else it is not known what is lost.
+pub fn drain(client: &mut Client, shared: &Shared, least: Instant, most: Instant) -> bool {
     let mut in_hand = Vec::new();
     loop {
-        lease(client, shared, 200, &mut in_hand);
-        let is_empty = in_hand.is_empty();
-        while !in_hand.is_empty() {
-            ack(client, shared, &mut in_hand);
-        }
-        let is_done = is_empty && shared.history().open().is_empty();
+        lease(client, shared, DRAINED_MAX, &mut in_hand);
+        // All at once: on a slow machine leases would run out one request after the other.
+        let some = std::mem::take(&mut in_hand);
+        ack(client, shared, &some);
         let now = Instant::now();
+        let is_done = some.is_empty() && shared.history().open().is_empty();
         if now > most || is_done && now > least {
-            return;
+            return some.is_empty();
         }
     }
 }

@@ -125,9 +125,10 @@ impl Load {
         let mut wrong = produce::find_out(&mut client, &self.shared, unknown, &mut found);
         // What was leased by whoever was not answered comes then, and so does what was delayed.
         let least = Instant::now() + VISIBILITY + DELAY_MAX;
-        consume::drain(&mut client, &self.shared, least, least + PATIENCE);
+        let is_empty = consume::drain(&mut client, &self.shared, least, least + PATIENCE);
         let history = self.shared.history();
         println!("{found:?}, {:?}", history.counts());
+        assert!(is_empty, "messages come still: nothing can be said");
         wrong.extend(history.drained());
         if wrong.is_empty() {
             let counts = history.counts();

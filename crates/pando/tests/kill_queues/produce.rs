@@ -6,6 +6,12 @@ use pando_workload::{Batch, Draft, ORDER, Producer, Row};
 use rand::Rng;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::thread;
+use std::time::Duration;
+
+/// Messages that wait, about, when producers wait too.
+const OPEN_MAX: usize = 200;
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// What a producer was not answered, and has not sent again.
 #[derive(Debug, Default)]
@@ -34,6 +40,11 @@ pub struct Found {
 pub fn go_on(mut client: Client, shared: &Shared, mut producer: Producer) -> Unknown {
     let mut unknown = Unknown::default();
     while !shared.is_over() {
+        // Consumers of a slow machine have to come up with it.
+        if shared.history().open_count() > OPEN_MAX {
+            thread::sleep(PAUSE);
+            continue;
+        }
         let batch = producer.draw(DELAY_MAX, &mut client.chance);
         {
             let mut history = shared.history();
