@@ -104,9 +104,10 @@ impl Store {
         let max = self.queue_rules(queue).max_in_flight;
         let group = group.unwrap_or(DEFAULT_GROUP);
         let now_us = self.clock().now_us();
-        let out = self.gauges().asked(queue, group, now_us, |gauge| {
-            gauge.depth.in_flight + gauge.depth.waiting
-        });
+        // What waits is not among it: only leases take that down.
+        let out = self
+            .gauges()
+            .asked(queue, group, now_us, |gauge| gauge.depth.in_flight);
         if out < max {
             return Ok(());
         }

@@ -77,7 +77,6 @@ impl Default for QueueRules {
             groups: Vec::new(),
             retention: None,
             max_depth: None,
-            // Those that wait for another of their key are among them.
             max_in_flight: 100_000,
             message_bytes_max: 256 << 10,
             synced: false,
