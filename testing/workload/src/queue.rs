@@ -262,17 +262,6 @@ impl QueueHistory {
         });
     }
 
-    /// Who kept the queue was killed, and keeps acknowledgements and leases only after it has
-    /// answered: those of before may be lost.
-    pub fn acks_may_be_lost(&mut self) {
-        for fate in self.messages.values_mut() {
-            fate.lease = None;
-            if fate.acked.take().is_some() {
-                fate.acks_open += 1;
-            }
-        }
-    }
-
     /// What was done until now.
     pub fn counts(&self) -> QueueCounts {
         let mut counts = QueueCounts::default();
