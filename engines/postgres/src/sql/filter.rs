@@ -230,7 +230,6 @@ impl<'a> Sql<'a> {
         }
     }
 
-    /// A list for each column.
     fn unnested(
         &mut self,
         columns: &[(Alias, &'a Table, ColumnIx)],
@@ -240,14 +239,24 @@ impl<'a> Sql<'a> {
             .joined(", ", columns, |sql, (alias, table, ix)| {
                 sql.column(*alias, &table.columns[*ix].name);
             })
-            .push(") IN (SELECT * FROM unnest(");
-        let places = columns.iter().enumerate();
-        self.joined(", ", places, |sql, (place, (_, table, ix))| {
+            .push(") IN (SELECT * FROM ");
+        let types = columns.iter().map(|(_, table, ix)| &table.columns[*ix].ty);
+        self.unnest(types, keys).push(")")
+    }
+
+    /// Adds keys as rows, from a list for each of their columns.
+    pub(super) fn unnest(
+        &mut self,
+        types: impl Iterator<Item = &'a ColumnType>,
+        keys: &[Vec<Value>],
+    ) -> &mut Self {
+        self.push("unnest(");
+        self.joined(", ", types.enumerate(), |sql, (place, ty)| {
             let list = keys.iter().map(|key| key[place].clone()).collect();
-            let ty = format!("{}[]", sent_as(&table.columns[*ix].ty));
+            let ty = format!("{}[]", sent_as(ty));
             sql.bind_as(Param(Cow::Owned(Value::Array(list))), &ty);
         });
-        self.push("))")
+        self.push(")")
     }
 
     fn after(
@@ -269,7 +278,7 @@ impl<'a> Sql<'a> {
     }
 }
 
-fn is_array(ty: &ColumnType) -> bool {
+pub(super) fn is_array(ty: &ColumnType) -> bool {
     matches!(ty, ColumnType::Array(_))
 }
 

@@ -106,7 +106,12 @@ impl<'a> Sql<'a> {
 
     /// Adds a table under an alias.
     pub(crate) fn table(&mut self, name: &str, alias: Alias) -> &mut Self {
-        self.name(name).push(" AS t").number(alias.0)
+        self.name(name).push(" ").aliased(alias)
+    }
+
+    /// Adds an alias, behind what it is one of.
+    pub(crate) fn aliased(&mut self, alias: Alias) -> &mut Self {
+        self.push("AS t").number(alias.0)
     }
 
     /// Adds a column of an aliased table.

@@ -1,5 +1,7 @@
 //! Selects: of a table, and of a table by keys of its parents' rows.
 
+mod listed;
+
 use super::order::{Ends, order_by};
 use super::{Alias, Sql};
 use crate::cell::Param;
@@ -110,8 +112,10 @@ pub(crate) fn whole_rows<'a>(table: &'a Table, filter: &'a Filter) -> Statement<
             sql.column(root, &column.name);
         });
     let fixed = fixed_by(filter);
-    sql.push(" FROM ").table(&table.name, root).push(" WHERE ");
-    passing(&mut sql, table, filter, root, &fixed);
+    if !listed::source(&mut sql, table, filter, root, &fixed) {
+        sql.push(" FROM ").table(&table.name, root).push(" WHERE ");
+        passing(&mut sql, table, filter, root, &fixed);
+    }
     if !fixed.is_one_row(table) {
         sql.push(" ORDER BY ")
             .joined(", ", &table.primary_key.columns, |sql, ix| {
@@ -252,6 +256,9 @@ fn source<'a>(
     keys: Option<(Keyed<'a>, &KeyColumns<'a>, Option<Alias>)>,
 ) {
     let table = &*select.table;
+    if keys.is_none() && listed::source(sql, table, &select.filter, root, fixed) {
+        return;
+    }
     sql.push(" FROM ").table(&table.name, root);
     if let Some((keyed, _, Some(alias))) = keys
         && let Some(via) = keyed.via
@@ -273,13 +280,18 @@ fn passing<'a>(
     root: Alias,
     fixed: &Fixed<'_>,
 ) {
+    in_slot(sql, table, root, fixed);
+    sql.push("(").filter(filter, table, root).push(")");
+}
+
+/// Adds the slot as a condition, and ` AND `, where it follows from the filter.
+fn in_slot(sql: &mut Sql<'_>, table: &Table, root: Alias, fixed: &Fixed<'_>) {
     if let Some(slot) = fixed.slot(table).filter(|_| !table.adopted) {
         sql.column(root, SLOT_COLUMN)
             .push(" = ")
             .bind_as(Param::int(i64::from(slot.number())), "integer")
             .push(" AND ");
     }
-    sql.push("(").filter(filter, table, root).push(")");
 }
 
 /// Groups by the outputs that are no aggregates, and by the key.
