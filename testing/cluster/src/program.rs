@@ -11,6 +11,8 @@ use std::time::Duration;
 const POSTGRES_BIN: &str = "/usr/lib/postgresql/15/bin";
 /// Where Debian puts the others. `PATH` of a test may lack `sbin`.
 const FOLDERS: [&str; 4] = ["/usr/bin", "/usr/sbin", "/bin", "/sbin"];
+/// A folder that goes before them.
+const OTHERS: &str = "PANDO_PROGRAMS";
 /// The environment of everything that is started: nothing of the test's.
 pub(crate) const ENVIRONMENT: [(&str, &str); 2] = [
     ("PATH", "/usr/bin:/usr/sbin:/bin:/sbin"),
@@ -33,10 +35,13 @@ pub(crate) fn postgres_folder() -> Result<PathBuf> {
     postgres("postgres").map(|_| PathBuf::from(POSTGRES_BIN))
 }
 
-/// A program of the system's.
+/// A program of the system's; where `PANDO_PROGRAMS` names a folder that has it, that one, so that
+/// the tests can be run against another version.
 pub(crate) fn system(name: &str) -> Result<PathBuf> {
-    let mut paths = FOLDERS.iter().map(|folder| Path::new(folder).join(name));
-    paths
+    let others = std::env::var_os(OTHERS).map(PathBuf::from);
+    let folders = others.into_iter().chain(FOLDERS.map(PathBuf::from));
+    folders
+        .map(|folder| folder.join(name))
         .find(|path| path.exists())
         .ok_or_else(|| missing(name))
 }
