@@ -1,6 +1,7 @@
 //! Messages on their way to whoever leases.
 
 use crate::queue::{PullConsumer, Queue, Way};
+use crate::spurious::Fate;
 use crate::{fault, lease, wire};
 use async_nats::jetstream::consumer::pull::Batch;
 use async_nats::jetstream::{self, AckKind};
@@ -138,7 +139,14 @@ impl Queue {
             };
             let sequence = info.stream_sequence;
             let attempt = u32::try_from(info.delivered).unwrap_or(u32::MAX);
-            if wire::is_for_another(message.headers.as_ref(), group) {
+            if let Some(way) = self.way_of(info.consumer)
+                && let Some(fate) = way.spurious(sequence, attempt).await?
+            {
+                // What is still somebody's comes to the next when its time is over.
+                if fate == Fate::Done {
+                    let _ = message.ack_with(AckKind::Ack).await;
+                }
+            } else if wire::is_for_another(message.headers.as_ref(), group) {
                 let acked = message.ack_with(AckKind::Ack).await;
                 acked.map_err(|error| fault::unavailable(&format!("lease: {error}")))?;
             } else if attempt > self.spec.attempts_max {

@@ -15,6 +15,8 @@ pub(crate) struct Shown {
     pub(crate) subject: Subject,
     /// Of whom.
     pub(crate) group: String,
+    /// And by which of the group's consumers it came.
+    pub(crate) consumer: String,
     /// The message's place in the stream.
     pub(crate) sequence: u64,
     pub(crate) attempt: u32,
@@ -42,6 +44,7 @@ pub(crate) fn read(lease: &Lease, names: &Names, now_us: i64) -> Option<Shown> {
     }
     Some(Shown {
         group: group(tokens[first + 1]).to_owned(),
+        consumer: tokens[first + 1].to_owned(),
         attempt: tokens[first + 2].parse().ok()?,
         sequence: tokens[first + 3].parse().ok()?,
         subject: subject.into(),

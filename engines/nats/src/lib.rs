@@ -6,6 +6,7 @@
 //! | `wire.rs`, `lease.rs` | a message, and a lease, as NATS has them |
 //! | `queue.rs` | a queue: its streams and consumers, made and changed |
 //! | `publish.rs`, `deliver.rs`, `settle.rs` | messages on their way there, from there, and done with |
+//! | `spurious.rs` | what an older server delivers once too often |
 //! | `dead.rs`, `look.rs` | the dead; counts, peek |
 //! | `sweep.rs` | what all groups are done with goes |
 //! | `fault.rs` | what an error of the library's means |
@@ -31,6 +32,7 @@ mod names;
 mod publish;
 mod queue;
 mod settle;
+mod spurious;
 mod sweep;
 mod wire;
 
@@ -38,7 +40,7 @@ pub use config::NatsConfig;
 
 use crate::config::invalid;
 use crate::queue::Queue;
-use async_nats::jetstream::{AckKind, Context, ContextBuilder};
+use async_nats::jetstream::{Context, ContextBuilder};
 use async_nats::{Client, ConnectOptions, Event};
 use async_trait::async_trait;
 use pando_model::broker::{
@@ -231,7 +233,7 @@ impl Broker for NatsBroker {
 
     async fn ack(&self, queue: &str, leases: &[Lease]) -> Result<Settled> {
         at_most(leases.len())?;
-        self.queue(queue)?.settle(leases, AckKind::Ack).await
+        self.queue(queue)?.ack(leases).await
     }
 
     async fn nack(

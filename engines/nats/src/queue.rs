@@ -1,13 +1,16 @@
 //! A queue: its streams and consumers, made and changed.
 
 use crate::config::{NatsConfig, invalid};
-use crate::names::{LANES, Names, consumer};
+use crate::names::{LANES, Names, consumer, group};
+use crate::spurious::Recent;
 use crate::{ENGINE, fault, micros, now_us};
 use async_nats::jetstream::Context;
 use async_nats::jetstream::consumer::{AckPolicy, Consumer, DeliverPolicy, pull};
 use async_nats::jetstream::stream::{self, RetentionPolicy, StorageType, Stream};
 use pando_model::broker::{Ability, BrokerError, QueueSpec, Result};
+use parking_lot::Mutex;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -39,6 +42,7 @@ pub(crate) struct Way {
     pub(crate) lane: Option<u32>,
     pub(crate) subject: String,
     pub(crate) consumer: PullConsumer,
+    pub(crate) recent: Arc<Mutex<Recent>>,
 }
 
 impl Queue {
@@ -122,6 +126,7 @@ impl Queue {
             lane,
             subject,
             consumer,
+            recent: Arc::default(),
         })
     }
 
@@ -131,6 +136,13 @@ impl Queue {
             queue: self.spec.name.clone(),
             group: group.to_owned(),
         })
+    }
+
+    /// The way of a consumer, by its name.
+    pub(crate) fn way_of(&self, name: &str) -> Option<&Way> {
+        let ways = self.groups.get(group(name))?;
+        ways.iter()
+            .find(|way| way.consumer.cached_info().name == name)
     }
 
     /// Which of so many lanes is first this time.

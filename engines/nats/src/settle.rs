@@ -15,9 +15,9 @@ const ERROR_BYTES_MAX: usize = 4_096;
 
 impl Queue {
     /// Tells NATS of each lease that has not run out.
-    pub(crate) async fn settle(&self, leases: &[Lease], kind: AckKind) -> Result<Settled> {
+    pub(crate) async fn ack(&self, leases: &[Lease]) -> Result<Settled> {
         let (shown, gone) = self.read(leases);
-        let told = shown.iter().map(|shown| self.tell(shown, kind));
+        let told = shown.iter().map(|shown| self.ack_one(shown));
         try_join_all(told).await?;
         Ok(Settled {
             done: shown.len(),
@@ -39,7 +39,7 @@ impl Queue {
                 return self.tell(shown, AckKind::Nak(delay)).await;
             }
             self.bury_kept(shown, error).await?;
-            self.tell(shown, AckKind::Ack).await
+            self.ack_one(shown).await
         });
         for done in join_all(each).await {
             done?;
@@ -73,6 +73,14 @@ impl Queue {
             }
         }
         (shown, gone)
+    }
+
+    async fn ack_one(&self, shown: &Shown) -> Result<()> {
+        self.tell(shown, AckKind::Ack).await?;
+        if let Some(way) = self.way_of(&shown.consumer) {
+            way.recent.lock().acked(shown.sequence);
+        }
+        Ok(())
     }
 
     /// Tells, and waits until it was heard.
