@@ -3,38 +3,42 @@
 use crate::cell::{Fallible, encode_array};
 use bytes::BytesMut;
 use pando_model::plan::Row;
+use pando_model::schema::ColumnIx;
 use pando_model::slot::Slot;
 use pando_model::value::Value;
+use std::borrow::Borrow;
+use std::fmt::Debug;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
 /// A column of several rows, as one array.
 #[derive(Debug)]
-pub(crate) struct RowsColumn<'r> {
-    rows: &'r [(Slot, Row)],
+pub(crate) struct RowsColumn<'r, R> {
+    rows: &'r [(Slot, R)],
     /// The slots' own where it is `None`.
-    column: Option<usize>,
+    column: Option<ColumnIx>,
 }
 
-impl<'r> RowsColumn<'r> {
-    /// The slots, and then the columns of rows that have so many.
-    pub(crate) fn all(
-        columns: usize,
-        rows: &'r [(Slot, Row)],
-    ) -> impl Iterator<Item = RowsColumn<'r>> {
-        let columns = std::iter::once(None).chain((0..columns).map(Some));
+impl<'r, R: Borrow<Row> + Debug> RowsColumn<'r, R> {
+    /// The slots, and then these columns.
+    pub(crate) fn some(
+        columns: &'r [ColumnIx],
+        rows: &'r [(Slot, R)],
+    ) -> impl Iterator<Item = RowsColumn<'r, R>> {
+        let columns = columns.iter().map(|ix| Some(*ix));
+        let columns = std::iter::once(None).chain(columns);
         columns.map(move |column| RowsColumn { rows, column })
     }
 }
 
-impl ToSql for RowsColumn<'_> {
+impl<R: Borrow<Row> + Debug> ToSql for RowsColumn<'_, R> {
     fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Fallible<IsNull> {
         match self.column {
             None => {
-                let slot = |(slot, _): &(Slot, Row)| Value::Int(i64::from(slot.number()));
+                let slot = |(slot, _): &(Slot, R)| Value::Int(i64::from(slot.number()));
                 let slots: Vec<Value> = self.rows.iter().map(slot).collect();
                 encode_array(slots.iter(), ty, out)?;
             }
-            Some(ix) => encode_array(self.rows.iter().map(|(_, row)| &row[ix]), ty, out)?,
+            Some(ix) => encode_array(self.rows.iter().map(|(_, row)| &row.borrow()[ix]), ty, out)?,
         }
         Ok(IsNull::No)
     }

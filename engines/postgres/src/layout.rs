@@ -3,6 +3,10 @@
 //! `_pando_layout` holds the definition of every table, so that the engine knows
 //! who refers to whom without being told.
 
+mod many;
+
+pub(crate) use many::{delete_many_sql, insert_many_sql};
+
 use crate::fault::{Step, corrupt};
 use crate::session::Session;
 use crate::sql::{indexed_sql, literal, quoted};
@@ -357,26 +361,5 @@ pub(crate) fn insert_sql(table: &Table, name: &str, rows: usize) -> String {
         quoted(name),
         names(table, &stored),
         tuples.join(", ")
-    )
-}
-
-/// `INSERT` of any number of whole rows, given as arrays: the slots, then the columns; none of
-/// them may be an array itself. Rows whose keys are there already are left out.
-pub(crate) fn insert_many_sql(table: &Table) -> String {
-    let all: Vec<_> = (0..table.columns.len()).collect();
-    let arrays = table.columns.iter().zip(2..).map(|(column, place)| {
-        let ty = match &column.ty {
-            // A declared precision would round, and is kept already.
-            ColumnType::Numeric { .. } => "numeric".to_owned(),
-            ty => ty.to_string(),
-        };
-        format!(", ${place}::{ty}[]")
-    });
-    format!(
-        "INSERT INTO {} ({SLOT_COLUMN}, {}) SELECT * FROM unnest($1::integer[]{}) \
-         ON CONFLICT DO NOTHING",
-        quoted(&table.name),
-        names(table, &all),
-        arrays.collect::<String>()
     )
 }

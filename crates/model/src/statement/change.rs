@@ -82,16 +82,18 @@ trait Changes: Storage + Sized {
         let mut statement = Statement::default();
         let mut written = Vec::new();
         let mut moved = false;
-        let replaced = self.for_each(table, targets, |storage, old| {
-            let mut row = old.clone();
-            for (ix, value) in &update.set {
-                row[*ix] = value.clone();
-            }
-            let row = storage.replace_row(&mut statement, &physical, &old, row)?;
-            moved |= differs(&table.primary_key.columns, &old, &row);
-            if update.returning.is_some() {
-                storage.budget().take_row(&row)?;
-                written.push(row);
+        let replaced = self.for_each(table, targets, |storage, rows| {
+            for old in rows {
+                let mut row = old.clone();
+                for (ix, value) in &update.set {
+                    row[*ix] = value.clone();
+                }
+                let row = storage.replace_row(&mut statement, &physical, &old, row)?;
+                moved |= differs(&table.primary_key.columns, &old, &row);
+                if update.returning.is_some() {
+                    storage.budget().take_row(&row)?;
+                    written.push(row);
+                }
             }
             Ok(())
         });
@@ -124,8 +126,8 @@ trait Changes: Storage + Sized {
             None => None,
         };
         let mut statement = Statement::default();
-        self.for_each(&delete.table, targets, |storage, row| {
-            storage.remove_row(&mut statement, &physical, &row)
+        self.for_each(&delete.table, targets, |storage, rows| {
+            storage.remove_rows(&mut statement, &physical, &rows)
         })?;
         self.settle(&mut statement)?;
         Ok(Outcome {

@@ -167,10 +167,7 @@ pub(super) trait References: Storage + Sized {
         statement.cascaded |= !rows.is_empty();
         let values: Vec<Value> = match (action, &effect.new) {
             (ReferentialAction::Cascade, None) => {
-                for row in rows {
-                    self.remove_row(statement, &child, &row)?;
-                }
-                return Ok(());
+                return self.remove_rows(statement, &child, &rows);
             }
             (ReferentialAction::Cascade, Some(new)) => {
                 let columns = &reference.target_columns;

@@ -106,6 +106,11 @@ pub trait Storage: Source {
         insert: &Insert,
         physical: &Arc<Physical>,
     ) -> Result<Option<Vec<Row>>, Self::Fault>;
+
+    /// Takes rows out, and notes them in the feed.
+    fn remove_all(&mut self, physical: &Physical, rows: &[Row]) -> Result<(), Self::Fault> {
+        rows.iter().try_for_each(|row| self.remove(physical, row))
+    }
 }
 
 /// How rows that refer, or are referred to, are looked for.

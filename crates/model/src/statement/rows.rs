@@ -42,15 +42,17 @@ pub(super) trait Rows: Storage + Sized {
         Ok(row)
     }
 
-    /// Takes a row out.
-    fn remove_row(
+    /// Takes rows out.
+    fn remove_rows(
         &mut self,
         statement: &mut Statement,
         physical: &Arc<Physical>,
-        row: &Row,
+        rows: &[Row],
     ) -> Result<(), Self::Fault> {
-        self.remove(physical, row)?;
-        statement.removed(physical, row);
+        self.remove_all(physical, rows)?;
+        for row in rows {
+            statement.removed(physical, row);
+        }
         Ok(())
     }
 }

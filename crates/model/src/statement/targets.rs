@@ -54,16 +54,14 @@ pub(super) trait Finding: Storage + Sized {
         }
     }
 
-    /// Hands each row to `each`, as it was when it was found.
+    /// Hands the rows to `each`, some at a time, as they were when they were found.
     fn for_each(
         &mut self,
         table: &Arc<Table>,
         targets: Targets,
-        mut each: impl FnMut(&mut Self, Row) -> Result<(), Self::Fault>,
+        mut each: impl FnMut(&mut Self, Vec<Row>) -> Result<(), Self::Fault>,
     ) -> Result<(), Self::Fault> {
-        for row in targets.at_hand {
-            each(self, row)?;
-        }
+        each(self, targets.at_hand)?;
         let columns = &table.primary_key.columns;
         let mut behind = targets.behind.as_slice();
         while !behind.is_empty() {
@@ -84,9 +82,7 @@ pub(super) trait Finding: Storage + Sized {
                 }
                 _ => None,
             };
-            for row in rows {
-                each(self, row)?;
-            }
+            each(self, rows)?;
             behind = &behind[done.unwrap_or(keys.len())..];
         }
         Ok(())

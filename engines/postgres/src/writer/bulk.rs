@@ -1,14 +1,14 @@
-//! Many new rows at once, as an import sends them: in one statement, or by COPY where they are
-//! more. Whatever is refused is undone and tried again row by row, which alone tells the first
-//! fault.
+//! Many rows at once: new ones, as an import sends them, in one statement, or by COPY where they
+//! are more; and those that go. Whatever is refused is undone and tried again row by row, which
+//! alone tells the first fault.
 
 use super::Transaction;
 use super::copy;
-use super::rows::insert_params;
+use super::rows::{insert_params, key_params};
 use crate::cell::Param;
 use crate::column::RowsColumn;
 use crate::fault::{Fault, Step};
-use crate::layout::{insert_many_sql, insert_sql};
+use crate::layout::{delete_many_sql, insert_many_sql, insert_sql};
 use pando_model::canonical;
 use pando_model::column::ColumnType;
 use pando_model::constraint::complete_row;
@@ -16,9 +16,11 @@ use pando_model::engine::FeedKind;
 use pando_model::error::Refusal;
 use pando_model::layout::Physical;
 use pando_model::plan::{Insert, Row};
-use pando_model::schema::Table;
+use pando_model::schema::{ColumnIx, Table};
 use pando_model::slot::Slot;
-use pando_model::statement::check_references_of;
+use pando_model::statement::{Storage, check_references_of};
+use std::borrow::Borrow;
+use std::fmt::Debug;
 use std::sync::Arc;
 use tokio_postgres::types::ToSql;
 
@@ -32,13 +34,13 @@ const VALUES_MAX: usize = 256;
 const PARAMS_MAX: usize = 65_535;
 
 impl Transaction<'_> {
-    /// Inserts rows many at a time; `None` where one may meet an old row, or is refused.
+    /// Inserts rows many at a time; `None` where one meets an old row, or is refused.
     pub(super) fn store_in_bulk(
         &mut self,
         insert: &Insert,
         physical: &Arc<Physical>,
     ) -> Step<Option<Vec<Row>>> {
-        if insert.conflict.is_some() || insert.rows.len() < ROWS_MIN {
+        if insert.rows.len() < ROWS_MIN {
             return Ok(None);
         }
         self.session.defer("SAVEPOINT bulk;", None);
@@ -65,6 +67,43 @@ impl Transaction<'_> {
         Ok(Some(rows.into_iter().map(|(_, row)| row).collect()))
     }
 
+    /// Takes rows out in one statement; those that another writer has in hand one by one.
+    pub(super) fn remove_together(&mut self, physical: &Physical, rows: &[Row]) -> Step<()> {
+        let table = &*physical.table;
+        let has_array = has_array_in(table, &table.primary_key.columns);
+        if rows.len() < ROWS_MIN || table.adopted || has_array {
+            return rows.iter().try_for_each(|row| self.remove(physical, row));
+        }
+        let rows: Vec<(Slot, &Row)> = rows
+            .iter()
+            .map(|row| (canonical::slot_of_row(table, row), row))
+            .collect();
+        self.fence_all(&slots_of(&rows))?;
+        let columns = RowsColumn::some(&table.primary_key.columns, &rows);
+        let gone = self.execute_with(&delete_many_sql(table), columns)?;
+        for (slot, row) in &rows {
+            if gone < rows.len() as u64 {
+                let params: Vec<_> = key_params(table, *slot, row).collect();
+                self.session.execute(&physical.delete, &params)?;
+            }
+            self.recorder.note(table, FeedKind::Delete, *slot, row);
+        }
+        Ok(())
+    }
+
+    fn execute_with<'r, R: Borrow<Row> + Debug + Sync + 'r>(
+        &self,
+        sql: &str,
+        columns: impl Iterator<Item = RowsColumn<'r, R>>,
+    ) -> Step<u64> {
+        let columns: Vec<_> = columns.collect();
+        let columns: Vec<_> = columns
+            .iter()
+            .map(|one| one as &(dyn ToSql + Sync))
+            .collect();
+        self.session.execute_raw(sql, &columns)
+    }
+
     /// Makes the rows whole and stores them; gives them with their slots.
     fn store_all(&mut self, insert: &Insert, physical: &Arc<Physical>) -> Step<Vec<(Slot, Row)>> {
         let table = &*physical.table;
@@ -86,23 +125,17 @@ impl Transaction<'_> {
         physical: &Arc<Physical>,
         rows: &[(Slot, Row)],
     ) -> Step<()> {
-        let mut slots: Vec<Slot> = rows.iter().map(|(slot, _)| *slot).collect();
-        slots.sort_unstable();
-        slots.dedup();
-        self.fence_all(&slots)?;
+        self.fence_all(&slots_of(rows))?;
         let table = &*physical.table;
-        if has_array(table) && rows.len() < COPY_MIN || table.adopted {
+        let all: Vec<_> = (0..table.columns.len()).collect();
+        if has_array_in(table, &all) && rows.len() < COPY_MIN || table.adopted {
             self.store_values(table, rows)?;
         } else if rows.len() >= COPY_MIN {
             copy::rows_into(self.session, table, &table.name, rows)?;
         } else {
-            let sql = insert_many_sql(table);
-            let columns: Vec<_> = RowsColumn::all(table.columns.len(), rows).collect();
-            let columns: Vec<_> = columns
-                .iter()
-                .map(|one| one as &(dyn ToSql + Sync))
-                .collect();
-            check_count(table, self.session.execute_raw(&sql, &columns)?, rows)?;
+            let columns = RowsColumn::some(&all, rows);
+            let stored = self.execute_with(&insert_many_sql(table), columns)?;
+            check_count(table, stored, rows)?;
         }
         check_references_of(self, physical, rows.iter().map(|(_, row)| row))
     }
@@ -127,9 +160,18 @@ impl Transaction<'_> {
     }
 }
 
-fn has_array(table: &Table) -> bool {
-    let is_array = |ty: &ColumnType| matches!(ty, ColumnType::Array(_));
-    table.columns.iter().any(|column| is_array(&column.ty))
+/// Whether one of these columns is an array.
+fn has_array_in(table: &Table, columns: &[ColumnIx]) -> bool {
+    let is_array = |ix: &ColumnIx| matches!(table.columns[*ix].ty, ColumnType::Array(_));
+    columns.iter().any(is_array)
+}
+
+/// The slots of rows, each once.
+fn slots_of<R>(rows: &[(Slot, R)]) -> Vec<Slot> {
+    let mut slots: Vec<Slot> = rows.iter().map(|(slot, _)| *slot).collect();
+    slots.sort_unstable();
+    slots.dedup();
+    slots
 }
 
 /// Refuses where fewer rows were stored than given; which, and why, is found out row by row.

@@ -153,6 +153,10 @@ impl Storage for Transaction<'_> {
     ) -> Step<Option<Vec<Row>>> {
         self.store_in_bulk(insert, physical)
     }
+
+    fn remove_all(&mut self, physical: &Physical, rows: &[Row]) -> Step<()> {
+        self.remove_together(physical, rows)
+    }
 }
 
 impl Transaction<'_> {
