@@ -141,7 +141,7 @@ pub struct Index {
     pub name: String,
     /// Its columns, in order, with `true` for descending.
     pub columns: Vec<(ColumnIx, bool)>,
-    /// Whether rows whose first column is NULL are left out of it.
+    /// Whether rows are left out of it in which one of its columns is NULL.
     #[serde(default)]
     pub sparse: bool,
     /// What is indexed behind the columns, ascending: paths into JSON. It serves filters that

@@ -301,11 +301,9 @@ fn unique_sql(table: &Table, name: &str, columns: &[ColumnIx]) -> String {
 fn declared_sql(table: &Table, index: &Index) -> String {
     let mut sql = index_sql(table, &index.name, &index.columns, &index.paths);
     let mut conditions = Vec::new();
-    if index.sparse
-        && let Some((first, _)) = index.columns.first()
-    {
-        let first = quoted(&table.columns[*first].name);
-        conditions.push(format!("{first} IS NOT NULL"));
+    let columns = index.columns.iter().map(|(ix, _)| &table.columns[*ix]);
+    for column in columns.filter(|column| index.sparse && column.nullable) {
+        conditions.push(format!("{} IS NOT NULL", quoted(&column.name)));
     }
     if let Some((column, text)) = &index.only {
         let column = quoted(&table.columns[*column].name);

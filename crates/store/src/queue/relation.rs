@@ -173,9 +173,12 @@ pub(crate) static OUT: LazyLock<Arc<Table>> = LazyLock::new(|| {
     };
     let mut table = in_its_slot(shape);
     let ascending = |columns: &[ColumnIx]| columns.iter().map(|ix| (*ix, false)).collect();
+    // Sparse also so that PostgreSQL does not look a message up by its group in here, which without
+    // statistics it takes for as good as the key.
     table.indexes.push(Index {
         name: format!("{}_by_due", table.name),
         columns: ascending(&[QUEUE, LANE, out::GROUP, out::DUE]),
+        sparse: true,
         ..Index::default()
     });
     table.indexes.push(Index {
