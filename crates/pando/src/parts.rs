@@ -84,8 +84,9 @@ pub async fn open_served(
     }
     let caches = Caches::new(Arc::clone(&store), tier, config.cache.clone());
     caches.look();
-    if let Some(broker) = broker::connect(&config.queue).await? {
-        store.queue_use_broker(broker).await?;
+    match broker::connect(&config.queue).await? {
+        Some(broker) => store.queue_use_broker(broker).await?,
+        None => broker::warn_of_stranded(&store.queue_look_for_stranded().await?),
     }
     Ok((store, caches))
 }

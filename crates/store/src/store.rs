@@ -18,6 +18,7 @@ use pando_model::clock::Clock;
 use pando_model::engine::Engine;
 use pando_model::schema::Schema;
 use pando_model::stamp::Position;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -42,6 +43,8 @@ pub struct Store {
     journal: Journal,
     gauges: Gauges,
     brokered: OnceLock<Brokered>,
+    /// Queues on a broker that this process was told nothing of.
+    stranded: ArcSwap<BTreeSet<String>>,
     /// This process, among those over one catalog.
     name: String,
     /// Held while migrations are applied: one at a time.
@@ -83,6 +86,7 @@ impl Store {
             journal: Journal::default(),
             gauges: Gauges::default(),
             brokered: OnceLock::new(),
+            stranded: ArcSwap::default(),
             name: random_name()?,
             migrating: tokio::sync::Mutex::new(()),
         }))
@@ -230,6 +234,11 @@ impl Store {
 
     pub(crate) fn brokered(&self) -> &OnceLock<Brokered> {
         &self.brokered
+    }
+
+    /// Queues on a broker, where this process has none.
+    pub(crate) fn stranded(&self) -> &ArcSwap<BTreeSet<String>> {
+        &self.stranded
     }
 
     pub(crate) fn name(&self) -> &str {

@@ -49,37 +49,53 @@ pub(crate) fn started() -> Reply {
 }
 
 /// `/readyz`: each thing that a request needs, by name.
+///
+/// A server that is told of no broker, though queues are on one, is not ready: its configuration is
+/// wrong. A broker that does not answer is told, and the server stays ready: publishes are kept in
+/// the store meanwhile, all else is served, and another server would have no other broker.
 pub(crate) async fn ready(store: &Store, phase: Phase) -> Reply {
-    let probe = tokio::time::timeout(PROBE_TIMEOUT, store.probe()).await;
+    let (probe, broker) = tokio::join!(
+        tokio::time::timeout(PROBE_TIMEOUT, store.probe()),
+        store.queue_broker_state(PROBE_TIMEOUT)
+    );
+    let is_missing = broker
+        .as_ref()
+        .is_some_and(|broker| broker.engine.is_none());
     let fault = match probe {
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some(error.to_string()),
         Err(_) => Some("it did not answer in time".to_owned()),
     };
-    let is_ready = fault.is_none() && phase == Phase::Serving;
+    let is_ready = fault.is_none() && !is_missing && phase == Phase::Serving;
     let info = store.engine().info();
     let status = if is_ready {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    uncached(reply::json(
-        status,
-        &json!({
-            "status": if is_ready { "ready" } else { "not ready" },
-            "checks": {
-                "server": {
-                    "ok": phase == Phase::Serving,
-                    "reason": (phase == Phase::Draining).then_some("it is stopping"),
-                },
-                "store": {
-                    "ok": fault.is_none(),
-                    "reason": fault,
-                    "engine": info.name,
-                },
+    let mut told = json!({
+        "status": if is_ready { "ready" } else { "not ready" },
+        "checks": {
+            "server": {
+                "ok": phase == Phase::Serving,
+                "reason": (phase == Phase::Draining).then_some("it is stopping"),
             },
-        }),
-    ))
+            "store": {
+                "ok": fault.is_none(),
+                "reason": fault,
+                "engine": info.name,
+            },
+        },
+    });
+    if let Some(broker) = broker {
+        // Which queues is not for everybody.
+        told["checks"]["broker"] = json!({
+            "ok": broker.fault.is_none(),
+            "reason": broker.fault,
+            "engine": broker.engine,
+        });
+    }
+    uncached(reply::json(status, &told))
 }
 
 fn uncached(mut reply: Reply) -> Reply {

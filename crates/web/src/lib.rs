@@ -48,7 +48,7 @@ mod warm;
 mod web;
 mod wide;
 
-pub use admin::{Admin, AdminError, AdminErrorKind, inspection, journals, servers};
+pub use admin::{Admin, AdminError, AdminErrorKind, broker, inspection, journals, servers};
 pub use config::{Cors, DataAccess, Limits, Sessions, Streams, WebConfig};
 pub use error::ApiError;
 pub use gate::Exposure;

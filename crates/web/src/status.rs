@@ -19,6 +19,7 @@
 //! | `document_too_large`, `not_representable`, `search_building` | 413, 406, 503 | of documents |
 //! | `queue_full`, `too_many_in_flight` | 429 | of queues |
 //! | `unsupported` | 422 | what a queue's broker cannot do |
+//! | `broker_missing` | 503 | a queue is on a broker, and the server is told of none |
 //! | everything else, `54…` and `malformed` among it | 400 | |
 //!
 //! Departures: PostgREST gives 500 for `54…` (too complex) and `57014`; here
@@ -36,7 +37,7 @@ pub(crate) fn of_code(code: &str) -> StatusCode {
         "conflict" => StatusCode::CONFLICT,
         "document_too_large" => StatusCode::PAYLOAD_TOO_LARGE,
         "not_representable" => StatusCode::NOT_ACCEPTABLE,
-        "search_building" => StatusCode::SERVICE_UNAVAILABLE,
+        "search_building" | "broker_missing" => StatusCode::SERVICE_UNAVAILABLE,
         "precondition_failed" => StatusCode::PRECONDITION_FAILED,
         "unprocessable" => StatusCode::UNPROCESSABLE_ENTITY,
         "queue_full" | "too_many_in_flight" => StatusCode::TOO_MANY_REQUESTS,

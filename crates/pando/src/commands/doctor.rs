@@ -75,6 +75,7 @@ pub async fn run(context: &Context) -> anyhow::Result<()> {
         servers = seen;
     }
     findings.extend(redis(context).await);
+    findings.extend(broker(context).await);
     findings.extend(integrity(context, &dir).await);
     let worst = |severity| findings.iter().filter(|f| f.severity == severity).count();
     let (failed, warned) = (worst(Severity::Fail), worst(Severity::Warn));
@@ -171,6 +172,24 @@ async fn redis(context: &Context) -> Vec<Finding> {
             .map(|found| Finding::new("redis", Severity::Warn, found.message).mend(found.mend))
             .collect(),
     }
+}
+
+/// How the broker of queues does.
+async fn broker(context: &Context) -> Option<Finding> {
+    let written = &context.loaded.config.queue;
+    Some(match parts::broker::inspect(written).await? {
+        Ok(info) => {
+            let durability = info.durability;
+            let synced = if durability.synced { "" } else { "not " };
+            let message = format!(
+                "{} {} answers; what it confirms is {synced}synced, copies: {}",
+                info.engine, info.version, durability.copies
+            );
+            Finding::new("broker", Severity::Ok, message)
+        }
+        Err(error) => Finding::new("broker", Severity::Fail, format!("{error:#}"))
+            .mend("start it, or see what [queue] says: a server does not start without it"),
+    })
 }
 
 async fn integrity(context: &Context, dir: &DataDir) -> Option<Finding> {

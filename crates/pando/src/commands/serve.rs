@@ -178,6 +178,8 @@ impl Upkeep {
         self.0.push(tokio::spawn(journal::flush(shared(), every)));
         if config.queue.broker().is_some() {
             self.0.push(tokio::spawn(outbox::relay(shared())));
+        } else if store.engine().is_shared() {
+            self.0.push(tokio::spawn(outbox::watch(shared())));
         }
     }
 

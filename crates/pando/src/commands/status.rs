@@ -3,10 +3,14 @@
 use super::Context;
 use crate::access::{self, Access};
 use crate::client;
+use crate::config::Config;
+use crate::parts;
 use crate::report::{columns, grouped};
 use http::Method;
 use pando_store::Store;
+use pando_store::queue::BrokerState;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// Carries out `pando status`.
 pub async fn run(context: &Context) -> anyhow::Result<()> {
@@ -18,7 +22,7 @@ pub async fn run(context: &Context) -> anyhow::Result<()> {
             status
         }
         Access::Store(open) => {
-            let mut status = of_store(open.store()).await;
+            let mut status = of_store(open.store(), &context.loaded.config).await;
             if let (true, Ok(status)) = (open.is_beside_a_server(), &mut status) {
                 status["phase"] = "running, and not asked: PANDO_KEY is not set, and this folder \
                                    has no root.key"
@@ -32,7 +36,7 @@ pub async fn run(context: &Context) -> anyhow::Result<()> {
     context.report.answer(&status, text)
 }
 
-async fn of_store(store: &Store) -> anyhow::Result<Value> {
+async fn of_store(store: &Store, config: &Config) -> anyhow::Result<Value> {
     let engine = store.engine();
     let (info, progress) = (engine.info(), engine.progress());
     let statistics = engine.fetch_statistics().await?;
@@ -55,12 +59,31 @@ async fn of_store(store: &Store) -> anyhow::Result<Value> {
             "servers": servers,
             "shortfalls": shortfalls,
         }],
+        "broker": broker(store, config).await?,
         "caches": { "journals": pando_web::journals(store) },
         "schema": {
             "version": schema.version,
             "tables": schema.tables.keys().collect::<Vec<_>>(),
         },
     }))
+}
+
+/// How the broker of queues does, where there is or should be one, as a server would tell.
+async fn broker(store: &Store, config: &Config) -> anyhow::Result<Option<Value>> {
+    let queues = store.queue_look_for_stranded().await?;
+    let state = match parts::broker::inspect(&config.queue).await {
+        None => store.queue_broker_state(Duration::ZERO).await,
+        Some(asked) => {
+            let engine = asked.as_ref().ok().map(|info| info.engine);
+            let fault = asked.err().map(|error| format!("{error:#}"));
+            Some(BrokerState {
+                engine,
+                fault,
+                queues,
+            })
+        }
+    };
+    Ok(state.as_ref().map(pando_web::broker))
 }
 
 /// A server in one line: what it does, and how far it has got.
@@ -129,6 +152,28 @@ fn redis_of(caches: &Value) -> Option<Vec<String>> {
         _ => "it failed or was slow; each process has its own cache",
     };
     Some(vec!["redis".to_owned(), state.to_owned(), means.to_owned()])
+}
+
+/// How the broker of queues does, and which ones are there.
+fn broker_of(broker: &Value) -> Option<Vec<String>> {
+    let ok = broker["ok"].as_bool()?;
+    let how = match broker["reason"].as_str() {
+        Some(reason) => reason,
+        None if ok => "it answers",
+        None => "it does not answer",
+    };
+    let queues = broker["queues"].as_array().into_iter().flatten();
+    let queues: Vec<&str> = queues.filter_map(Value::as_str).collect();
+    let queues = match queues.is_empty() {
+        true => "no queues".to_owned(),
+        false => queues.join(", "),
+    };
+    let engine = broker["engine"].as_str().unwrap_or("–").to_owned();
+    Some(vec![
+        "broker".to_owned(),
+        engine,
+        format!("{how}; on it: {queues}"),
+    ])
 }
 
 /// Each collection that is cached, in one line.
@@ -262,6 +307,7 @@ fn text(status: &Value) -> String {
         ]);
         rows.extend(servers_of(shard));
     }
+    rows.extend(broker_of(&status["broker"]));
     rows.extend(redis_of(&status["caches"]));
     rows.extend(caches_of(&status["caches"]));
     rows.extend(workers_of(&status["workers"]));

@@ -4,7 +4,7 @@ use crate::config::Messaging;
 use anyhow::Context;
 use pando_engine_nats::{NatsBroker, NatsConfig};
 use pando_engine_redis::{RedisBroker, RedisConfig};
-use pando_model::broker::Broker;
+use pando_model::broker::{Broker, BrokerInfo};
 use std::sync::Arc;
 
 /// Which broker an address is of.
@@ -62,6 +62,29 @@ pub async fn connect(written: &Messaging) -> anyhow::Result<Option<Arc<dyn Broke
         "a broker for queues"
     );
     Ok(Some(broker))
+}
+
+/// Which broker answers, if one is named; nothing is left connected.
+pub async fn inspect(written: &Messaging) -> Option<anyhow::Result<BrokerInfo>> {
+    let broker = match connect(written).await {
+        Ok(broker) => broker?,
+        Err(error) => return Some(Err(error)),
+    };
+    let info = broker.info();
+    Some(broker.close().await.map(|()| info).map_err(Into::into))
+}
+
+/// Says which queues this process cannot serve, because they are on a broker that it is not told of.
+pub fn warn_of_stranded(queues: &[String]) {
+    if queues.is_empty() {
+        return;
+    }
+    tracing::error!(
+        queues = queues.join(", "),
+        "these queues are on a broker, and [queue] engine names none: what is asked of them is \
+         refused, and this server is not ready; name the broker again, and say engine = \"store\" \
+         in [queues.NAME] of what shall come back from it"
+    );
 }
 
 fn cannot(url: &str) -> String {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::panic)] // helpers of tests, not tests themselves
 
+mod brokers;
 mod declared;
 mod forms;
 mod looking;

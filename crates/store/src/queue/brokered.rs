@@ -35,6 +35,18 @@ impl Brokered {
         &self.broker
     }
 
+    /// A queue that this process has declared, if there is one.
+    pub(super) fn any_declared(&self) -> Option<String> {
+        self.declared.lock().iter().next().cloned()
+    }
+
+    /// The queues that are there.
+    pub(super) fn queues(&self) -> Vec<String> {
+        let homes = self.homes.load();
+        let there = homes.iter().filter(|(_, home)| home.on_broker);
+        there.map(|(queue, _)| queue.clone()).collect()
+    }
+
     pub(super) fn extended(&self) -> &ExtendedLeases {
         &self.extended
     }
@@ -80,6 +92,7 @@ impl Store {
     /// Makes sure that the broker knows a queue whose rules want it there, before something is
     /// published or leased.
     pub async fn queue_ensure(&self, queue: &str) -> Result<()> {
+        self.queue_reach(queue)?;
         let Some(brokered) = self.brokered().get() else {
             return Ok(());
         };

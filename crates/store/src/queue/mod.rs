@@ -16,6 +16,7 @@
 
 mod ack;
 mod broker_look;
+mod broker_state;
 mod broker_words;
 mod brokered;
 mod clear;
@@ -41,6 +42,7 @@ mod sweep;
 mod token;
 
 pub use ack::Acked;
+pub use broker_state::BrokerState;
 pub(crate) use brokered::Brokered;
 pub use due::Released;
 pub(crate) use gauge::Gauges;

@@ -11,7 +11,7 @@ mod workers;
 
 pub use caches::journals;
 pub(crate) use keys::NAME_CHARS_MAX;
-pub use status::{inspection, servers};
+pub use status::{broker, inspection, servers};
 
 use crate::error::{ApiError, unavailable};
 use crate::object;

@@ -7,7 +7,12 @@ use crate::web::Web;
 use http::StatusCode;
 use pando_model::engine::Engine;
 use pando_model::inspection::{Inspection, Weight};
+use pando_store::queue::BrokerState;
 use serde_json::{Value, json};
+use std::time::Duration;
+
+/// How long the broker may take to say how it does.
+const BROKER_WITHIN: Duration = Duration::from_secs(1);
 
 pub(super) async fn answer(web: &Web) -> Result<Reply, ApiError> {
     let store = web.store();
@@ -16,6 +21,7 @@ pub(super) async fn answer(web: &Web) -> Result<Reply, ApiError> {
     let statistics = engine.fetch_statistics().await?;
     let progress = engine.progress();
     let schema = store.schema();
+    let broker = store.queue_broker_state(BROKER_WITHIN).await;
     let (servers, shortfalls) = inspection(&**engine).await;
     let position = json!({ "timeline": progress.high.timeline, "p": progress.high.p });
     Ok(reply::json(
@@ -44,6 +50,7 @@ pub(super) async fn answer(web: &Web) -> Result<Reply, ApiError> {
                 "shortfalls": shortfalls,
             }],
             "caches": super::caches::caches(web),
+            "broker": broker.as_ref().map(self::broker),
             "workers": super::workers::workers(web),
             "schema": {
                 "version": schema.version,
@@ -51,6 +58,16 @@ pub(super) async fn answer(web: &Web) -> Result<Reply, ApiError> {
             },
         }),
     ))
+}
+
+/// How the broker of queues does, and which ones are there.
+pub fn broker(state: &BrokerState) -> Value {
+    json!({
+        "ok": state.fault.is_none(),
+        "reason": state.fault,
+        "engine": state.engine,
+        "queues": state.queues,
+    })
 }
 
 /// What is seen of the servers that keep the data: `servers` and `shortfalls`. Those that cannot

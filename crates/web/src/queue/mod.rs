@@ -70,6 +70,7 @@ where
     B: Body<Data = Bytes>,
 {
     let queue = &*place.name;
+    web.store().queue_reach(queue)?;
     let answer = match (&parts.method, place.segments().as_slice()) {
         (&Method::POST, [LEASE]) => {
             return lease::answer(web, place, (parts, body), caller, deadline, pass).await;
@@ -124,6 +125,7 @@ pub(crate) async fn plan(
     asked: Asked<'_>,
 ) -> Result<Operation<Answer>, ApiError> {
     let queue = &*place.name;
+    web.store().queue_reach(queue)?;
     let rest = place.segments();
     if asked.is_part && (&asked.parts.method, rest.as_slice()) != (&Method::POST, &["messages"]) {
         return Err(not_in_a_transaction(&rest));

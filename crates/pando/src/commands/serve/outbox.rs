@@ -1,5 +1,6 @@
 //! What is published to queues on a broker is handed over, while the process serves.
 
+use crate::parts::broker::warn_of_stranded;
 use pando_store::Store;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,6 +11,27 @@ const OUTBOX_TERM: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// How often it is looked whether this process is the one, and where queues are.
 const TEND_EVERY: Duration = Duration::from_secs(1);
+
+/// Looks, where other processes share the store, whether they moved queues to a broker that this one is
+/// not told of.
+pub(super) async fn watch(store: Arc<Store>) {
+    let mut due = tokio::time::interval(TEND_EVERY);
+    due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut known = None;
+    loop {
+        due.tick().await;
+        match store.queue_look_for_stranded().await {
+            // The start has told of the first.
+            Ok(now) => {
+                if known.as_ref().is_some_and(|known| *known != now) {
+                    warn_of_stranded(&now);
+                }
+                known = Some(now);
+            }
+            Err(error) => tracing::debug!(%error, "could not look where queues are"),
+        }
+    }
+}
 
 /// Hands over what is in the outboxes, again and again; of several processes one does.
 pub(super) async fn relay(store: Arc<Store>) {

@@ -66,6 +66,7 @@ impl Source for StoreSource {
 
     async fn lease(&self, of: &Place, max: usize, visibility: Duration) -> Result<Vec<Delivery>> {
         let (store, queue) = (&self.store, of.queue.as_str());
+        store.queue_reach(queue).map_err(|error| refused(&error))?;
         let asked = asked(of, max, Some(visibility));
         let leased = if store.queue_is_brokered(queue) {
             let leased = store.queue_lease_anywhere(queue, &asked, Duration::ZERO);
