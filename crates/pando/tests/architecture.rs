@@ -24,6 +24,7 @@ const ARROWS: Arrows = &[
     ("pando-engine-postgres", &["pando-model"]),
     ("pando-engine-redis", &["pando-model"]),
     ("pando-engine-nats", &["pando-model"]),
+    ("pando-engine-rabbitmq", &["pando-model"]),
     ("pando-cluster", &[]),
     ("pando-conformance", &["pando-model"]),
     ("pando-powercut", &[]),
@@ -55,6 +56,7 @@ const ARROWS: Arrows = &[
             "pando-engine-memory",
             "pando-engine-nats",
             "pando-engine-postgres",
+            "pando-engine-rabbitmq",
             "pando-engine-redis",
         ],
     ),
@@ -90,6 +92,10 @@ const TEST_ARROWS: Arrows = &[
         &["pando-cluster", "pando-conformance"],
     ),
     ("pando-engine-nats", &["pando-cluster", "pando-conformance"]),
+    (
+        "pando-engine-rabbitmq",
+        &["pando-cluster", "pando-conformance"],
+    ),
     (
         "pando-conformance",
         &["pando-engine-memory", "pando-engine-sqlite"],
@@ -270,9 +276,15 @@ fn only_the_composition_root_names_engines() {
                 .lines()
                 .filter(|line| !line.trim_start().starts_with("//"));
             for line in code {
-                let named = ["rusqlite", "redis::", "async_nats", "pando_engine_"]
-                    .iter()
-                    .any(|engine| line.contains(engine));
+                let named = [
+                    "rusqlite",
+                    "redis::",
+                    "async_nats",
+                    "lapin",
+                    "pando_engine_",
+                ]
+                .iter()
+                .any(|engine| line.contains(engine));
                 assert!(!named, "{}: {line}", file.display());
             }
         }

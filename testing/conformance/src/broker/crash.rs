@@ -28,16 +28,20 @@ pub(super) async fn nothing_confirmed_is_lost_when_the_broker_is_killed(bench: B
     bench.subject.start().await;
     let mut missing = confirmed.lock().clone();
     let began = Instant::now();
+    let mut refused = None;
     while !missing.is_empty() {
         let left = missing.len();
         assert!(
             began.elapsed() < PATIENCE * 2,
-            "{left} are lost: {missing:?}"
+            "{left} are lost: {missing:?}; the last error: {refused:?}"
         );
         let ask = queue.ask(100, SHORT / 4);
         // Until it is connected again, it says that it is not.
         let leased = bench.broker.lease(queue.name(), GROUP, &ask).await;
-        let leased = leased.unwrap_or_default();
+        let leased = leased.unwrap_or_else(|error| {
+            refused = Some(error);
+            Vec::new()
+        });
         for id in ids(&leased) {
             missing.remove(&id);
         }
