@@ -3,6 +3,7 @@
 use crate::config::Messaging;
 use anyhow::Context;
 use pando_engine_nats::{NatsBroker, NatsConfig};
+use pando_engine_rabbitmq::{RabbitBroker, RabbitConfig};
 use pando_engine_redis::{RedisBroker, RedisConfig};
 use pando_model::broker::{Broker, BrokerInfo};
 use std::sync::Arc;
@@ -12,11 +13,14 @@ use std::sync::Arc;
 enum Kind {
     Nats,
     Redis,
+    Rabbit,
 }
 
 /// What may be written as `[queue] engine`.
-const ENGINES: &str = "it is \"store\", or the address of a broker: nats://HOST:4222 or \
-                       redis://HOST:6379/0";
+const ENGINES: &str = "it is \"store\", or the address of a broker: nats://HOST:4222, \
+                       redis://HOST:6379/0 or amqp://HOST:5672/VHOST";
+/// Who asks a RabbitMQ where nobody is named.
+const RABBIT_USER: &str = "guest";
 
 /// Refuses what no broker can be reached by. Nobody is connected to.
 pub fn check(written: &Messaging) -> Result<(), String> {
@@ -30,6 +34,10 @@ pub fn check(written: &Messaging) -> Result<(), String> {
             .err()
             .map(|error| error.to_string()),
         Some(Kind::Redis) => redis(written, url)
+            .validate()
+            .err()
+            .map(|error| error.to_string()),
+        Some(Kind::Rabbit) => rabbit(written, url)?
             .validate()
             .err()
             .map(|error| error.to_string()),
@@ -49,6 +57,11 @@ pub async fn connect(written: &Messaging) -> anyhow::Result<Option<Arc<dyn Broke
         }
         Some(Kind::Redis) => {
             let broker = RedisBroker::connect(&redis(written, url), &written.prefix).await;
+            Arc::new(broker.with_context(|| cannot(url))?)
+        }
+        Some(Kind::Rabbit) => {
+            let config = rabbit(written, url).map_err(anyhow::Error::msg)?;
+            let broker = RabbitBroker::connect(config).await;
             Arc::new(broker.with_context(|| cannot(url))?)
         }
         None => anyhow::bail!("[queue] engine: {ENGINES}"),
@@ -95,6 +108,7 @@ fn kind_of(url: &str) -> Option<Kind> {
     match url.split_once("://")?.0 {
         "nats" | "tls" => Some(Kind::Nats),
         "redis" | "rediss" | "redis+sentinel" | "rediss+sentinel" => Some(Kind::Redis),
+        "amqp" | "amqps" => Some(Kind::Rabbit),
         _ => None,
     }
 }
@@ -126,4 +140,22 @@ fn redis(written: &Messaging, url: &str) -> RedisConfig {
         call_timeout: written.timeout.get(),
         ..RedisConfig::for_queues(url)
     }
+}
+
+fn rabbit(written: &Messaging, url: &str) -> Result<RabbitConfig, String> {
+    let Some(password_file) = &written.password_file else {
+        return Err(format!(
+            "{:?} lets nobody in without a password: name a file that holds it as [queue] \
+             password_file, and who asks as user (\"{RABBIT_USER}\" where nobody is named)",
+            shown(url)
+        ));
+    };
+    let user = written.user.as_deref().unwrap_or(RABBIT_USER);
+    Ok(RabbitConfig {
+        ca_file: written.ca_file.clone(),
+        prefix: written.prefix.clone(),
+        copies: written.copies,
+        call_timeout: written.timeout.get(),
+        ..RabbitConfig::new(url, user, password_file)
+    })
 }

@@ -1,15 +1,17 @@
 //! The same where the queue is on a broker: server and broker are killed, and messages are handed
 //! over again after each.
 
+use crate::at_least_once::Orders;
 use crate::load::{Load, Sent, VISIBILITY};
 use crate::support::{Server, migrate};
 use crate::{BETWEEN, rounds, seed};
-use pando_cluster::{Nats, Redis};
+use pando_cluster::{Nats, RabbitMq, Redis};
 use pando_workload::ORDER_DDL;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::future::Future;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// A broker that is killed and comes again.
 trait Killed: Send + Sync {
@@ -44,11 +46,14 @@ impl Killed for Redis {
     }
 }
 
-fn declare(folder: &Path, engine: &str) {
+/// A move waits for what the one before has left.
+const MOVES_WITHIN: Duration = Duration::from_secs(60);
+
+/// Writes what `[queue]` and `[queues.q]` say besides.
+fn declare(folder: &Path, queue: &str, of_q: &str) {
     let visibility = VISIBILITY.as_millis();
     let text = format!(
-        "[queue]\nengine = \"{engine}\"\n[queues.q]\nordered = true\nattempts = 1000\n\
-         visibility = \"{visibility}ms\"\n"
+        "[queue]\n{queue}\n[queues.q]\n{of_q}\nattempts = 1000\nvisibility = \"{visibility}ms\"\n"
     );
     std::fs::write(folder.join("pando.toml"), text).expect("a file");
 }
@@ -58,7 +63,11 @@ async fn kill_in_turn<B: Killed>(engine: &str, broker: Option<&B>, seed: u64) ->
     let mut chance = StdRng::seed_from_u64(seed);
     let folder = tempfile::tempdir().expect("a folder");
     migrate(folder.path(), ORDER_DDL);
-    declare(folder.path(), engine);
+    declare(
+        folder.path(),
+        &format!("engine = \"{engine}\""),
+        "ordered = true",
+    );
     let mut server = Server::start(folder.path());
     tokio::task::block_in_place(|| has_moved(&server));
     let load = Load::start(vec![server.address], "", Sent::Together, chance.random());
@@ -137,5 +146,64 @@ async fn behind_redis_a_kill_loses_no_message_and_leaves_none_without_its_row() 
         .start();
     let redis = redis.await.expect("Redis");
     let wrong = kill_in_turn(&redis.url(), Some(&redis), seed).await;
+    assert!(wrong.is_empty(), "seed {seed}: {wrong:#?}");
+}
+
+/// Waits until the queue is where the file says: leases come from there then, and from what is left.
+fn is_there(server: &Server, on_broker: bool) {
+    let end = Instant::now() + MOVES_WITHIN;
+    loop {
+        let status = server.connect().ask("GET", "/admin/v1/status", "", "");
+        let queues = &status.json()["broker"]["queues"];
+        if queues.as_array().expect("a list").contains(&"q".into()) == on_broker {
+            return;
+        }
+        assert!(Instant::now() < end, "it does not move: {status:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// RabbitMQ is killed, the server is killed, and each second time the queue moves, with messages out on
+/// either side.
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_rabbitmq_kills_and_moves_lose_no_message_and_leave_none_without_its_row() {
+    let seed = seed();
+    let rabbit = RabbitMq::launch().await.expect("RabbitMQ");
+    let mut chance = StdRng::seed_from_u64(seed);
+    let folder = tempfile::tempdir().expect("a folder");
+    migrate(folder.path(), ORDER_DDL);
+    std::fs::write(folder.path().join("password"), "guest\n").expect("a file");
+    let queue = format!(
+        "engine = \"{}\"\nuser = \"guest\"\npassword_file = \"password\"",
+        rabbit.url()
+    );
+    declare(folder.path(), &queue, "");
+    let mut server = Server::start(folder.path());
+    tokio::task::block_in_place(|| has_moved(&server));
+    let orders = Orders::start(server.address, chance.random());
+    let mut on_broker = true;
+    for nth in 0..rounds() {
+        let more = chance.random_range(1..BETWEEN);
+        tokio::task::block_in_place(|| orders.proceed(more));
+        // Seldom the broker: it takes its time to start.
+        if nth % 8 == 0 {
+            rabbit.kill().await.expect("killed");
+            rabbit.start().await.expect("started");
+            continue;
+        }
+        if nth % 2 == 1 {
+            on_broker = !on_broker;
+            let place = if on_broker { "broker" } else { "store" };
+            declare(folder.path(), &queue, &format!("engine = \"{place}\""));
+        }
+        server.kill();
+        server = Server::start(folder.path());
+        orders.listen_at(server.address);
+        tokio::task::block_in_place(|| is_there(&server, on_broker));
+    }
+    let wrong = tokio::task::block_in_place(|| {
+        orders.proceed(1);
+        orders.finish()
+    });
     assert!(wrong.is_empty(), "seed {seed}: {wrong:#?}");
 }

@@ -8,6 +8,7 @@
 #![allow(clippy::expect_used, clippy::panic)] // helpers of tests, not tests themselves
 
 mod asking;
+mod at_least_once;
 mod brokers;
 mod consume;
 #[allow(dead_code, reason = "not all of it is used here")]

@@ -190,7 +190,8 @@ pub fn find_out(
     lost.chain(refused).collect()
 }
 
-fn rows(client: &mut Client) -> BTreeSet<u64> {
+/// The ids of all rows.
+pub fn rows(client: &mut Client) -> BTreeSet<u64> {
     let mut rows = BTreeSet::new();
     loop {
         let after = rows.last().copied().unwrap_or(0);

@@ -159,6 +159,7 @@ impl Store {
                     self.declare(queue).await?;
                     let counts = brokered.broker.counts(queue, &group).await;
                     let counts = counts.map_err(told)?;
+                    // Who is not told keeps no order either, so nothing is overtaken.
                     counts.depth == 0 && counts.in_flight.unwrap_or(0) == 0
                 }
             };
@@ -327,9 +328,10 @@ impl Store {
             false => {
                 self.declare(queue).await?;
                 let counts = brokered.broker.counts(queue, group).await.map_err(told)?;
-                let out = counts.in_flight.unwrap_or(0);
-                match (counts.depth, out, self.queue_rules(queue).ordered) {
-                    (0, 0, _) => Turn::Store,
+                // What is out may come back there; a broker that does not tell is always asked.
+                let none_out = counts.in_flight == Some(0);
+                match (counts.depth, none_out, self.queue_rules(queue).ordered) {
+                    (0, true, _) => Turn::Store,
                     (0, _, false) => Turn::BrokerThenStore,
                     _ => Turn::RestOfBroker,
                 }

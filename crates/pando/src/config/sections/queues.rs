@@ -10,16 +10,19 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Messaging {
-    /// `store`; or a broker: `nats://HOST:4222` or `redis://HOST:6379/0`, with TLS `tls://…` or
-    /// `rediss://…`.
+    /// `store`; or a broker: `nats://HOST:4222`, `redis://HOST:6379/0` or
+    /// `amqp://HOST:5672/VHOST` (RabbitMQ), with TLS `tls://…`, `rediss://…` or `amqps://…`.
     pub engine: String,
+    /// Who asks a RabbitMQ: `guest` if nothing is said.
+    pub user: Option<String>,
     /// A file with the broker's password and nothing else.
     #[schemars(extend("x-path" = true))]
     pub password_file: Option<PathBuf>,
     /// A file of credentials of NATS.
     #[schemars(extend("x-path" = true))]
     pub credentials_file: Option<PathBuf>,
-    /// Certificates (PEM) of those who may vouch for the broker; the system's where none are named.
+    /// Certificates (PEM) of those who may vouch for the broker; the system's where none are named,
+    /// but for RabbitMQ, which needs it with `amqps`.
     #[schemars(extend("x-path" = true))]
     pub ca_file: Option<PathBuf>,
     /// What names on the broker begin with: deployments that share one have each their own.
@@ -47,6 +50,7 @@ impl Default for Messaging {
     fn default() -> Messaging {
         Messaging {
             engine: STORE.to_owned(),
+            user: None,
             password_file: None,
             credentials_file: None,
             ca_file: None,
