@@ -39,7 +39,7 @@ impl Default for DedupConfig {
 /// that better.
 const WINDOW_BOUND: Duration = Duration::from_secs(7 * 86_400);
 /// An id is a name, not a body. That of Amazon SQS.
-const ID_BYTES_MAX: usize = 128;
+pub const ID_BYTES_MAX: usize = 128;
 
 impl DedupConfig {
     /// Refuses what cannot be.

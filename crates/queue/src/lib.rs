@@ -28,7 +28,9 @@ pub mod topics;
 pub use backoff::{Backoff, BackoffConfig, Dead, Failure, Next};
 pub use cloudevents::{Attribute, Event, EventError, HttpMessage, Mode, Place};
 pub use config::ConfigError;
-pub use dedup::{DedupConfig, DedupError, DedupId, Seen, Sifted, Sifting};
+pub use dedup::{
+    DedupConfig, DedupError, DedupId, ID_BYTES_MAX as DEDUP_ID_BYTES_MAX, Seen, Sifted, Sifting,
+};
 pub use routing::{Exchange, Router, RoutingError, UnknownExchange};
 pub use scaling::{Ceiling, Decision, Demand, Load, Reason, Scaler, ScalingConfig};
 pub use schedule::{CatchUp, Due, Fault, Field, Schedule, ScheduleError};

@@ -17,7 +17,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Leases that one request may name.
-pub(super) const LEASES_MAX: usize = 10_000;
+pub const LEASES_MAX: usize = 10_000;
 
 /// What became of leases.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -41,7 +41,7 @@ mod settling;
 mod sweep;
 mod token;
 
-pub use ack::Acked;
+pub use ack::{Acked, LEASES_MAX};
 pub use broker_state::BrokerState;
 pub(crate) use brokered::Brokered;
 pub use due::Released;
@@ -78,7 +78,7 @@ use pando_model::value::Value;
 pub const DEFAULT_GROUP: &str = "default";
 
 /// Bytes of a group's name and of an ordering key at most.
-const KEY_BYTES_MAX: usize = 255;
+pub const KEY_BYTES_MAX: usize = 255;
 
 /// A lane of a queue: where rows lie.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -212,6 +212,7 @@ pub(super) fn responses() -> Map<String, Value> {
             422,
             "It cannot be done, or the Idempotency-Key was used for another request",
         ),
+        (429, "The queue is full, or too much of it is out"),
         (431, "The headers are too large"),
         (500, "A fault of the server's"),
         (501, "This engine cannot do that"),

@@ -9,6 +9,7 @@ mod graph;
 mod kv;
 mod listening;
 mod operations;
+mod queue;
 mod sessions;
 mod tables;
 mod tx;
@@ -39,6 +40,7 @@ pub fn describe(schema: &Schema) -> Value {
         graph::paths(),
         kv::paths(),
         listening::paths(),
+        queue::paths(),
         sessions::paths(),
         tx::paths(),
         wide::paths(),
@@ -72,6 +74,7 @@ pub fn describe(schema: &Schema) -> Value {
             { "name": "wide-column", "description": "Rows of any number of columns, sorted within partitions" },
             { "name": "sessions", "description": "Who is logged in, of an application's users" },
             { "name": "transactions", "description": "Several operations over all models, all or none" },
+            { "name": "queues", "description": "Messages that one hands over and another works on, at least once" },
             { "name": "topics", "description": "What is told to those who listen; /asyncapi.json describes it" },
             { "name": "admin", "description": "Keys, status, migrations, backups" },
             { "name": "operation", "description": "Probes, metrics, this document" },
