@@ -5,7 +5,7 @@ import time
 
 import httpx
 
-SPACE, COLLECTION, TABLE, GRAPH = "things", "books", "weather", "people"
+SPACE, COLLECTION, TABLE, GRAPH, QUEUE = "things", "books", "weather", "people", "mail"
 
 SEARCH_DEADLINE = 30.0
 """Seconds within which a search index over nothing is built."""
@@ -24,6 +24,7 @@ def fill(http: httpx.Client) -> None:
     for number, (start, end) in enumerate([("ada", "bo"), ("bo", "cy"), ("cy", "ada")]):
         path = f"/graph/v1/{GRAPH}/nodes/{start}/edges/knows/{end}"
         _sent(http, "PUT", path, json={"at": number + 1, "body": {"n": number}})
+    _sent(http, "POST", f"/queue/v1/{QUEUE}/messages", json=[{"body": n, "priority": 0} for n in range(3)])
     _await_search(http)
 
 
@@ -37,6 +38,7 @@ def digest(http: httpx.Client) -> dict[str, str]:
         f"/wide/v1/{TABLE}/JFK",
         f"/graph/v1/{GRAPH}/nodes",
         f"/graph/v1/{GRAPH}/edges",
+        *(f"/queue/v1/{queue}/{rest}" for queue in [QUEUE, "idle"] for rest in ["messages", "dead"]),
         *(f"/graph/v1/{GRAPH}/nodes/{node}/edges/knows/count" for node in ["ada", "bo", "cy"]),
     ]
     return {path: hashlib.sha256(_sent(http, "GET", path).content).hexdigest() for path in paths}
