@@ -175,7 +175,7 @@ impl Metrics {
     /// The answer to `/metrics`.
     pub(crate) async fn answer(&self, store: &Store, in_flight: usize, waiting: usize) -> Reply {
         self.in_flight.set(gauge(in_flight as u64));
-        self.queues.take(waiting);
+        self.queues.take(waiting, store.clock().now_us());
         match store.engine().fetch_statistics().await {
             Ok(statistics) => self.store.take(store, &statistics),
             Err(error) => tracing::warn!(%error, "could not fetch the store's statistics"),

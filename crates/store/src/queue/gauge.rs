@@ -70,12 +70,7 @@ impl Store {
         };
         let now_us = self.clock().now_us();
         let mut deepest = 0;
-        let declared = rules.groups.iter().map(String::as_str);
-        let groups = match rules.groups.is_empty() {
-            true => vec![DEFAULT_GROUP],
-            false => declared.collect(),
-        };
-        for group in groups {
+        for group in rules.groups() {
             let depth = self.gauges().asked(queue, group, now_us, |gauge| {
                 let depth = gauge.depth.depth() + gauge.depth.scheduled + gauge.since;
                 if depth < max_depth {

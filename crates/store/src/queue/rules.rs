@@ -1,5 +1,6 @@
 //! What is declared of a queue. One that is not declared has the defaults.
 
+use super::DEFAULT_GROUP;
 use super::lease::MESSAGES_MAX;
 use pando_queue::{Backoff, DedupConfig, Schedule};
 use std::collections::BTreeMap;
@@ -88,6 +89,12 @@ impl Default for QueueRules {
 }
 
 impl QueueRules {
+    /// The groups that are declared, or the one of consumers that name none.
+    pub fn groups(&self) -> impl Iterator<Item = &str> {
+        let default = self.groups.is_empty().then_some(DEFAULT_GROUP);
+        self.groups.iter().map(String::as_str).chain(default)
+    }
+
     /// Messages of one lease at most: as many as have room in an answer.
     pub fn lease_max(&self) -> u64 {
         (BYTES_MAX / self.message_bytes_max.max(1) as u64).clamp(1, MESSAGES_MAX)

@@ -14,6 +14,9 @@ use tokio::time::{Instant, sleep_until};
 const LOOK: Duration = Duration::from_millis(250);
 /// Other processes publish for later as well.
 const REST: Duration = Duration::from_secs(1);
+/// How often declared queues are measured, whether somebody asks or not: as often as metrics are
+/// looked at, as a rule.
+const MEASURED: Duration = Duration::from_secs(5);
 /// What is this long overdue is looked for from time to time only: where messages lay that have
 /// entered the log, a database may have to walk over what is left of them.
 const OVERDUE: Duration = Duration::from_secs(60);
@@ -35,7 +38,8 @@ pub(crate) async fn run(web: Arc<Web>) {
     let looked = unless_closed(web.waiting(), look(&web));
     let published = unless_closed(web.waiting(), run_schedules(&web));
     let measured = unless_closed(web.waiting(), measure(&web));
-    tokio::join!(released, looked, published, measured);
+    let declared = unless_closed(web.waiting(), measure_declared(&web));
+    tokio::join!(released, looked, published, measured, declared);
 }
 
 async fn unless_closed(waiting: &Waiting, work: impl Future<Output = ()>) {
@@ -120,6 +124,27 @@ async fn measure(web: &Web) {
         if let Err(error) = web.store().queue_measure_watched().await {
             tracing::debug!(%error, "could not measure queues");
         }
+    }
+}
+
+/// Measures the queues that are declared, in the store and on the broker: `/metrics` tells it.
+async fn measure_declared(web: &Web) {
+    let declared = &web.store().config().queues.declared;
+    if declared.is_empty() {
+        return;
+    }
+    loop {
+        for (queue, rules) in declared {
+            for group in rules.groups() {
+                let depth = web.store().queue_depth_anywhere(queue, Some(group)).await;
+                let known = depth.as_ref().ok().copied();
+                web.metrics().queues.keep(queue, group, known);
+                if let Err(error) = depth {
+                    tracing::debug!(%error, queue, group, "could not measure a queue");
+                }
+            }
+        }
+        sleep_until(Instant::now() + MEASURED).await;
     }
 }
 

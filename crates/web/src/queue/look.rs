@@ -14,6 +14,7 @@ use pando_store::operation::Operation;
 use pando_store::queue::{DeadLetter, Peek, Peeked, QueuePage};
 use serde::Serialize;
 use serde_json::json;
+use tokio::time::Instant;
 
 #[derive(Serialize)]
 struct List<'a, T> {
@@ -88,14 +89,23 @@ pub(super) async fn depth(web: &Web, queue: &str, parts: &Parts) -> Answered {
     let oldest = depth.oldest_us;
     let now_us = web.store().clock().now_us();
     let age = |us: i64| now_us.saturating_sub(us).max(0) as f64 / 1e6;
+    let rates = web.metrics().queues.rates().of(queue, Instant::now());
     Ok(Answer::json(
         StatusCode::OK,
         &json!({
             "depth": depth.depth(), "ready": depth.ready, "in_flight": depth.in_flight,
             "waiting": depth.waiting, "scheduled": depth.scheduled, "dead": depth.dead,
             "oldest_at": oldest.map(instant), "oldest_age_seconds": oldest.map(age),
+            "published_per_second": rounded(rates.published),
+            "leased_per_second": rounded(rates.leased),
+            "acked_per_second": rounded(rates.acked),
         }),
     ))
+}
+
+/// To the hundredth.
+fn rounded(rate: f64) -> f64 {
+    (rate * 100.0).round() / 100.0
 }
 
 /// A page of what is there.

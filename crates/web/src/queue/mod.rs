@@ -12,10 +12,12 @@ mod lease;
 mod look;
 mod news;
 mod publish;
+mod rates;
 mod waiting;
 
 pub(crate) use clock::{Clock, run};
 pub(crate) use news::{Counted, News};
+pub(crate) use rates::Rates;
 pub(crate) use waiting::Waiting;
 
 use crate::answer::Answer;
