@@ -6,6 +6,7 @@
 
 mod caches;
 mod keys;
+mod queues;
 mod status;
 mod workers;
 
@@ -133,13 +134,14 @@ pub enum AdminErrorKind {
 }
 
 /// What there is, for 405.
-const ROUTES: [(&str, &str); 11] = [
+const ROUTES: [(&str, &str); 12] = [
     ("backup", "POST"),
     ("caches", "GET"),
     ("caches/flush", "POST"),
     ("config", "GET"),
     ("keys", "GET, POST"),
     ("migrate", "POST"),
+    ("queues", "GET"),
     ("reload", "POST"),
     ("shutdown", "POST"),
     ("status", "GET"),
@@ -205,6 +207,7 @@ pub(crate) async fn answer(
         }
         ("GET" | "HEAD", "keys") => keys::list(web.store()).await,
         ("POST", "keys") => keys::create(web.store(), body).await,
+        ("GET" | "HEAD", "queues") => queues::list(web).await,
         ("GET" | "HEAD", "caches") => Ok(caches::list(web)),
         ("GET" | "HEAD", "workers") => Ok(workers::list(web)),
         ("POST", "caches/flush") => caches::flush_all(web).await,

@@ -54,6 +54,10 @@ fn admin_paths() -> Map<String, Value> {
             json!({ "get": admin("caches", "What is cached, and how well", "200") }),
         ),
         (
+            "/admin/v1/queues".to_owned(),
+            json!({ "get": admin("queues", "Which queues there are, where, and how full", "200") }),
+        ),
+        (
             "/admin/v1/caches/flush".to_owned(),
             json!({ "post": caches::flush_all() }),
         ),
