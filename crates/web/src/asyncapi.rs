@@ -15,7 +15,8 @@ fn document() -> Value {
         "info": {
             "title": "Pando",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "What is told to those who listen. The requests are in /openapi.json.",
+            "description": "What is told to those who listen, and what is handed over in queues. The \
+                            requests are in /openapi.json.",
             "license": { "name": "Apache-2.0" },
         },
         "defaultContentType": "application/json",
@@ -43,14 +44,81 @@ fn document() -> Value {
                     "gap": { "$ref": "#/components/messages/gap" },
                 },
             },
+            "queue": queue(),
         },
         "operations": {
             "publish": operation("receive", "topic", &["published"], "Tell all who listen to a topic"),
             "subscribe": operation("send", "topic", &["published", "gap"], "Listen to a topic"),
             "follow_changes": operation("send", "changes", &["change", "gap"], "Listen to a table's changes"),
+            "queue_publish": operation("receive", "queue", &["queued"], "Hand a message over"),
+            "queue_lease": operation("send", "queue", &["leased"], "Lease messages, and wait for one"),
         },
         "components": { "messages": messages() },
     })
+}
+
+fn queue() -> Value {
+    json!({
+        "address": "/queue/v1/{queue}",
+        "title": "A queue",
+        "description": "Messages that one hands over and another works on, at least once. POST \
+                        …/messages publishes; POST …/lease gives what is next, and with `wait` waits \
+                        for it; POST …/ack says that it is done. What is not acknowledged comes \
+                        again. Each group of consumers gets every message.",
+        "parameters": { "queue": { "description": "The queue's name" } },
+        "messages": {
+            "queued": { "$ref": "#/components/messages/queued" },
+            "leased": { "$ref": "#/components/messages/leased" },
+        },
+    })
+}
+
+/// Messages of queues: as they are handed over, and as they are given.
+fn queued() -> [(&'static str, Value); 2] {
+    [
+        (
+            "queued",
+            json!({
+                "name": "message",
+                "title": "What is handed over",
+                "description": "As JSON; or an event of CloudEvents 1.0, or bytes as they are.",
+                "payload": {
+                    "type": "object",
+                    "required": ["body"],
+                    "properties": {
+                        "body": {},
+                        "delay": { "type": ["string", "number"] },
+                        "at": { "type": ["string", "integer"] },
+                        "priority": { "type": "integer", "minimum": 0 },
+                        "ordering_key": { "type": "string" },
+                        "dedup_id": { "type": "string" },
+                    },
+                },
+            }),
+        ),
+        (
+            "leased",
+            json!({
+                "name": "message",
+                "title": "A message, and what acknowledges it",
+                "payload": {
+                    "type": "object",
+                    "required": ["id", "lease", "body", "attempt", "enqueued_at"],
+                    "properties": {
+                        "id": { "type": "string" },
+                        "lease": { "type": "string" },
+                        "body": {},
+                        "content_type": { "type": "string" },
+                        "attributes": { "type": "object" },
+                        "attempt": { "type": "integer", "minimum": 1 },
+                        "priority": { "type": "integer" },
+                        "ordering_key": { "type": ["string", "null"] },
+                        "enqueued_at": { "type": "string", "format": "date-time" },
+                    },
+                },
+            }),
+        ),
+    ]
 }
 
 /// What Pando does: it sends what is heard, and receives what is published.
@@ -68,6 +136,15 @@ fn operation(action: &str, channel: &str, messages: &[&str], summary: &str) -> V
 }
 
 fn messages() -> Value {
+    let mut all = listened();
+    for (name, message) in queued() {
+        all[name] = message;
+    }
+    all
+}
+
+/// What is told to those who listen.
+fn listened() -> Value {
     json!({
         "published": {
             "name": "message",
