@@ -77,6 +77,7 @@ pub async fn open_served(
         refuse_data_of_sqlite(dir)?;
     }
     let engine = open_engine(config, dir, Purpose::General).await?;
+    queues::check_synced(config, engine.info().durability)?;
     let tier = Tier::new(engine, Arc::new(SystemClock), Arc::new(ThreadRandom))?;
     let store = open_on(Arc::clone(&tier) as Arc<dyn Engine>, config, dir).await?;
     if let Some(sharing) = redis::sharing(&config.cache)? {
@@ -84,11 +85,18 @@ pub async fn open_served(
     }
     let caches = Caches::new(Arc::clone(&store), tier, config.cache.clone());
     caches.look();
+    use_broker(&store, config).await?;
+    Ok((store, caches))
+}
+
+/// Connects to the broker for queues, if the configuration names one; else says which queues are on
+/// one all the same.
+pub async fn use_broker(store: &Store, config: &Config) -> anyhow::Result<()> {
     match broker::connect(&config.queue).await? {
         Some(broker) => store.queue_use_broker(broker).await?,
         None => broker::warn_of_stranded(&store.queue_look_for_stranded().await?),
     }
-    Ok((store, caches))
+    Ok(())
 }
 
 /// What this store is known by where several share a cache. A file that is restored goes on under

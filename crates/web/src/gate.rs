@@ -62,6 +62,18 @@ pub(crate) fn admit(
     Ok(Some(key))
 }
 
+/// What a surface calls its collections.
+fn thing_of(surface: Surface) -> &'static str {
+    match surface {
+        Surface::Docs => "collection",
+        Surface::Kv => "space",
+        Surface::Graph => "graph",
+        Surface::Queue => "queue",
+        Surface::Topics => "topic",
+        _ => "table",
+    }
+}
+
 /// 403 unless the key allows it.
 pub(crate) fn require(
     key: &KeyInfo,
@@ -74,7 +86,7 @@ pub(crate) fn require(
     }
     let (message, scope) = match collection {
         Some(name) => (
-            format!("permission denied for table {name}"),
+            format!("permission denied for {} {name}", thing_of(surface)),
             format!("{surface}:{verb}:{name}"),
         ),
         None => (

@@ -1,6 +1,8 @@
 //! The rules of queues, from what is declared of them.
 
 use crate::config::{Config, EngineKind, Queue, QueuePlace, QueueSchedule};
+use crate::failure::{Failure, fail};
+use pando_model::engine::Durability;
 use pando_queue::{Backoff, BackoffConfig, ConfigError, DedupConfig, Schedule};
 use pando_store::kv::check_name;
 use pando_store::queue::{PRIORITIES_MAX, QueueRules, QueuesConfig, Scheduled, check_key};
@@ -67,6 +69,29 @@ pub fn faults(config: &Config) -> Vec<Fault> {
         faults.extend(found.into_iter().map(at));
     }
     faults
+}
+
+/// Refuses a queue whose answers have to mean that a message was synced where the engine, as its
+/// server is set up, means less. A broker is asked by the store, queue by queue.
+pub fn check_synced(config: &Config, durability: Durability) -> Result<(), Failure> {
+    let mut queues = config.queues.iter();
+    let asks = queues.find(|(_, queue)| queue.synced && !durability.synced);
+    let Some((name, _)) = asks else {
+        return Ok(());
+    };
+    let mend = match config.store.engine {
+        EngineKind::Postgres => {
+            "set fsync = on and synchronous_commit = on (or local, remote_write, remote_apply) in \
+             PostgreSQL, for the role and the database too"
+        }
+        EngineKind::Sqlite | EngineKind::Memory => "take another [store] engine",
+    };
+    let message = format!(
+        "queues.{name}.synced is set, and the store answers before what it was given is synced"
+    );
+    Err(fail(message)
+        .hint(format!("{mend}; or leave synced out of [queues.{name}]"))
+        .usage())
 }
 
 /// Whether a queue is on the broker.
@@ -195,4 +220,27 @@ fn scheduled(queue: &Queue, settings: &QueueSchedule) -> Result<Scheduled, Fault
         priority: settings.priority,
         ordering_key: settings.ordering_key.clone(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_that_has_to_be_synced_is_refused_on_an_engine_that_does_not() {
+        let mut config = Config::default();
+        config.store.engine = EngineKind::Postgres;
+        let durability = |synced| Durability { synced, copies: 1 };
+        config.queues.insert("mail".to_owned(), Queue::default());
+        assert!(check_synced(&config, durability(false)).is_ok());
+        let synced = Queue {
+            synced: true,
+            ..Queue::default()
+        };
+        config.queues.insert("bills".to_owned(), synced);
+        assert!(check_synced(&config, durability(true)).is_ok());
+        let refused = check_synced(&config, durability(false));
+        let refused = refused.expect_err("it is not synced").to_string();
+        assert!(refused.contains("queues.bills.synced"), "{refused}");
+    }
 }
