@@ -22,6 +22,11 @@ const ANSWER_BYTES_MAX: usize = 64 << 20;
 /// It takes no idempotency key: its answer is kept nowhere.
 const ROTATION: &str = "/sessions/v1/current/rotate";
 
+/// Nor does a lease: each that finds nothing would be a write, and what was leased and not told comes
+/// again.
+const QUEUES: &str = "/queue/v1/";
+const LEASE: &str = "/lease";
+
 /// A client of one server. Clones share its connections, its settings and its [`Session`].
 #[derive(Clone)]
 pub struct Client {
@@ -95,12 +100,12 @@ impl Client {
 
     /// A request of any kind, answered as it comes; an error answer is an error. Methods but
     /// `GET`, `HEAD` and `OPTIONS` are writes: they carry an idempotency key, but for the admin
-    /// API and rotations of sessions, which know none; what may have been done there is not sent
-    /// again. `path` has its
-    /// query, percent-encoded ([`crate::encoded`]).
+    /// API, rotations of sessions and leases of queues, which know none or are better without;
+    /// what may have been done there is not sent again. `path` has its query, percent-encoded ([`crate::encoded`]).
     pub fn request(&self, method: Method, path: &str) -> Call<Answer> {
         let mut request = Request::new(method, path.to_owned());
-        request.once = path.starts_with("/admin/") || path.starts_with(ROTATION);
+        let is_lease = path.starts_with(QUEUES) && path.ends_with(LEASE);
+        request.once = path.starts_with("/admin/") || path.starts_with(ROTATION) || is_lease;
         Call::new(self, Ok(request), Answer::success)
     }
 

@@ -5,10 +5,12 @@
 
 mod admin;
 mod adopt;
+mod queue;
 mod transfer;
 
 pub use admin::{BenchArgs, ConfigCommand, GenerateCommand, KeysCommand, Workload};
 pub use adopt::AdoptArgs;
+pub use queue::{PublishArgs, QueueCommand};
 pub use transfer::{ExportArgs, ImportArgs, Model, OnError, Target};
 
 use crate::config::Sources;
@@ -107,6 +109,17 @@ pub enum Command {
   pando keys revoke k_01h"
     )]
     Keys(KeysCommand),
+    /// Publish to a queue, work on it, look into it, clear it up
+    #[command(
+        subcommand,
+        before_help = "Examples:
+  pando queue publish mail '{\"to\": \"ada\"}'
+  pando queue lease mail --wait 20s
+  pando queue depth mail
+  pando queue dead mail
+  pando queue redrive mail"
+    )]
+    Queue(QueueCommand),
     /// Check or show the configuration
     #[command(
         subcommand,

@@ -9,6 +9,7 @@ mod export;
 mod generate;
 mod keys;
 pub mod migrate;
+mod queue;
 mod serve;
 pub mod status;
 
@@ -56,6 +57,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Import(args) => block_on(import::run(*args, &context)),
         Command::Export(args) => block_on(export::run(args, &context)),
         Command::Keys(command) => block_on(keys::run(command, &context)),
+        Command::Queue(command) => block_on(queue::run(command, &context)),
         Command::Doctor => block_on(doctor::run(&context)),
         Command::Status => block_on(status::run(&context)),
         Command::Generate(_) => block_on(generate::openapi(&context)),

@@ -9,7 +9,7 @@ mod support;
 use std::path::Path;
 use support::{refused, run, text};
 
-const COMMANDS: [&[&str]; 16] = [
+const COMMANDS: [&[&str]; 20] = [
     &[],
     &["serve"],
     &["migrate"],
@@ -19,6 +19,10 @@ const COMMANDS: [&[&str]; 16] = [
     &["keys"],
     &["keys", "create"],
     &["keys", "revoke"],
+    &["queue"],
+    &["queue", "publish"],
+    &["queue", "lease"],
+    &["queue", "purge"],
     &["config", "show"],
     &["doctor"],
     &["status"],

@@ -3,9 +3,11 @@
 #![allow(clippy::expect_used, clippy::panic)] // helpers of tests, not tests themselves
 
 mod brokers;
+mod commands;
 mod declared;
 mod forms;
 mod looking;
+mod measured;
 mod refused;
 mod site;
 #[path = "../support/mod.rs"]

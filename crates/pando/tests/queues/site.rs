@@ -30,6 +30,13 @@ impl Site {
         self.folder.path()
     }
 
+    /// Stops it; the folder with its data.
+    pub fn stop(self) -> tempfile::TempDir {
+        self.server.signal("-TERM");
+        assert_eq!(self.server.wait(), Some(0));
+        self.folder
+    }
+
     /// Posts to a queue, with a body of JSON.
     pub fn post(&self, path: &str, body: &Value) -> Answer {
         self.post_with(path, "", &body.to_string())

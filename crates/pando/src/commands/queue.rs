@@ -1,0 +1,176 @@
+//! `pando queue`: what operators, and scripts that work on messages, do with a queue.
+//!
+//! All of it is asked over the HTTP surface, of a server or of the web tier in this process, so that
+//! it means the same both ways.
+
+mod publish;
+mod text;
+
+use super::Context;
+use crate::access::{self, Access};
+use crate::cli::QueueCommand;
+use crate::config::units::Duration;
+use crate::failure::fail;
+use crate::parts;
+use crate::surface::{Asked, Surface};
+use pando_client::encoded;
+use pando_store::Store;
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+
+const JSON: &str = "application/json";
+
+/// What is asked of a queue, besides a publish.
+enum Ask {
+    /// What is behind the queue's name.
+    Get(String),
+    /// The same, and a body if there is one.
+    Post(String, Option<Value>),
+}
+
+/// Carries out `pando queue`.
+pub async fn run(command: QueueCommand, context: &Context) -> anyhow::Result<()> {
+    let queue = command.queue();
+    if let QueueCommand::Purge { yes: false, .. } = &command
+        && !context
+            .report
+            .confirm(&format!("Remove all messages of {queue}?"))
+    {
+        return fail("nothing was removed")
+            .hint("say --yes where nobody can be asked")
+            .usage()
+            .err();
+    }
+    // Before anything is opened: what is no JSON is wrong usage.
+    let messages = match &command {
+        QueueCommand::Publish(args) => Some(publish::Messages::of(args)?),
+        _ => None,
+    };
+    let answer = match access::open_existing(context).await? {
+        Access::Store(open) => {
+            let answer = here(&command, messages, context, open.store()).await;
+            open.close().await?;
+            answer?
+        }
+        Access::Server(server) => ask(&command, messages, &Surface::Server(server.client)).await?,
+    };
+    context
+        .report
+        .answer(&answer, |answer| text::of(&command, answer))?;
+    refuse_gone(&answer)
+}
+
+/// Asks the web tier in this process. What is published to a queue on a broker is handed over by
+/// the next server.
+async fn here(
+    command: &QueueCommand,
+    messages: Option<publish::Messages>,
+    context: &Context,
+    store: &Arc<Store>,
+) -> anyhow::Result<Value> {
+    parts::use_broker(store, &context.loaded.config).await?;
+    // A server does it again and again.
+    store.queue_release(0).await?;
+    let surface = Surface::here(store, &context.loaded.config);
+    ask(command, messages, &surface).await
+}
+
+async fn ask(
+    command: &QueueCommand,
+    messages: Option<publish::Messages>,
+    surface: &Surface,
+) -> anyhow::Result<Value> {
+    let base = format!("/queue/v1/{}", encoded(command.queue()));
+    if let Some(messages) = messages {
+        return messages.publish(&format!("{base}/messages"), surface).await;
+    }
+    let (path, body) = match asked(command) {
+        Ask::Get(rest) => (format!("{base}{rest}"), None),
+        Ask::Post(rest, body) => (format!("{base}{rest}"), Some(body)),
+    };
+    let asked = match body {
+        None => Asked::get(&path, JSON),
+        Some(body) => {
+            let body = body.map(|body| body.to_string()).unwrap_or_default();
+            Asked::post(&path, body)
+        }
+    };
+    let reply = surface.send(asked).await.map_err(|not| not.error)?;
+    if reply.body.is_empty() {
+        return Ok(Value::Null);
+    }
+    Ok(serde_json::from_slice(&reply.body)?)
+}
+
+fn asked(command: &QueueCommand) -> Ask {
+    match command {
+        QueueCommand::Lease(args) => {
+            let mut body = Map::new();
+            body.insert("max".to_owned(), args.max.into());
+            put(&mut body, "wait", args.wait.map(seconds));
+            put(&mut body, "visibility", args.visibility.map(seconds));
+            put(&mut body, "group", args.group.as_deref().map(Value::from));
+            Ask::Post("/lease".to_owned(), Some(body.into()))
+        }
+        QueueCommand::Ack { leases, .. } => {
+            Ask::Post("/ack".to_owned(), Some(json!({ "leases": leases })))
+        }
+        QueueCommand::Nack(args) => {
+            let mut body = Map::new();
+            body.insert("leases".to_owned(), json!(args.leases));
+            put(&mut body, "delay", args.delay.map(seconds));
+            put(&mut body, "error", args.error.as_deref().map(Value::from));
+            Ask::Post("/nack".to_owned(), Some(body.into()))
+        }
+        QueueCommand::Peek(args) => {
+            let group = args.group.as_deref();
+            Ask::Get(format!("/messages?limit={}{}", args.limit, and(group)))
+        }
+        QueueCommand::Dead(args) => {
+            let group = args.group.as_deref();
+            Ask::Get(format!("/dead?limit={}{}", args.limit, and(group)))
+        }
+        QueueCommand::Redrive { group, ids, .. } => {
+            let mut body = Map::new();
+            put(&mut body, "group", group.as_deref().map(Value::from));
+            put(&mut body, "ids", (!ids.is_empty()).then(|| json!(ids)));
+            Ask::Post("/redrive".to_owned(), Some(body.into()))
+        }
+        QueueCommand::Purge { .. } => Ask::Post("/purge".to_owned(), None),
+        QueueCommand::Replay { from, group, .. } => {
+            let (from, group) = (encoded(from), and(group.as_deref()));
+            Ask::Post(format!("/replay?from={from}{group}"), None)
+        }
+        QueueCommand::Depth { group, .. } => {
+            let group = group.as_deref().map(encoded);
+            Ask::Get(group.map_or(String::new(), |group| format!("?group={group}")))
+        }
+        // That has been done.
+        QueueCommand::Publish(_) => Ask::Get(String::new()),
+    }
+}
+
+/// A lease that had run out is a failure to a script: others may work on its message.
+fn refuse_gone(answer: &Value) -> anyhow::Result<()> {
+    match answer["gone"].as_u64() {
+        None | Some(0) => Ok(()),
+        Some(gone) => fail(format!("{gone} of the leases had run out"))
+            .hint("their messages are given to others; lease with a longer --visibility")
+            .err(),
+    }
+}
+
+fn put(body: &mut Map<String, Value>, name: &str, value: Option<Value>) {
+    if let Some(value) = value {
+        body.insert(name.to_owned(), value);
+    }
+}
+
+fn seconds(span: Duration) -> Value {
+    span.get().as_secs_f64().into()
+}
+
+/// The group, as a further parameter.
+fn and(group: Option<&str>) -> String {
+    group.map_or(String::new(), |group| format!("&group={}", encoded(group)))
+}
