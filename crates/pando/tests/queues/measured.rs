@@ -59,6 +59,15 @@ fn a_queue_tells_how_fast_it_goes() {
     let (published, acked) = (rate("published_per_second"), rate("acked_per_second"));
     assert!(published > rate("leased_per_second"), "{depth}");
     assert!(rate("leased_per_second") > acked && acked > 0.0, "{depth}");
+    assert_eq!(rate("retried_per_second"), 0.0, "{depth}");
+    let mut back = leases(&leased[50..]);
+    back["delay"] = json!(0);
+    site.post("mail/nack", &back);
+    site.lease("mail", &json!({ "max": 60 }));
+    let retried = get(&site, "/queue/v1/mail")["retried_per_second"].clone();
+    assert!(retried.as_f64() > Some(0.0), "{retried}");
+    assert_eq!(site.metric("retried", "(others)"), 50);
+    assert_eq!(site.metric("leased", "(others)"), 160);
 }
 
 #[test]

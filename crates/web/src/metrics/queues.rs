@@ -21,6 +21,7 @@ pub(crate) struct QueueMetrics {
     declared: BTreeSet<String>,
     published: Family<Queue, Counter>,
     leased: Family<Queue, Counter>,
+    retried: Family<Queue, Counter>,
     acked: Family<Queue, Counter>,
     nacked: Family<Queue, Counter>,
     extended: Family<Queue, Counter>,
@@ -60,6 +61,7 @@ impl QueueMetrics {
             declared: store.config().queues.declared.keys().cloned().collect(),
             published: Family::default(),
             leased: Family::default(),
+            retried: Family::default(),
             acked: Family::default(),
             nacked: Family::default(),
             extended: Family::default(),
@@ -72,6 +74,11 @@ impl QueueMetrics {
         let all = [
             ("published", "Messages published", &metrics.published),
             ("leased", "Messages leased", &metrics.leased),
+            (
+                "retried",
+                "Messages leased for the second time or later",
+                &metrics.retried,
+            ),
             ("acked", "Messages acknowledged", &metrics.acked),
             ("nacked", "Messages given back", &metrics.nacked),
             ("extended", "Leases extended", &metrics.extended),
@@ -119,6 +126,7 @@ impl QueueMetrics {
         let family = match what {
             Counted::Published => &self.published,
             Counted::Leased => &self.leased,
+            Counted::Retried => &self.retried,
             Counted::Acked => &self.acked,
             Counted::Nacked => &self.nacked,
             Counted::Extended => &self.extended,

@@ -1,7 +1,10 @@
 //! `/queue/v1/{queue}`: messages that one hands over and another works on.
 
-use super::operations::{Operation, in_path, paged};
+mod looking;
+
+use super::operations::{Operation, in_path};
 use super::{object, reference};
+use looking::{dead, depth, peek};
 use pando_queue::DEDUP_ID_BYTES_MAX;
 use pando_store::kv::NAME_BYTES_MAX;
 use pando_store::queue::{KEY_BYTES_MAX, LEASES_MAX, MESSAGES_MAX, PRIORITIES_MAX};
@@ -53,35 +56,6 @@ fn described(operation: Operation, more: &[&str]) -> Value {
         described["responses"][status] = reference("responses", &format!("e{status}"));
     }
     described
-}
-
-fn depth(id: &str) -> Value {
-    let count = || json!({ "type": "integer", "minimum": 0 });
-    let rate = || json!({ "type": "number", "minimum": 0 });
-    let counts = json!({
-        "type": "object",
-        "required": [
-            "depth", "ready", "in_flight", "waiting", "scheduled", "dead", "oldest_at",
-            "oldest_age_seconds", "published_per_second", "leased_per_second", "acked_per_second",
-        ],
-        "properties": {
-            "depth": count(),
-            "ready": count(),
-            "in_flight": count(),
-            "waiting": { "type": "integer", "minimum": 0, "description": "For another try, or for another of their ordering key" },
-            "scheduled": count(),
-            "dead": count(),
-            "oldest_at": { "type": ["string", "null"], "format": "date-time" },
-            "oldest_age_seconds": { "type": ["number", "null"], "minimum": 0 },
-            "published_per_second": { "type": "number", "minimum": 0, "description": "Through this process, over the last minute; so are the others, of all groups" },
-            "leased_per_second": rate(),
-            "acked_per_second": rate(),
-        },
-    });
-    let operation = Operation::new(id, TAG, "How much is in a queue, and how fast it goes");
-    of_group(operation)
-        .answer("200", "The counts", Some(counts))
-        .describe()
 }
 
 fn publish() -> Value {
@@ -248,40 +222,6 @@ fn settling(id: &str, summary: &str, done: &str, more: Value) -> Value {
         Some(settled),
     );
     described(operation, &["415"])
-}
-
-fn peek(id: &str) -> Value {
-    let found = given(&[
-        (
-            "state",
-            json!({ "enum": ["ready", "leased", "waiting", "held", "dead", "acked"] }),
-        ),
-        ("attempts", json!({ "type": "integer", "minimum": 0 })),
-        (
-            "due_at",
-            json!({ "type": ["string", "null"], "format": "date-time" }),
-        ),
-    ]);
-    list(id, "Look at messages without leasing them", &found)
-}
-
-fn dead(id: &str) -> Value {
-    let found = given(&[
-        ("attempts", json!({ "type": "integer", "minimum": 0 })),
-        ("error", json!({ "type": "string" })),
-        (
-            "died_at",
-            json!({ "type": "string", "format": "date-time" }),
-        ),
-    ]);
-    list(id, "Look at messages whose attempts are used up", &found)
-}
-
-fn list(id: &str, summary: &str, item: &Value) -> Value {
-    let operation = paged(Operation::new(id, TAG, summary).read());
-    of_group(operation)
-        .answer("200", "The messages", Some(listed(item)))
-        .describe()
 }
 
 fn redrive() -> Value {

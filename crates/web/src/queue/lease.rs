@@ -172,9 +172,7 @@ impl Asking<'_> {
             let leased = leased.await?;
             let is_over = Instant::now() >= until || self.web.waiting().is_closed();
             if !leased.is_empty() || is_over {
-                self.news
-                    .counted(Counted::Leased, self.queue)
-                    .set(leased.len() as u64);
+                LeaseCounts::of(&self.news, self.queue).set(&leased);
                 let high = store.engine().progress().high;
                 return Ok(Done {
                     answer: given(&leased),
@@ -220,11 +218,11 @@ impl Asking<'_> {
         self.news.clear();
         let group = self.sent.lease.group.as_deref();
         self.web.store().queue_admit_lease(self.queue, group)?;
-        let count = self.news.counted(Counted::Leased, self.queue);
-        let told = count.clone();
+        let counts = LeaseCounts::of(&self.news, self.queue);
+        let count = counts.all.clone();
         let lease = self.web.store().queue_lease(self.queue, &self.sent.lease)?;
         let lease = lease.map(move |leased: Vec<Leased>| {
-            told.set(leased.len() as u64);
+            counts.set(&leased);
             Ok(given(&leased))
         });
         Ok((self.carry_out(lease, deadline).await?, count))
@@ -238,6 +236,27 @@ impl Asking<'_> {
         let key = self.key.as_ref();
         let work = operate::carry_out_keyed(self.web, operation, key, &self.session);
         deadline.for_write(work).await
+    }
+}
+
+/// What is counted of a lease.
+struct LeaseCounts {
+    all: Count,
+    again: Count,
+}
+
+impl LeaseCounts {
+    fn of(news: &News, queue: &str) -> LeaseCounts {
+        LeaseCounts {
+            all: news.counted(Counted::Leased, queue),
+            again: news.counted(Counted::Retried, queue),
+        }
+    }
+
+    fn set(&self, leased: &[Leased]) {
+        let again = leased.iter().filter(|one| one.attempt > 1).count();
+        self.all.set(leased.len() as u64);
+        self.again.set(again as u64);
     }
 }
 

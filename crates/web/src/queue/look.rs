@@ -98,6 +98,7 @@ pub(super) async fn depth(web: &Web, queue: &str, parts: &Parts) -> Answered {
             "oldest_at": oldest.map(instant), "oldest_age_seconds": oldest.map(age),
             "published_per_second": rounded(rates.published),
             "leased_per_second": rounded(rates.leased),
+            "retried_per_second": rounded(rates.retried),
             "acked_per_second": rounded(rates.acked),
         }),
     ))

@@ -80,7 +80,7 @@ where
         (&Method::GET | &Method::HEAD, []) => {
             deadline.for_read(look::depth(web, queue, parts)).await?
         }
-        (&Method::POST, ["purge"]) => {
+        (_, rest) if is_by_itself(web, queue, &parts.method, rest) => {
             let max = web.limits().max_body;
             let body = deadline.for_body(intake::taken(body, max)).await?;
             let news = News::default();
@@ -91,25 +91,13 @@ where
                 is_part: false,
                 news: &news,
             };
-            let purged = look::purge(web, queue, &asked);
-            deadline.for_write(purged).await?
-        }
-        (_, rest)
-            if web.store().queue_is_brokered(queue) && brokered::is_asked(&parts.method, rest) =>
-        {
-            let max = web.limits().max_body;
-            let body = deadline.for_body(intake::taken(body, max)).await?;
-            let news = News::default();
-            let asked = Asked {
-                caller,
-                parts,
-                body,
-                is_part: false,
-                news: &news,
+            let done = async {
+                match rest {
+                    ["purge"] => look::purge(web, queue, &asked).await,
+                    rest => brokered::answer(web, queue, rest, &asked).await,
+                }
             };
-            deadline
-                .for_write(brokered::answer(web, queue, rest, &asked))
-                .await?
+            deadline.for_write(done).await?
         }
         _ => return operate::answer(web, place, parts, body, caller, deadline).await,
     };
@@ -118,6 +106,13 @@ where
     let mut reply = answer.into_reply();
     web.stamps().put(web.store(), stamped, reply.headers_mut());
     Ok(reply)
+}
+
+/// Whether something is no operation of the store: a purge, which is several, and what is asked of a
+/// broker.
+fn is_by_itself(web: &Web, queue: &str, method: &Method, rest: &[&str]) -> bool {
+    let is_purge = (method, rest) == (&Method::POST, &["purge"]);
+    is_purge || (web.store().queue_is_brokered(queue) && brokered::is_asked(method, rest))
 }
 
 /// Plans what a request asks for; a lease is not among it.

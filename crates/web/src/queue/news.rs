@@ -18,6 +18,8 @@ pub(crate) struct News(Mutex<Vec<Item>>);
 pub(crate) enum Counted {
     Published,
     Leased,
+    /// Of what is leased, what was leased before.
+    Retried,
     Acked,
     Nacked,
     Extended,

@@ -23,6 +23,7 @@ pub(crate) struct Rates(Mutex<HashMap<String, OfQueue>>);
 pub(super) struct PerSecond {
     pub(super) published: f64,
     pub(super) leased: f64,
+    pub(super) retried: f64,
     pub(super) acked: f64,
 }
 
@@ -53,6 +54,7 @@ impl Rates {
         match what {
             Counted::Published => rates.published += more,
             Counted::Leased => rates.leased += more,
+            Counted::Retried => rates.retried += more,
             Counted::Acked => rates.acked += more,
             Counted::Nacked | Counted::Extended | Counted::Redriven | Counted::Replayed => {}
         }
@@ -73,6 +75,7 @@ impl OfQueue {
         PerSecond {
             published: self.rates.published * left,
             leased: self.rates.leased * left,
+            retried: self.rates.retried * left,
             acked: self.rates.acked * left,
         }
     }
