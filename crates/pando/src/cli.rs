@@ -10,7 +10,7 @@ mod transfer;
 
 pub use admin::{BenchArgs, ConfigCommand, GenerateCommand, KeysCommand, Workload};
 pub use adopt::AdoptArgs;
-pub use queue::{PublishArgs, QueueCommand};
+pub use queue::{MoveArgs, PublishArgs, QueueCommand};
 pub use transfer::{ExportArgs, ImportArgs, Model, OnError, Target};
 
 use crate::config::Sources;
@@ -117,7 +117,8 @@ pub enum Command {
   pando queue lease mail --wait 20s
   pando queue depth mail
   pando queue dead mail
-  pando queue redrive mail"
+  pando queue redrive mail
+  pando queue move mail --to broker"
     )]
     Queue(QueueCommand),
     /// Check or show the configuration

@@ -5,7 +5,7 @@ use pando_model::schema::Table;
 use std::sync::Arc;
 
 /// All relations of all models; they are there from a store's first moment.
-pub(crate) fn relations() -> [&'static Arc<Table>; 19] {
+pub(crate) fn relations() -> [&'static Arc<Table>; 20] {
     [
         &docs::DOC,
         &docs::STATS,
@@ -23,6 +23,7 @@ pub(crate) fn relations() -> [&'static Arc<Table>; 19] {
         &queue::OUT,
         &queue::SCHEDULE,
         &queue::SEEN,
+        &queue::WANTED,
         &sessions::MARK,
         &sessions::SESSIONS,
         &wide::CELL,

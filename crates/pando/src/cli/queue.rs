@@ -1,11 +1,16 @@
 //! Arguments of `pando queue`.
 
 use crate::config::units::Duration;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 /// `pando queue …`.
 #[derive(Clone, Debug, Subcommand)]
 pub enum QueueCommand {
+    /// Which queues there are, where they are kept, and how full they are
+    #[command(before_help = "Examples:
+  pando queue list
+  pando queue list --json")]
+    List,
     /// Hand messages over
     #[command(before_help = "Examples:
   pando queue publish mail '{\"to\": \"ada\"}'
@@ -92,6 +97,43 @@ pub enum QueueCommand {
         #[arg(long)]
         group: Option<String>,
     },
+    /// Keep a queue on the broker, or in the store, from now on
+    #[command(before_help = "Examples:
+  pando queue move mail --to store
+  pando queue move mail --to broker --wait 10m     until what its last move left is done")]
+    Move(MoveArgs),
+}
+
+/// Where a queue can be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Place {
+    /// In the store
+    Store,
+    /// On the broker that [queue] engine names
+    Broker,
+}
+
+impl Place {
+    /// As it is said.
+    pub fn name(self) -> &'static str {
+        match self {
+            Place::Store => "store",
+            Place::Broker => "broker",
+        }
+    }
+}
+
+/// `pando queue move`.
+#[derive(Clone, Debug, Args)]
+pub struct MoveArgs {
+    /// The queue
+    pub queue: String,
+    /// Where to
+    #[arg(long, value_enum)]
+    pub to: Place,
+    /// How long to wait until it has moved; it goes on moving in any case
+    #[arg(long, default_value = "1m")]
+    pub wait: Duration,
 }
 
 /// `pando queue publish`.
@@ -168,10 +210,12 @@ pub struct LookArgs {
 }
 
 impl QueueCommand {
-    /// The queue that it is about.
+    /// The queue that it is about, if it is about one.
     pub fn queue(&self) -> &str {
         match self {
+            QueueCommand::List => "",
             QueueCommand::Publish(args) => &args.queue,
+            QueueCommand::Move(args) => &args.queue,
             QueueCommand::Lease(args) => &args.queue,
             QueueCommand::Nack(args) => &args.queue,
             QueueCommand::Peek(args) | QueueCommand::Dead(args) => &args.queue,

@@ -3,6 +3,7 @@
 //! All of it is asked over the HTTP surface, of a server or of the web tier in this process, so that
 //! it means the same both ways.
 
+mod moving;
 mod publish;
 mod text;
 
@@ -80,6 +81,12 @@ async fn ask(
     messages: Option<publish::Messages>,
     surface: &Surface,
 ) -> anyhow::Result<Value> {
+    if let QueueCommand::Move(args) = command {
+        return moving::run(args, surface).await;
+    }
+    if let QueueCommand::List = command {
+        return call(surface, Asked::get("/admin/v1/queues", JSON)).await;
+    }
     let base = format!("/queue/v1/{}", encoded(command.queue()));
     if let Some(messages) = messages {
         return messages.publish(&format!("{base}/messages"), surface).await;
@@ -95,6 +102,10 @@ async fn ask(
             Asked::post(&path, body)
         }
     };
+    call(surface, asked).await
+}
+
+async fn call(surface: &Surface, asked: Asked<'_>) -> anyhow::Result<Value> {
     let reply = surface.send(asked).await.map_err(|not| not.error)?;
     if reply.body.is_empty() {
         return Ok(Value::Null);
@@ -145,8 +156,10 @@ fn asked(command: &QueueCommand) -> Ask {
             let group = group.as_deref().map(encoded);
             Ask::Get(group.map_or(String::new(), |group| format!("?group={group}")))
         }
-        // That has been done.
-        QueueCommand::Publish(_) => Ask::Get(String::new()),
+        // They have been done.
+        QueueCommand::Publish(_) | QueueCommand::List | QueueCommand::Move(_) => {
+            Ask::Get(String::new())
+        }
     }
 }
 

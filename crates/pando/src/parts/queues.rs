@@ -25,6 +25,7 @@ pub fn rules(config: &Config) -> QueuesConfig {
             .filter_map(|(name, queue)| {
                 let mut rules = rules_of(queue).ok()?;
                 rules.on_broker = is_on_broker(config, queue);
+                rules.stays = queue.engine.is_some();
                 Some((name.clone(), rules))
             })
             .collect(),
@@ -174,6 +175,7 @@ fn rules_of(queue: &Queue) -> Result<QueueRules, Fault> {
         synced: queue.synced,
         // What the deployment's engine is says more of it.
         on_broker: false,
+        stays: false,
         ordered: queue.ordered,
         schedules: schedules(queue)?,
     })

@@ -8,6 +8,7 @@ mod declared;
 mod forms;
 mod looking;
 mod measured;
+mod moving;
 mod refused;
 mod site;
 #[path = "../support/mod.rs"]

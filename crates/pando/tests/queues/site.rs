@@ -20,6 +20,11 @@ impl Site {
     pub fn of(config: &str) -> Site {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("pando.toml"), config).expect("a file");
+        Site::again(folder)
+    }
+
+    /// Over what another has left in its folder.
+    pub fn again(folder: tempfile::TempDir) -> Site {
         Site {
             server: Server::start(folder.path()),
             folder,

@@ -4,6 +4,7 @@
 use super::broker_words::{leased, spec, told};
 use super::extended::ExtendedLeases;
 use super::lease::{Lease, Leased, checked_visibility};
+use super::wanted::Places;
 use super::{DEFAULT_GROUP, Home, Relayed, check_key};
 use crate::error::StoreError;
 use crate::session::{Result, Session};
@@ -12,7 +13,7 @@ use arc_swap::ArcSwap;
 use pando_model::broker::{Broker, LeaseAsk};
 use pando_model::engine::Durability;
 use parking_lot::Mutex;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,8 +21,8 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(crate) struct Brokered {
     broker: Arc<dyn Broker>,
-    /// Where queues are that were ever moved, as it was last read.
-    homes: ArcSwap<BTreeMap<String, Home>>,
+    /// Where queues are that were ever moved, and where they are wanted, as it was last read.
+    places: ArcSwap<Places>,
     /// Queues that this process has declared.
     declared: Mutex<HashSet<String>>,
     /// Leases that were extended, by what they were first: some brokers call them otherwise then.
@@ -42,9 +43,17 @@ impl Brokered {
 
     /// The queues that are there.
     pub(super) fn queues(&self) -> Vec<String> {
-        let homes = self.homes.load();
-        let there = homes.iter().filter(|(_, home)| home.on_broker);
+        let places = self.places.load();
+        let there = places.homes.iter().filter(|(_, home)| home.on_broker);
         there.map(|(queue, _)| queue.clone()).collect()
+    }
+
+    pub(super) fn places(&self) -> Arc<Places> {
+        self.places.load_full()
+    }
+
+    fn home(&self, queue: &str) -> Option<Home> {
+        self.places.load().homes.get(queue).copied()
     }
 
     pub(super) fn extended(&self) -> &ExtendedLeases {
@@ -70,10 +79,10 @@ impl Store {
     /// Puts queues on a broker whose rules say so, and has those come back whose rules say so no
     /// more. Refused where the broker cannot keep what a queue declares.
     pub async fn queue_use_broker(&self, broker: Arc<dyn Broker>) -> Result<()> {
-        let homes = self.fetch_queue_homes().await?;
+        let places = self.fetch_places().await?;
         let brokered = Brokered {
             broker,
-            homes: ArcSwap::from_pointee(homes.clone()),
+            places: ArcSwap::from_pointee(places),
             declared: Mutex::default(),
             extended: ExtendedLeases::default(),
             settled: Mutex::default(),
@@ -82,8 +91,8 @@ impl Store {
             let message = "the store has a broker already";
             return Err(StoreError::Catalog(message.to_owned()));
         }
-        let declared = &self.config().queues.declared;
-        for (queue, _) in declared.iter().filter(|(_, rules)| rules.on_broker) {
+        let declared = self.config().queues.declared.keys();
+        for queue in declared.filter(|queue| self.queue_is_wanted_on_broker(queue)) {
             self.declare(queue).await?;
         }
         self.queue_tend_moves().await
@@ -96,7 +105,7 @@ impl Store {
         let Some(brokered) = self.brokered().get() else {
             return Ok(());
         };
-        if !self.queue_rules(queue).on_broker || brokered.declared.lock().contains(queue) {
+        if !self.queue_is_wanted_on_broker(queue) || brokered.declared.lock().contains(queue) {
             return Ok(());
         }
         self.declare(queue).await?;
@@ -111,9 +120,10 @@ impl Store {
             return Ok(());
         };
         self.queue_reload_homes().await?;
-        let homes = brokered.homes.load_full();
+        let places = brokered.places();
         let declared = self.config().queues.declared.keys();
-        let mut queues: Vec<&String> = declared.chain(homes.keys()).collect();
+        let known = places.homes.keys().chain(places.wanted.keys());
+        let mut queues: Vec<&String> = declared.chain(known).collect();
         queues.sort();
         queues.dedup();
         for queue in queues {
@@ -122,13 +132,12 @@ impl Store {
         self.queue_reload_homes().await
     }
 
-    async fn tend_move(&self, queue: &str) -> Result<()> {
+    pub(super) async fn tend_move(&self, queue: &str) -> Result<()> {
         let Some(brokered) = self.brokered().get() else {
             return Ok(());
         };
-        let home = brokered.homes.load().get(queue).copied();
-        let home = home.unwrap_or_default();
-        let to_broker = self.queue_rules(queue).on_broker;
+        let home = brokered.home(queue).unwrap_or_default();
+        let to_broker = self.queue_is_wanted_on_broker(queue);
         if home.on_broker == to_broker || !self.is_settled(queue, home).await? {
             return Ok(());
         }
@@ -173,8 +182,7 @@ impl Store {
     /// Reads again where queues are. Call it about once a second.
     pub async fn queue_reload_homes(&self) -> Result<()> {
         if let Some(brokered) = self.brokered().get() {
-            let homes = self.fetch_queue_homes().await?;
-            brokered.homes.store(Arc::new(homes));
+            brokered.places.store(Arc::new(self.fetch_places().await?));
         }
         Ok(())
     }
@@ -183,7 +191,7 @@ impl Store {
     /// then. Memory only.
     pub fn queue_is_brokered(&self, queue: &str) -> bool {
         let brokered = self.brokered().get();
-        brokered.is_some_and(|brokered| brokered.homes.load().contains_key(queue))
+        brokered.is_some_and(|brokered| brokered.home(queue).is_some())
     }
 
     /// What an answered publish means for a queue: the least of what it comes to.
@@ -192,7 +200,7 @@ impl Store {
         let Some(brokered) = self
             .brokered()
             .get()
-            .filter(|_| self.queue_rules(queue).on_broker)
+            .filter(|_| self.queue_is_wanted_on_broker(queue))
         else {
             return own;
         };
@@ -210,8 +218,8 @@ impl Store {
             return Ok(false);
         };
         let (mut more, mut failed) = (false, None);
-        let homes = brokered.homes.load_full();
-        for (queue, home) in homes.iter().filter(|(_, home)| home.on_broker) {
+        let places = brokered.places();
+        for (queue, home) in places.homes.iter().filter(|(_, home)| home.on_broker) {
             // Whoever took the queue for elsewhere has heard of it by then.
             if self.is_on_its_way(home) {
                 continue;
@@ -300,9 +308,8 @@ impl Store {
         let Some(brokered) = self.brokered().get() else {
             return Ok(Turn::Store);
         };
-        let homes = brokered.homes.load_full();
-        let Some((home, since)) = homes.get(queue).and_then(|home| Some((*home, home.since?)))
-        else {
+        let home = brokered.home(queue);
+        let Some((home, since)) = home.and_then(|home| Some((home, home.since?))) else {
             return Ok(Turn::Store);
         };
         let key = (queue.to_owned(), group.to_owned(), since);

@@ -71,16 +71,8 @@ impl Store {
 
     /// All queues that were moved, and where they are.
     pub async fn fetch_queue_homes(&self) -> Result<BTreeMap<String, Home>> {
-        let queue = super::relation::QUEUE;
-        let columns = [home::ON_BROKER, home::SINCE, home::MOVED_AT, queue];
-        let all = select(&HOME, &columns, Filter::Const(true));
-        let read = Operation::reading(Reach::Many, vec![Step::read(tree(all))], |outcomes| {
-            let rows = outcomes.first().map_or(&[][..], rows_of);
-            let each = rows.iter().filter_map(|row| match row.last() {
-                Some(Value::Text(queue)) => Some((queue.clone(), home_of(row)?)),
-                _ => None,
-            });
-            Ok(each.collect())
+        let read = Operation::reading(Reach::Many, vec![read_homes()], |outcomes| {
+            Ok(homes(outcomes.first()))
         });
         Ok(self.answer(&read, &Session::default()).await?.0)
     }
@@ -115,6 +107,23 @@ impl Store {
             })
         }))
     }
+}
+
+/// Reads where all queues are.
+pub(super) fn read_homes() -> Step {
+    let queue = super::relation::QUEUE;
+    let columns = [home::ON_BROKER, home::SINCE, home::MOVED_AT, queue];
+    Step::read(tree(select(&HOME, &columns, Filter::Const(true))))
+}
+
+/// What [`read_homes`] has found.
+pub(super) fn homes(outcome: Option<&Outcome>) -> BTreeMap<String, Home> {
+    let rows = outcome.map_or(&[][..], rows_of);
+    let each = rows.iter().filter_map(|row| match row.last() {
+        Some(Value::Text(queue)) => Some((queue.clone(), home_of(row)?)),
+        _ => None,
+    });
+    each.collect()
 }
 
 /// Looks whether there is something that the group has not read, before the move.

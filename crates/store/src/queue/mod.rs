@@ -40,6 +40,7 @@ mod schedules;
 mod settling;
 mod sweep;
 mod token;
+mod wanted;
 
 pub use ack::{Acked, LEASES_MAX};
 pub use broker_state::BrokerState;
@@ -54,7 +55,7 @@ pub use message::Message;
 pub use outbox::Relayed;
 pub use publish::{NewMessage, Published};
 pub use redrive::Redriven;
-pub(crate) use relation::{CURSOR, GROUP, HOME, LATER, LOG, OUT, SCHEDULE, SEEN};
+pub(crate) use relation::{CURSOR, GROUP, HOME, LATER, LOG, OUT, SCHEDULE, SEEN, WANTED};
 pub use settling::Settle;
 
 pub use rules::{PRIORITIES_MAX, QueueRules, QueuesConfig, Scheduled};

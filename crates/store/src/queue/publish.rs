@@ -67,7 +67,7 @@ impl Store {
             return Err(refused::malformed("there is no message to publish").into());
         }
         for (place, message) in messages.iter().enumerate() {
-            check(queue, rules, message)
+            self.check_message(queue, message)
                 .map_err(|refusal| refusal.details(format!("message {place}")))?;
         }
         let now_us = self.clock().now_us();
@@ -106,7 +106,22 @@ impl Planned {
     }
 }
 
-/// Refuses what the queue does not take.
+impl Store {
+    /// Refuses what the queue does not take.
+    fn check_message(&self, queue: &str, message: &NewMessage) -> std::result::Result<(), Refusal> {
+        check(queue, self.queue_rules(queue), message)?;
+        let rules = self.queue_rules(queue);
+        let is_keyed = message.ordering_key.is_some();
+        if is_keyed && !rules.ordered && self.queue_is_wanted_on_broker(queue) {
+            let message =
+                "messages of a queue on a broker have an ordering_key only where it is ordered";
+            let hint = format!("Set ordered = true of [queues.{queue}].");
+            return Err(refused::unprocessable(message).hint(hint));
+        }
+        Ok(())
+    }
+}
+
 fn check(
     queue: &str,
     rules: &QueueRules,
@@ -132,12 +147,6 @@ fn check(
     {
         return Err(refused::unprocessable("the message's time is out of range")
             .hint("It lies between 1970 and the year 9999."));
-    }
-    if message.ordering_key.is_some() && rules.on_broker && !rules.ordered {
-        let message =
-            "messages of a queue on a broker have an ordering_key only where it is ordered";
-        let hint = format!("Set ordered = true of [queues.{queue}].");
-        return Err(refused::unprocessable(message).hint(hint));
     }
     match &message.ordering_key {
         Some(key) => check_key("an ordering_key", key),

@@ -9,6 +9,7 @@
 //! | later | messages whose time has not come | a publish with a delay |
 //! | seen | ids of messages that may come again | a publish with such an id |
 //! | home | whether a queue is on a broker, and since when | a move |
+//! | wanted | whether an operator wants a queue on the broker | who asks for a move |
 //! | schedule | which occurrence of a schedule was published last | the schedule |
 
 use crate::relation::{Shape, expiry_index};
@@ -120,6 +121,12 @@ pub(super) mod home {
     /// Given by the engine: when it moved there.
     pub(in super::super) const SINCE: ColumnIx = 3;
     pub(in super::super) const MOVED_AT: ColumnIx = 4;
+}
+
+pub(super) mod wanted {
+    use super::ColumnIx;
+
+    pub(in super::super) const ON_BROKER: ColumnIx = 2;
 }
 
 /// The messages. A row is inserted once and deleted once, and never changed.
@@ -308,4 +315,20 @@ pub(crate) static HOME: LazyLock<Arc<Table>> = LazyLock::new(|| {
     let mut table = in_its_slot(shape);
     table.columns[home::SINCE].identity = Some(Identity::Position);
     Arc::new(table)
+});
+
+/// Where operators want queues; one that nobody asked to move has no row.
+pub(crate) static WANTED: LazyLock<Arc<Table>> = LazyLock::new(|| {
+    let shape = Shape {
+        name: "_pando_queue_wanted",
+        columns: &[
+            ("queue", Text, false),
+            ("lane", Bigint, false),
+            ("on_broker", Boolean, false),
+            ("asked_at", Timestamptz, false),
+        ],
+        key: &[QUEUE, LANE],
+        shard_key: &[QUEUE, LANE],
+    };
+    Arc::new(in_its_slot(shape))
 });

@@ -32,6 +32,8 @@ pub struct QueueRules {
     pub synced: bool,
     /// Whether it is on the broker rather than in the store.
     pub on_broker: bool,
+    /// Whether it stays there, whatever operators ask for: the configuration says so of this queue.
+    pub stays: bool,
     /// Whether messages may have ordering keys where it is on a broker.
     pub ordered: bool,
     /// What is published by the clock.
@@ -82,6 +84,7 @@ impl Default for QueueRules {
             message_bytes_max: 256 << 10,
             synced: false,
             on_broker: false,
+            stays: false,
             ordered: false,
             schedules: BTreeMap::new(),
         }

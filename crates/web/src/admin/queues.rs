@@ -1,15 +1,33 @@
-//! `/admin/v1/queues`: which queues there are, where they are kept, and how full they are.
+//! `/admin/v1/queues`: which queues there are, where they are kept, and how full they are; and their
+//! moves.
 
-use super::ok;
+use super::{json_of, ok};
 use crate::error::ApiError;
 use crate::reply::Reply;
 use crate::web::Web;
+use http::Method;
 use pando_store::queue::Home;
+use percent_encoding::percent_decode_str;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// Callers name queues, so there may be any number.
 const QUEUES_MAX: usize = 1_000;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MoveRequest {
+    to: Place,
+}
+
+/// Where a queue can be.
+#[derive(Clone, Copy, Deserialize, PartialEq)]
+#[serde(rename_all = "lowercase")]
+enum Place {
+    Store,
+    Broker,
+}
 
 /// The answer to `GET /admin/v1/queues`: the declared, those that somebody has leased from, and those
 /// that were moved; of their groups the declared ones.
@@ -26,11 +44,40 @@ pub(super) async fn list(web: &Web) -> Result<Reply, ApiError> {
         queues.push(json!({
             "name": name,
             "declared": declared.contains_key(name),
-            "home": home_of(home),
+            "home": place(home.on_broker),
+            "wanted": place(store.queue_is_wanted_on_broker(name)),
             "groups": groups(web, name).await,
         }));
     }
     Ok(ok(&json!({ "queues": queues, "more": more })))
+}
+
+/// Answers what concerns one queue: `queues/mail/move`.
+pub(super) async fn answer(
+    web: &Web,
+    method: &Method,
+    path: &str,
+    body: &[u8],
+) -> Result<Reply, ApiError> {
+    let segments: Vec<&str> = path.split('/').skip(1).collect();
+    let [queue, "move"] = segments.as_slice() else {
+        return Err(ApiError::no_such_path());
+    };
+    if method != Method::POST {
+        return Err(ApiError::method(method, "POST"));
+    }
+    let queue = percent_decode_str(queue)
+        .decode_utf8()
+        .map_err(|_| ApiError::no_such_path())?;
+    let MoveRequest { to } = json_of(body)?;
+    let store = web.store();
+    let home = store.queue_ask_to_move(&queue, to == Place::Broker).await?;
+    Ok(ok(&moving(&queue, home, to)))
+}
+
+fn moving(queue: &str, home: Home, to: Place) -> Value {
+    let wanted = place(to == Place::Broker);
+    json!({ "name": queue, "home": place(home.on_broker), "wanted": wanted })
 }
 
 /// How much the groups have before them; where it is not known, why.
@@ -50,6 +97,6 @@ async fn groups(web: &Web, queue: &str) -> Vec<Value> {
     groups
 }
 
-fn home_of(home: Home) -> &'static str {
-    if home.on_broker { "broker" } else { "store" }
+fn place(on_broker: bool) -> &'static str {
+    if on_broker { "broker" } else { "store" }
 }

@@ -1,9 +1,11 @@
 //! Paths that are there whatever the schema is.
 
-use super::{object, reference};
 mod caches;
 
+use super::operations::in_path;
+use super::{object, reference};
 use crate::admin::NAME_CHARS_MAX;
+use pando_store::kv::NAME_BYTES_MAX;
 use serde_json::{Map, Value, json};
 
 /// What can go wrong with any request.
@@ -57,6 +59,7 @@ fn admin_paths() -> Map<String, Value> {
             "/admin/v1/queues".to_owned(),
             json!({ "get": admin("queues", "Which queues there are, where, and how full", "200") }),
         ),
+        ("/admin/v1/queues/{queue}/move".to_owned(), move_queue()),
         (
             "/admin/v1/caches/flush".to_owned(),
             json!({ "post": caches::flush_all() }),
@@ -204,6 +207,29 @@ fn migrate() -> Value {
         })),
     });
     operation
+}
+
+fn move_queue() -> Value {
+    let mut operation = admin(
+        "move_queue",
+        "Keep a queue on the broker, or in the store, from now on",
+        "200",
+    );
+    let place = json!({ "enum": ["store", "broker"] });
+    operation["requestBody"] = required_body(json!({
+        "type": "object",
+        "required": ["to"],
+        "additionalProperties": false,
+        "properties": { "to": place },
+    }));
+    let moving = json!({
+        "type": "object",
+        "required": ["name", "home", "wanted"],
+        "properties": { "name": { "type": "string" }, "home": place, "wanted": place },
+    });
+    operation["responses"]["200"]["content"] = json_body(moving);
+    operation["responses"]["422"] = reference("responses", "e422");
+    json!({ "parameters": [in_path("queue", NAME_BYTES_MAX, "A queue")], "post": operation })
 }
 
 fn backup() -> Value {

@@ -11,6 +11,11 @@ const BODY_CHARS_MAX: usize = 80;
 pub fn of(command: &QueueCommand, answer: &Value) -> String {
     let queue = command.queue();
     match command {
+        QueueCommand::List => queues(answer),
+        QueueCommand::Move(args) => match answer["home"] == args.to.name() {
+            true => format!("what is published to {queue} is kept {} now", place(answer)),
+            false => format!("{queue} will move once what its last move left behind is done"),
+        },
         QueueCommand::Publish(_) => {
             let ids = answer["ids"].as_array().into_iter().flatten();
             let ids: Vec<_> = ids.map(shown).collect();
@@ -65,6 +70,53 @@ fn listed(answer: &Value, fields: &[&str]) -> String {
         rows.push(row.collect());
     }
     columns(&rows)
+}
+
+/// A line for each group of each queue.
+fn queues(answer: &Value) -> String {
+    let queues = answer["queues"].as_array().map_or(&[][..], Vec::as_slice);
+    if queues.is_empty() {
+        return "there is no queue yet; `pando queue publish NAME BODY` makes one".to_owned();
+    }
+    let head = [
+        "queue",
+        "kept in",
+        "group",
+        "depth",
+        "in flight",
+        "scheduled",
+        "dead",
+    ];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for queue in queues {
+        let kept = match queue["home"] == queue["wanted"] {
+            true => shown(&queue["home"]),
+            false => format!(
+                "{}, moves to {}",
+                shown(&queue["home"]),
+                shown(&queue["wanted"])
+            ),
+        };
+        for group in queue["groups"].as_array().into_iter().flatten() {
+            let counts = ["depth", "in_flight", "scheduled", "dead"];
+            let mut row = vec![shown(&queue["name"]), kept.clone(), shown(&group["group"])];
+            row.extend(counts.map(|count| shown(&group[count])));
+            rows.push(row);
+        }
+    }
+    let mut text = columns(&rows);
+    if answer["more"] == true {
+        text.push_str("\nthere are more");
+    }
+    text
+}
+
+fn place(answer: &Value) -> &'static str {
+    if answer["home"] == "broker" {
+        "on the broker"
+    } else {
+        "in the store"
+    }
 }
 
 fn cut(text: &str) -> String {
