@@ -44,7 +44,8 @@ pub async fn run() -> Result<Vec<Report>> {
     );
     memory.lower_is_better = true;
     memory.peers.insert("without them".to_owned(), bare);
-    drop(idle);
+    // Two servers on one folder are refused.
+    drop((idle, server));
     let server = Server::pando_set(directory.path(), &SETTINGS).await?;
     let (latency, rate) = delivery(server.address).await?;
     let ms = |quantile: f64| latency.value_at_quantile(quantile) as f64 / 1_000.0;
