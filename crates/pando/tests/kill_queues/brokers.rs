@@ -13,6 +13,10 @@ use std::future::Future;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+/// Since then it does not go back behind what was acknowledged (its pull request 5305). The engine
+/// makes up for that as long as its process lives. `PANDO_PROGRAMS` names another version's folder.
+const NATS_IS_RIGHT: [u32; 3] = [2, 10, 13];
+
 /// A broker that is killed and comes again.
 trait Killed: Send + Sync {
     /// Whether it writes acknowledgements down before it answers them.
@@ -124,7 +128,14 @@ fn has_moved(server: &Server) {
 async fn behind_nats_a_kill_loses_and_doubles_no_message_and_leaves_none_without_its_row() {
     let seed = seed();
     let nats = Nats::builder().start().await.expect("NATS");
-    let wrong = kill_in_turn::<Nats>(&nats.url(), None, seed).await;
+    let mut wrong = kill_in_turn::<Nats>(&nats.url(), None, seed).await;
+    let version = Nats::version().expect("a version");
+    if version < NATS_IS_RIGHT {
+        println!(
+            "nats-server {version:?} may deliver once more what was acknowledged to a process that is gone: looked for are losses"
+        );
+        wrong.retain(|line| is_a_loss(line));
+    }
     assert!(wrong.is_empty(), "seed {seed}: {wrong:#?}");
 }
 

@@ -1,10 +1,11 @@
 //! One NATS with JetStream.
 
 use super::Process;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::program::system;
 use crate::site::{Network, Site};
 use std::net::SocketAddr;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,6 +44,21 @@ impl Nats {
     #[must_use]
     pub fn url(&self) -> String {
         format!("nats://{}", self.address())
+    }
+
+    /// Which version it is of: major, minor and patch.
+    ///
+    /// # Errors
+    /// It is missing, or does not say.
+    pub fn version() -> Result<[u32; 3]> {
+        let said = Command::new(system(PROGRAM)?).arg("--version").output();
+        let said = said.map_err(|error| Error::new(format!("{PROGRAM} --version: {error}")))?;
+        // `nats-server: v2.9.10`
+        let text = String::from_utf8_lossy(&said.stdout);
+        let numbers = text.trim().rsplit('v').next().unwrap_or_default();
+        let numbers: Vec<u32> = numbers.split('.').map_while(|n| n.parse().ok()).collect();
+        <[u32; 3]>::try_from(numbers)
+            .map_err(|_| Error::new(format!("{PROGRAM} --version says {text:?}")))
     }
 
     /// The end of its log.
