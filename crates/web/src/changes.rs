@@ -13,7 +13,7 @@ use http::Method;
 use http::request::Parts;
 use pando_model::canonical;
 use pando_model::column::ColumnType;
-use pando_model::engine::{FeedCursor, FeedEvent, FeedKind};
+use pando_model::engine::{FeedCursor, FeedEvent};
 use pando_model::schema::{RESERVED_PREFIX, Table};
 use pando_model::stamp::Position;
 use pando_queue::changes::{ChangesError, ChangesSubscription, Noted};
@@ -147,11 +147,7 @@ impl Source for Listener {
 }
 
 fn block_of(store: &Store, table: &str, event: &FeedEvent) -> Bytes {
-    let kind = match event.kind {
-        FeedKind::Insert => "insert",
-        FeedKind::Update => "update",
-        FeedKind::Delete => "delete",
-    };
+    let kind = event.kind.name();
     let schema = store.schema();
     let key = schema
         .tables

@@ -57,3 +57,17 @@ pub enum FeedKind {
     /// It is gone, by itself or by a cascade.
     Delete,
 }
+
+impl FeedKind {
+    /// All of them.
+    pub const ALL: [FeedKind; 3] = [FeedKind::Insert, FeedKind::Update, FeedKind::Delete];
+
+    /// `insert`, `update` or `delete`.
+    pub fn name(self) -> &'static str {
+        match self {
+            FeedKind::Insert => "insert",
+            FeedKind::Update => "update",
+            FeedKind::Delete => "delete",
+        }
+    }
+}
