@@ -19,6 +19,7 @@ pub mod changes;
 mod cloudevents;
 mod config;
 mod dedup;
+pub mod listeners;
 mod ring;
 mod routing;
 mod scaling;
