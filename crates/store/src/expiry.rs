@@ -163,6 +163,7 @@ impl Store {
             let removed = outcomes.first().map_or(0, |outcome| outcome.affected);
             Ok(removed.to_le_bytes().to_vec())
         });
+        let write = write.unasked();
         let done = self.carry_out(&write, None, &Session::default()).await?;
         let removed = done.answer.first_chunk().copied().unwrap_or_default();
         Ok(u64::from_le_bytes(removed))

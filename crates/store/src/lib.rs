@@ -20,6 +20,7 @@ pub mod graph;
 pub mod ids;
 pub mod keys;
 pub mod kv;
+pub mod listening;
 mod listing;
 pub mod migrate;
 mod models;

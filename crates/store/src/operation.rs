@@ -35,6 +35,8 @@ pub struct Operation<T> {
     pub(crate) cacheable: Option<Cacheable>,
     /// What a write by itself lays down in a cache.
     pub(crate) lays_down: Vec<LaidDown>,
+    /// Whether it is Pando's own work, about which no listener is asked.
+    pub(crate) unasked: bool,
 }
 
 /// Which slots an operation touches.
@@ -75,6 +77,7 @@ impl<T: 'static> Operation<T> {
             planned_for: None,
             cacheable: None,
             lays_down: Vec::new(),
+            unasked: false,
         }
     }
 
@@ -88,6 +91,14 @@ impl<T: 'static> Operation<T> {
             writes: true,
             ..Operation::reading(reach, steps, conclude)
         }
+    }
+
+    /// The same as Pando's own work: what has run out goes, what was acknowledged is applied, whatever
+    /// a listener says.
+    #[must_use]
+    pub(crate) fn unasked(mut self) -> Operation<T> {
+        self.unasked = true;
+        self
     }
 
     /// The same, planned for a version of the schema.
@@ -139,6 +150,7 @@ impl<T: 'static> Operation<T> {
             planned_for: self.planned_for,
             cacheable: self.cacheable,
             lays_down: self.lays_down,
+            unasked: self.unasked,
         }
     }
 
@@ -159,6 +171,7 @@ impl<T: 'static> Operation<T> {
             planned_for: self.planned_for,
             cacheable: self.cacheable,
             lays_down: self.lays_down,
+            unasked: self.unasked,
         }
     }
 

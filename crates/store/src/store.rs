@@ -18,6 +18,7 @@ use pando_model::clock::Clock;
 use pando_model::engine::Engine;
 use pando_model::schema::Schema;
 use pando_model::stamp::Position;
+use pando_queue::listeners::Listeners;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -45,6 +46,7 @@ pub struct Store {
     brokered: OnceLock<Brokered>,
     /// Queues on a broker that this process was told nothing of.
     stranded: ArcSwap<BTreeSet<String>>,
+    listeners: OnceLock<Arc<Listeners>>,
     /// This process, among those over one catalog.
     name: String,
     /// Held while migrations are applied: one at a time.
@@ -87,6 +89,7 @@ impl Store {
             gauges: Gauges::default(),
             brokered: OnceLock::new(),
             stranded: ArcSwap::default(),
+            listeners: OnceLock::new(),
             name: random_name()?,
             migrating: tokio::sync::Mutex::new(()),
         }))
@@ -230,6 +233,10 @@ impl Store {
 
     pub(crate) fn gauges(&self) -> &Gauges {
         &self.gauges
+    }
+
+    pub(crate) fn listeners_cell(&self) -> &OnceLock<Arc<Listeners>> {
+        &self.listeners
     }
 
     pub(crate) fn brokered(&self) -> &OnceLock<Brokered> {

@@ -139,6 +139,7 @@ pub(crate) static SETTING: LazyLock<Arc<Table>> = LazyLock::new(|| {
 /// Columns of [`SETTING`].
 pub(crate) mod setting {
     pub(crate) const NAME: usize = 0;
+    pub(crate) const VALUE: usize = 1;
 }
 
 /// A table whose first column is its primary key; `true` is nullable.

@@ -18,6 +18,8 @@ const UPKEEP: &str = "upkeep";
 const JOURNAL: &str = "journal";
 /// Who hands over what brokers get, and until when.
 const OUTBOX: &str = "outbox";
+/// Who takes in what listeners hear of, and until when.
+const INTAKE: &str = "intake";
 
 /// The setting that tells this store from every other one.
 const IDENTITY: &str = "store";
@@ -50,7 +52,7 @@ impl Catalog {
         Ok(self.fetch_setting(NEWS).await?.unwrap_or_default())
     }
 
-    async fn fetch_setting(&self, name: &str) -> Result<Option<String>> {
+    pub(crate) async fn fetch_setting(&self, name: &str) -> Result<Option<String>> {
         let wanted = equals(tables::setting::NAME, text(name));
         let rows = self.fetch(&tables::SETTING, wanted).await?;
         Ok(rows.first().and_then(value_of).map(str::to_owned))
@@ -104,6 +106,11 @@ impl Store {
     /// The same, of who [hands over](Store::queue_relay_all) what brokers get.
     pub async fn keeps_outbox(&self, term: Duration) -> Result<bool> {
         self.holds(OUTBOX, term).await
+    }
+
+    /// The same, of who [takes in](crate::listening::Intake) what listeners hear of.
+    pub async fn keeps_intake(&self, term: Duration) -> Result<bool> {
+        self.holds(INTAKE, term).await
     }
 
     async fn holds(&self, duty: &str, term: Duration) -> Result<bool> {

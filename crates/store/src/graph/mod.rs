@@ -28,7 +28,7 @@ pub use list::{EdgeList, EdgeRange};
 pub use neighbours::{Common, CommonQuestion, RecommendQuestion, Recommended};
 pub use node::{Node, NodePatch};
 pub use path::{PathAnswer, PathQuestion};
-pub(crate) use relation::{DEGREE, EDGE, NODE};
+pub(crate) use relation::{DEGREE, DIRECTION_OF_KEY, EDGE, NODE};
 pub use traverse::{Hop, Traversal, Traversed, Wanted};
 pub use whole::Page;
 
@@ -121,6 +121,11 @@ impl Direction {
             _ => None,
         }
     }
+}
+
+/// Whether an edge lies as the one that leaves a node, by its column.
+pub(crate) fn is_out(direction: &Value) -> bool {
+    Direction::of(direction) == Some(Direction::Out)
 }
 
 impl NodeKey {

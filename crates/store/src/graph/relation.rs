@@ -42,6 +42,9 @@ pub(super) mod degree {
     pub(in crate::graph) const COUNT: ColumnIx = 4;
 }
 
+/// Where the direction of an edge stands in its primary key.
+pub(crate) const DIRECTION_OF_KEY: usize = 2;
+
 /// The nodes.
 pub(crate) static NODE: LazyLock<Arc<Table>> = LazyLock::new(|| {
     let shape = Shape {

@@ -81,7 +81,10 @@ impl Store {
             finish: Box::new(move |outcomes| conclude(outcomes)),
         };
         let lay_down = self.to_lay_down(&operation.lays_down);
-        self.engine().write_through(write, lay_down).await
+        match operation.unasked {
+            true => self.engine().write_through(write, lay_down).await,
+            false => self.commit(write, lay_down).await,
+        }
     }
 
     /// Those that are of collections whose writes lay down what they wrote.

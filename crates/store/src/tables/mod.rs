@@ -213,7 +213,7 @@ impl Store {
                 Ok((encode.lock())(&answer))
             }),
         };
-        let answer = self.engine().write_through(write, lay_down).await?;
+        let answer = self.commit(write, lay_down).await?;
         let (answer, at, replayed) = match answer {
             WriteAnswer::Done { at, answer } => (answer, at, false),
             WriteAnswer::Replayed { at, answer } => (answer, at, true),

@@ -29,7 +29,9 @@ pub enum Pair {
     Caches,
     /// Memory, and memory with caches in front of it and a space that is written behind.
     Behind,
-    /// The same, where the journal is forgotten somewhere.
+    /// Memory, and memory with listeners before and after each commit.
+    Listened,
+    /// The same as behind, where the journal is forgotten somewhere.
     Past(Where),
 }
 
@@ -124,6 +126,10 @@ async fn compare(pair: Pair, events: &[Event], tally: &mut Tally) -> Result<(), 
             Side::open(in_memory(), &clock).await.beside_behind(),
             Side::cached(in_memory(), &clock).await.behind().await,
         ),
+        Pair::Listened => (
+            Side::open(in_memory(), &clock).await,
+            Side::open(in_memory(), &clock).await.listened().await,
+        ),
         Pair::Past(place) => {
             let past = Arc::new(Past::new(in_memory(), place));
             (
@@ -142,6 +148,11 @@ async fn compare(pair: Pair, events: &[Event], tally: &mut Tally) -> Result<(), 
             counts[usize::from(answers[0].starts_with("refused"))] += 1;
         }
         if answers[0] != answers[1] {
+            return Err(Difference { place, answers });
+        }
+        let heard = other.heard(event).await;
+        if heard[0] != heard[1] {
+            let answers = heard.map(|heard| heard.join("\n  "));
             return Err(Difference { place, answers });
         }
         if place + 1 == events.len() || (place + 1) % DUMP_EVERY == 0 {

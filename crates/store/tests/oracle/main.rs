@@ -1,7 +1,8 @@
 //! A store on SQLite and one on the memory engine: 10,000 random operations of each model, and
 //! of all of them together, have the same answers; and so have one with caches in front of its
 //! engine, and one without, for a caller who brings his stamps along; with a space of key-values
-//! that is written behind, or without, but for what a write is told of what was there before.
+//! that is written behind, or without, but for what a write is told of what was there before; and
+//! with listeners that are asked about each write, or without.
 //!
 //! The seed is printed; `PANDO_SEED=… cargo test -p pando-store --test oracle` repeats a run, and
 //! `PANDO_OPERATIONS` makes it longer. Below the models the engines are compared by the
@@ -22,6 +23,7 @@ mod draw;
 mod event;
 mod graph;
 mod kv;
+mod listened;
 mod past;
 mod side;
 mod tables;
@@ -72,6 +74,11 @@ async fn all_models_are_the_same_with_a_space_that_is_written_behind_and_without
 #[tokio::test]
 async fn key_values_are_the_same_written_behind_and_at_once() {
     both_answer_alike(Pair::Behind, "key-values written behind", &[Model::Kv]).await;
+}
+
+#[tokio::test]
+async fn all_models_are_the_same_with_listeners_and_without_and_these_hear_of_the_same() {
+    both_answer_alike(Pair::Listened, "listened to", &ALL).await;
 }
 
 /// The test of the test.

@@ -3,6 +3,7 @@
 use crate::docs;
 use crate::draw::{Cursor, KEPT, When};
 use crate::event::{Event, Verb};
+use crate::listened::Heard;
 use crate::tables;
 use pando_cache::{Config, Rule, SeededRandom, Strategy, Tier};
 use pando_model::clock::ManualClock;
@@ -31,6 +32,8 @@ pub struct Side {
     seen: Arc<Mutex<Seen>>,
     /// What its caller has written and seen.
     session: Mutex<Session>,
+    /// Who hears of it.
+    heard: Option<tokio::sync::Mutex<Heard>>,
 }
 
 /// What a caller remembers.
@@ -89,6 +92,7 @@ impl Side {
             compared_with_behind: false,
             seen: Arc::default(),
             session: Mutex::default(),
+            heard: None,
         }
     }
 
@@ -136,6 +140,26 @@ impl Side {
         self.name = "behind";
         self.is_behind = true;
         self.beside_behind()
+    }
+
+    /// The same as this one, with listeners.
+    pub async fn listened(mut self) -> Side {
+        self.heard = Some(tokio::sync::Mutex::new(Heard::of(&self.store).await));
+        self.name = "listened to";
+        self
+    }
+
+    /// What listeners were asked about an event, and told of it.
+    pub async fn heard(&self, event: &Event) -> [Vec<String>; 2] {
+        let Some(heard) = &self.heard else {
+            return Default::default();
+        };
+        let since = heard.lock().await.since(&self.store).await;
+        match event {
+            // Nobody is asked about what has run out.
+            Event::Sweep => Default::default(),
+            _ => since,
+        }
     }
 
     /// Whether a write is not told what was there before, where it is written behind.
