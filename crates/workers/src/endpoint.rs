@@ -21,7 +21,7 @@ use crate::handler::{Handler, Job, Verdict};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
-use http::{HeaderMap, Method, Request, Response, Uri};
+use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Body;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -86,6 +86,26 @@ pub struct Endpoint {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
 }
 
+/// What is posted.
+pub(crate) struct Posted<'a> {
+    /// What it is signed under: the same whenever it is posted again.
+    pub(crate) id: &'a str,
+    /// Names and values, but for content type and signatures.
+    pub(crate) headers: Vec<(String, String)>,
+    /// What the body is.
+    pub(crate) content_type: &'a str,
+    /// The body.
+    pub(crate) body: Bytes,
+}
+
+/// What is answered.
+pub(crate) struct Answered {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    /// The beginning of the body.
+    pub(crate) said: String,
+}
+
 impl EndpointConfig {
     /// Refuses what cannot be, without reading files.
     pub fn validate(&self) -> Result<(), EndpointError> {
@@ -130,62 +150,69 @@ impl Endpoint {
         })
     }
 
-    fn request(&self, job: &Job) -> Result<Request<Full<Bytes>>, http::Error> {
-        let message = &job.message;
-        let mut request = Request::new(Full::new(message.body.clone()));
+    /// Posts a body, and gives what is answered; or why nothing is.
+    pub(crate) async fn post(&self, posted: Posted<'_>) -> Result<Answered, String> {
+        let request = self.request(posted);
+        let request = request.map_err(|error| format!("it cannot be sent over HTTP: {error}"))?;
+        let answer = self.client.request(request).await.map_err(|error| {
+            let (shown, reason) = (&self.shown, reason_of(&error));
+            format!("POST {shown} failed: {reason}")
+        })?;
+        let (parts, body) = answer.into_parts();
+        Ok(Answered {
+            status: parts.status,
+            headers: parts.headers,
+            said: String::from_utf8_lossy(&beginning(body).await).into_owned(),
+        })
+    }
+
+    fn request(&self, posted: Posted<'_>) -> Result<Request<Full<Bytes>>, http::Error> {
+        let mut request = Request::new(Full::new(posted.body.clone()));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.uri.clone();
         let headers = request.headers_mut();
-        for (name, value) in event::headers(job) {
-            put(headers, &name, &value)?;
+        for (name, value) in &posted.headers {
+            put(headers, name, value)?;
         }
-        let id = message.id.to_string();
-        put(headers, CONTENT_TYPE.as_str(), &message.content_type)?;
+        put(headers, CONTENT_TYPE.as_str(), posted.content_type)?;
         put(
             headers,
             USER_AGENT.as_str(),
             concat!("pando/", env!("CARGO_PKG_VERSION")),
         )?;
-        put(
-            headers,
-            "idempotency-key",
-            &format!("{}/{id}", job.place.group),
-        )?;
-        put(headers, "pando-queue", &job.place.queue)?;
-        put(headers, "pando-attempt", &job.attempt.to_string())?;
         if let Some(secrets) = &self.secrets {
             let seconds = Timestamp::now().as_second();
-            for (name, value) in secrets.sign(&id, seconds, &message.body) {
+            for (name, value) in secrets.sign(posted.id, seconds, &posted.body) {
                 put(headers, name, &value)?;
             }
         }
         Ok(request)
     }
 
-    async fn verdict<B>(&self, answer: Response<B>) -> Verdict
-    where
-        B: Body<Data = Bytes> + Unpin,
-    {
-        let (parts, body) = answer.into_parts();
-        let status = parts.status;
-        let said = beginning(body).await;
+    /// What an answer that is no success says.
+    pub(crate) fn error_of(&self, answer: &Answered) -> String {
+        let mut error = format!("POST {} answered {}", self.shown, answer.status);
+        if answer.status.is_redirection() {
+            error.push_str(", and redirects are not followed");
+        }
+        if !answer.said.trim().is_empty() {
+            error.push_str(": ");
+            error.push_str(answer.said.trim());
+        }
+        error
+    }
+
+    fn verdict(&self, answer: &Answered) -> Verdict {
+        let status = answer.status;
         if status.is_success() {
             return Verdict::Done;
         }
-        let mut error = format!("POST {} answered {status}", self.shown);
-        if status.is_redirection() {
-            error.push_str(", and redirects are not followed");
-        }
-        let said = String::from_utf8_lossy(&said);
-        if !said.trim().is_empty() {
-            error.push_str(": ");
-            error.push_str(said.trim());
-        }
+        let error = self.error_of(answer);
         if self.dead_on.contains(&status.as_u16()) {
             return Verdict::Dead { error };
         }
         let asks_to_wait = matches!(status.as_u16(), 429 | 503);
-        let delay = parts.headers.get(RETRY_AFTER).filter(|_| asks_to_wait);
+        let delay = answer.headers.get(RETRY_AFTER).filter(|_| asks_to_wait);
         Verdict::Failed {
             error,
             delay: delay.and_then(|after| wait_of(after, Timestamp::now())),
@@ -193,21 +220,31 @@ impl Endpoint {
     }
 }
 
+/// The headers of a message, as it is handed over.
+fn headers_of(job: &Job, id: &str) -> Vec<(String, String)> {
+    let mut headers = event::headers(job);
+    let own = [
+        ("idempotency-key", format!("{}/{id}", job.place.group)),
+        ("pando-queue", job.place.queue.clone()),
+        ("pando-attempt", job.attempt.to_string()),
+    ];
+    headers.extend(own.map(|(name, value)| (name.to_owned(), value)));
+    headers
+}
+
 #[async_trait]
 impl Handler for Endpoint {
     async fn handle(&self, job: &Job) -> Verdict {
-        let request = match self.request(job) {
-            Ok(request) => request,
-            Err(error) => {
-                return Verdict::failed(format!("the message cannot be sent over HTTP: {error}"));
-            }
+        let id = job.message.id.to_string();
+        let posted = Posted {
+            id: &id,
+            headers: headers_of(job, &id),
+            content_type: &job.message.content_type,
+            body: job.message.body.clone(),
         };
-        match self.client.request(request).await {
-            Ok(answer) => self.verdict(answer).await,
-            Err(error) => {
-                let (shown, reason) = (&self.shown, reason_of(&error));
-                Verdict::failed(format!("POST {shown} failed: {reason}"))
-            }
+        match self.post(posted).await {
+            Ok(answer) => self.verdict(&answer),
+            Err(error) => Verdict::failed(error),
         }
     }
 
