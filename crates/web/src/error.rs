@@ -14,6 +14,9 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::time::Duration;
 
+/// The code of a write whose listener did not answer: nothing was done.
+const LISTENER_FAILED: &str = "listener_failed";
+
 /// An error on its way to the caller.
 #[derive(Debug, thiserror::Error)]
 #[error("{} {}: {}", .0.status.as_u16(), .0.code, .0.message)]
@@ -229,6 +232,7 @@ impl From<Refusal> for ApiError {
         error.0.hint = refusal.hint;
         match status {
             StatusCode::TOO_MANY_REQUESTS => error.retry_after(Duration::from_secs(1)),
+            _ if error.0.code == LISTENER_FAILED => error.retry_after(Duration::from_secs(1)),
             _ => error,
         }
     }

@@ -4,18 +4,21 @@
 //! caller wrote, so that their number is bounded.
 
 mod caches;
+mod called;
 mod listeners;
 mod queues;
 mod workers;
 
 use crate::reply::{self, Reply};
 use caches::CacheMetrics;
+use called::CalledMetrics;
 use http::header::HeaderValue;
 use http::{Method, StatusCode};
 use listeners::ListenerMetrics;
 use pando_model::engine::Statistics;
 use pando_model::working::WorkerReport;
 use pando_queue::changes::ChangesReport;
+use pando_queue::listeners::ListenerReport;
 use pando_queue::topics::TopicsReport;
 use pando_store::Store;
 use prometheus_client::encoding::text::encode;
@@ -53,6 +56,7 @@ pub(crate) struct Metrics {
     caches: CacheMetrics,
     listeners: ListenerMetrics,
     workers: WorkerMetrics,
+    called: CalledMetrics,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -128,6 +132,8 @@ impl Metrics {
         listeners.register(&mut registry);
         let workers = WorkerMetrics::default();
         workers.register(&mut registry);
+        let called = CalledMetrics::default();
+        called.register(&mut registry);
         Metrics {
             registry,
             requests,
@@ -139,6 +145,7 @@ impl Metrics {
             caches,
             listeners,
             workers,
+            called,
         }
     }
 
@@ -170,6 +177,11 @@ impl Metrics {
     /// Takes what is seen of workers, before it is asked for.
     pub(crate) fn take_workers(&self, workers: Vec<WorkerReport>) {
         self.workers.take(workers);
+    }
+
+    /// The same of the application's listeners.
+    pub(crate) fn take_called(&self, listeners: Vec<ListenerReport>) {
+        self.called.take(listeners);
     }
 
     /// The answer to `/metrics`.

@@ -20,6 +20,7 @@
 //! | `queue_full`, `too_many_in_flight` | 429 | of queues |
 //! | `unsupported` | 422 | what a queue's broker cannot do |
 //! | `broker_missing` | 503 | a queue is on a broker, and the server is told of none |
+//! | `vetoed`, `listener_failed` | 422, 503 | a listener before the commit says no, or nothing |
 //! | everything else, `54…` and `malformed` among it | 400 | |
 //!
 //! Departures: PostgREST gives 500 for `54…` (too complex) and `57014`; here
@@ -39,7 +40,8 @@ pub(crate) fn of_code(code: &str) -> StatusCode {
         "not_representable" => StatusCode::NOT_ACCEPTABLE,
         "search_building" | "broker_missing" => StatusCode::SERVICE_UNAVAILABLE,
         "precondition_failed" => StatusCode::PRECONDITION_FAILED,
-        "unprocessable" => StatusCode::UNPROCESSABLE_ENTITY,
+        "unprocessable" | "vetoed" => StatusCode::UNPROCESSABLE_ENTITY,
+        "listener_failed" => StatusCode::SERVICE_UNAVAILABLE,
         "queue_full" | "too_many_in_flight" => StatusCode::TOO_MANY_REQUESTS,
         "23503" | "23505" => StatusCode::CONFLICT,
         "25006" => StatusCode::METHOD_NOT_ALLOWED,

@@ -85,7 +85,9 @@ where
                 let op = at.load(Ordering::Relaxed);
                 let error = withhold(error, &request, caller, op);
                 // What is not about the request is not about one of its operations either.
-                let about_one = op != NONE && error.status_code().is_client_error();
+                // A listener is asked about all of them.
+                let is_whole = error.code() == "vetoed";
+                let about_one = op != NONE && !is_whole && error.status_code().is_client_error();
                 return Err(if about_one { error.at_op(op) } else { error });
             }
         }

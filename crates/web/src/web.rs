@@ -258,6 +258,7 @@ impl Web {
                 let changes = self.changes().map(Changes::report);
                 self.metrics.take_listeners(self.topics.report(), changes);
                 self.metrics.take_workers(self.admin.workers());
+                self.metrics.take_called(self.admin.listeners());
                 let (inside, waiting) = (self.turnstile.inside(), self.waiting.count());
                 self.metrics.answer(&self.store, inside, waiting).await
             }

@@ -7,6 +7,7 @@
 mod caches;
 mod keys;
 mod queues;
+mod listeners;
 mod status;
 mod workers;
 
@@ -21,6 +22,7 @@ use crate::web::Web;
 use async_trait::async_trait;
 use http::{Method, StatusCode};
 use pando_model::working::WorkerReport;
+use pando_queue::listeners::ListenerReport;
 use pando_store::migrate::MigrationFile;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -81,6 +83,11 @@ pub trait Admin: Send + Sync {
     fn cache_rule(&self, collection: &str) -> Option<Value> {
         let _ = collection;
         None
+    }
+
+    /// What of the application is called when data changes, as this process sees it.
+    fn listeners(&self) -> Vec<ListenerReport> {
+        Vec::new()
     }
 
     /// What works on messages in this process.
@@ -146,6 +153,7 @@ const ROUTES: [(&str, &str); 12] = [
     ("shutdown", "POST"),
     ("status", "GET"),
     ("verify", "POST"),
+    ("listeners", "GET"),
     ("workers", "GET"),
 ];
 
@@ -209,6 +217,7 @@ pub(crate) async fn answer(
         ("POST", "keys") => keys::create(web.store(), body).await,
         ("GET" | "HEAD", "queues") => queues::list(web).await,
         ("GET" | "HEAD", "caches") => Ok(caches::list(web)),
+        ("GET" | "HEAD", "listeners") => Ok(listeners::list(web)),
         ("GET" | "HEAD", "workers") => Ok(workers::list(web)),
         ("POST", "caches/flush") => caches::flush_all(web).await,
         (_, path) if path.starts_with("queues/") => queues::answer(web, method, path, body).await,

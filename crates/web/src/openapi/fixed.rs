@@ -50,6 +50,10 @@ fn admin_paths() -> Map<String, Value> {
             "/admin/v1/status".to_owned(),
             json!({ "get": admin("status", "One look at the deployment", "200") }),
         ),
+        (
+            "/admin/v1/listeners".to_owned(),
+            json!({ "get": listeners() }),
+        ),
         ("/admin/v1/workers".to_owned(), json!({ "get": workers() })),
         (
             "/admin/v1/caches".to_owned(),
@@ -266,15 +270,21 @@ fn admin(id: &str, summary: &str, status: &'static str) -> Value {
     operation
 }
 
+fn listeners() -> Value {
+    let summary = "What of the application is called when data changes";
+    listing("listeners", summary)
+}
+
 fn workers() -> Value {
-    let mut workers = admin(
-        "workers",
-        "What works on messages, and why there is so much of it",
-        "200",
-    );
+    let summary = "What works on messages, and why there is so much of it";
+    listing("workers", summary)
+}
+
+fn listing(id: &str, summary: &str) -> Value {
+    let mut listing = admin(id, summary, "200");
     let list = json!({ "type": "array", "items": { "type": "object" } });
-    workers["responses"]["200"]["content"]["application/json"]["schema"] = list;
-    workers
+    listing["responses"]["200"]["content"]["application/json"]["schema"] = list;
+    listing
 }
 
 /// An operation, with what can go wrong with any.
