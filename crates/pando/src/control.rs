@@ -3,11 +3,13 @@
 use crate::commands::{backup, migrate};
 use crate::config::{self, Config, Loaded, Sources, reload};
 use crate::logging::LevelHandle;
+use crate::parts;
 use crate::parts::cache::{Caches, RuleError};
 use crate::roles;
 use crate::roles::worker::Crew;
 use async_trait::async_trait;
 use pando_model::working::WorkerReport;
+use pando_queue::listeners::ListenerReport;
 use pando_store::Store;
 use pando_store::error::StoreError;
 use pando_store::migrate::{MigrationError, MigrationFile, read_folder};
@@ -171,6 +173,15 @@ impl Admin for Control {
 
     fn cache_rule(&self, collection: &str) -> Option<Value> {
         self.caches.rule(collection)
+    }
+
+    fn listeners(&self) -> Vec<ListenerReport> {
+        let called = self.store.listeners().map(|all| all.report());
+        let mut reports = called.unwrap_or_default();
+        let own = parts::listeners::told(&self.in_force(), &self.crew.report());
+        reports.extend(own);
+        reports.sort_by(|one, other| one.name.cmp(&other.name));
+        reports
     }
 
     fn workers(&self) -> Vec<WorkerReport> {

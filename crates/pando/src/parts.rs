@@ -4,6 +4,7 @@
 pub mod adopt;
 pub mod broker;
 pub mod cache;
+pub mod listeners;
 mod postgres;
 pub mod queues;
 pub mod redis;
@@ -83,6 +84,7 @@ pub async fn open_served(
     if let Some(sharing) = redis::sharing(&config.cache)? {
         tier.share(sharing, shared_name(&store).await?);
     }
+    store.use_listeners(Arc::new(listeners::called(config)?));
     let caches = Caches::new(Arc::clone(&store), tier, config.cache.clone());
     caches.look();
     use_broker(&store, config).await?;

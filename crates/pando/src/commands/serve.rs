@@ -1,5 +1,6 @@
 //! `pando serve`: from the configuration to a server that is ready, and back.
 
+mod intake;
 mod journal;
 mod logs;
 mod outbox;
@@ -18,6 +19,7 @@ use crate::roles::worker::Crew;
 use crate::roles::{self, Role, web};
 use crate::signals::{self, Stop};
 use pando_model::inspection::Weight;
+use pando_store::listening::Intake;
 use pando_store::{Store, Swept};
 use pando_web::Admin;
 use serde::Serialize;
@@ -84,6 +86,7 @@ pub async fn run(args: ServeArgs, context: Context) -> anyhow::Result<()> {
     // finds its address too; who comes sooner waits in the listener's queue.
     lock.announce(&url_of(&config, &addresses_of(&listeners)?))?;
     let mut upkeep = Upkeep::start(&store, &config).await?;
+    let intake = intake::begin(&store, parts::listeners::subscribers(&config)).await?;
     let shutdown = watch::Sender::new(false);
     let mut told = shutdown.subscribe();
     let inputs = web::Inputs {
@@ -101,6 +104,9 @@ pub async fn run(args: ServeArgs, context: Context) -> anyhow::Result<()> {
     control.attach(Arc::clone(running.web()));
     if roles.contains(&Role::Worker) {
         crew.start(&store, &config)?;
+        if let Some(intake) = intake {
+            upkeep.tell(&store, intake);
+        }
     }
     announce(&config, &dir, &running.addresses, report)?;
     upkeep.go_on(&store, &config, caches);
@@ -181,6 +187,12 @@ impl Upkeep {
         } else if store.engine().is_shared() {
             self.0.push(tokio::spawn(outbox::watch(shared())));
         }
+    }
+
+    /// Has listeners hear of what is committed.
+    fn tell(&mut self, store: &Arc<Store>, intake: Intake) {
+        self.0
+            .push(tokio::spawn(intake::run(Arc::clone(store), intake)));
     }
 
     fn stop(self) {

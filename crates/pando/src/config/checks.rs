@@ -70,6 +70,11 @@ pub fn faults(config: &Config) -> Vec<(Cow<'static, str>, String)> {
                 .into_iter()
                 .map(|(path, message)| (Cow::Owned(path), message)),
         )
+        .chain(
+            parts::listeners::faults(config)
+                .into_iter()
+                .map(|(path, message)| (Cow::Owned(path), message)),
+        )
         .chain(faults_of_postgres(config))
         .chain(faults_of_sessions(config))
         .chain(

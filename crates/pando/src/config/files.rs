@@ -11,7 +11,7 @@ impl Loaded {
         let certificate = self.fault_of_certificate().into_iter();
         let problems: Vec<_> = certificate
             .chain(self.faults_of_postgres())
-            .chain(self.faults_of_workers())
+            .chain(self.faults_of_endpoints())
             .collect();
         match problems.is_empty() {
             true => Ok(()),
@@ -45,9 +45,10 @@ impl Loaded {
         faults.collect()
     }
 
-    /// Files that workers need, and that cannot be used.
-    fn faults_of_workers(&self) -> Vec<Problem> {
+    /// Files that workers and listeners need, and that cannot be used.
+    fn faults_of_endpoints(&self) -> Vec<Problem> {
         let faults = parts::workers::faults_of_files(&self.config).into_iter();
+        let faults = faults.chain(parts::listeners::faults_of_files(&self.config));
         let problems = faults.map(|(setting, message)| Problem {
             place: format!("{} ({setting})", self.origin(&setting)),
             message,

@@ -188,6 +188,16 @@ impl Loaded {
                 place(path, setting);
             }
         }
+        for (name, listener) in &mut self.config.listeners {
+            for (path, setting) in [
+                (&mut listener.secret_file, "secret_file"),
+                (&mut listener.ca_file, "ca_file"),
+            ] {
+                if let Some(path) = path {
+                    place(path, &format!("listeners.{name}.{setting}"));
+                }
+            }
+        }
         for (name, worker) in &mut self.config.workers {
             for (path, setting) in [
                 (&mut worker.secret_file, "secret_file"),

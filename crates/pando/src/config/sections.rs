@@ -5,6 +5,7 @@
 //! admin API change in a running server; `x-path` what is relative to the file.
 
 mod cache;
+mod listeners;
 mod queues;
 mod sessions;
 mod store;
@@ -12,7 +13,8 @@ mod topics;
 mod workers;
 
 pub use cache::{Cache, CachedCollection, EvictionName, StrategyName};
-pub use queues::{Messaging, Queue, QueuePlace, QueueSchedule};
+pub use listeners::{Listener, OnFailureName, PhaseName};
+pub use queues::{Messaging, Queue, QueueBackoff, QueuePlace, QueueSchedule};
 pub use sessions::{DataAccess, Sessions};
 pub use store::{EngineKind, Postgres, Store};
 pub use topics::Topics;
@@ -45,6 +47,8 @@ pub struct Config {
     pub limits: Limits,
     /// What is declared of collections of documents, by their names.
     pub docs: BTreeMap<String, Collection>,
+    /// What of the application is called when data changes, by name: `[listeners.search]`.
+    pub listeners: BTreeMap<String, Listener>,
     /// Where queues keep their messages.
     pub queue: Messaging,
     /// What is declared of queues, by their names.
@@ -224,6 +228,7 @@ impl Default for Config {
             cors: Cors::default(),
             limits: Limits::default(),
             docs: BTreeMap::new(),
+            listeners: BTreeMap::new(),
             queue: Messaging::default(),
             queues: BTreeMap::new(),
             sessions: Sessions::default(),

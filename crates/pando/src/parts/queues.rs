@@ -3,6 +3,7 @@
 use crate::config::{Config, EngineKind, Queue, QueuePlace, QueueSchedule};
 use crate::failure::{Failure, fail};
 use pando_model::engine::Durability;
+use crate::config::{Config, EngineKind, Queue, QueueBackoff, QueuePlace, QueueSchedule};
 use pando_queue::{Backoff, BackoffConfig, ConfigError, DedupConfig, Schedule};
 use pando_store::kv::check_name;
 use pando_store::queue::{PRIORITIES_MAX, QueueRules, QueuesConfig, Scheduled, check_key};
@@ -15,7 +16,7 @@ const VISIBILITY_MAX: Duration = Duration::from_secs(12 * 60 * 60);
 const MESSAGE_BYTES_MAX: u64 = 64 << 20;
 
 /// A setting below that of a queue, and what is wrong with it.
-type Fault = (String, String);
+pub(super) type Fault = (String, String);
 
 /// The rules of all queues. What is at fault was refused when the configuration was loaded.
 pub fn rules(config: &Config) -> QueuesConfig {
@@ -28,6 +29,7 @@ pub fn rules(config: &Config) -> QueuesConfig {
                 rules.stays = queue.engine.is_some();
                 Some((name.clone(), rules))
             })
+            .chain(super::listeners::queues(config))
             .collect(),
         others: QueueRules {
             on_broker: config.queue.broker().is_some(),
@@ -45,6 +47,11 @@ pub fn faults(config: &Config) -> Vec<Fault> {
     }
     for (name, queue) in &config.queues {
         let mut found = faults_of(queue);
+        if let Some(listener) = super::listeners::of_queue(config, name) {
+            let why =
+                format!("is the queue of [listeners.{listener}], which says what is set of it");
+            found.push((String::new(), why));
+        }
         if let Err(refusal) = check_name("queue", name) {
             found.push((String::new(), refusal.message));
         }
@@ -152,19 +159,14 @@ fn faults_of(queue: &Queue) -> Vec<Fault> {
 }
 
 fn rules_of(queue: &Queue) -> Result<QueueRules, Fault> {
-    let backoff = Backoff::new(BackoffConfig {
-        attempts_max: queue.attempts,
-        base: queue.backoff.base.get(),
-        cap: queue.backoff.cap.get(),
-        jitter: queue.backoff.jitter,
-    });
+    let backoff = backoff(queue.attempts, &queue.backoff);
     let dedup = DedupConfig {
         window: queue.dedup_window.get(),
     };
     dedup.validate().map_err(|error| fault(&error))?;
     Ok(QueueRules {
         visibility: queue.visibility.get(),
-        backoff: backoff.map_err(|error| fault(&error))?,
+        backoff: backoff?,
         dedup,
         priorities: queue.priorities,
         groups: queue.groups.clone(),
@@ -179,6 +181,17 @@ fn rules_of(queue: &Queue) -> Result<QueueRules, Fault> {
         ordered: queue.ordered,
         schedules: schedules(queue)?,
     })
+}
+
+/// How attempts follow each other.
+pub(super) fn backoff(attempts: u32, written: &QueueBackoff) -> Result<Backoff, Fault> {
+    let backoff = Backoff::new(BackoffConfig {
+        attempts_max: attempts,
+        base: written.base.get(),
+        cap: written.cap.get(),
+        jitter: written.jitter,
+    });
+    backoff.map_err(|error| fault(&error))
 }
 
 fn fault(error: &ConfigError) -> Fault {

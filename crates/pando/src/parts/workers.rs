@@ -41,6 +41,7 @@ pub fn start(store: &Arc<Store>, config: &Config) -> anyhow::Result<Workers> {
         let started = workers.start(read, handler);
         started.map_err(|error| refuse(setting_of(error)))?;
     }
+    super::listeners::work(&workers, config)?;
     Ok(workers)
 }
 
@@ -177,7 +178,7 @@ fn handler(kind: Kind, written: &Worker) -> Result<Arc<dyn Handler>, EndpointErr
     })
 }
 
-fn told(error: &EndpointError) -> Fault {
+pub(super) fn told(error: &EndpointError) -> Fault {
     let (setting, reason) = match error {
         EndpointError::Url(reason) => ("url", (*reason).to_owned()),
         EndpointError::Status(_) => ("dead_on", error.to_string()),
