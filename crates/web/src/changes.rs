@@ -11,13 +11,12 @@ use crate::web::Web;
 use bytes::Bytes;
 use http::Method;
 use http::request::Parts;
-use pando_model::canonical;
-use pando_model::column::ColumnType;
 use pando_model::engine::{FeedCursor, FeedEvent};
-use pando_model::schema::{RESERVED_PREFIX, Table};
+use pando_model::schema::RESERVED_PREFIX;
 use pando_model::stamp::Position;
 use pando_queue::changes::{ChangesError, ChangesSubscription, Noted};
 use pando_store::Store;
+use pando_store::listening::committed_of;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -148,38 +147,15 @@ impl Source for Listener {
 
 fn block_of(store: &Store, table: &str, event: &FeedEvent) -> Bytes {
     let kind = event.kind.name();
-    let schema = store.schema();
-    let key = schema
-        .tables
-        .get(table)
-        .and_then(|table| key_of(table, &event.key));
-    let key = key.unwrap_or_else(|| "null".to_owned());
+    let committed = committed_of(&store.schema(), event);
+    // A key that the schema in force does not know is not told.
+    let key = committed.map_or_else(|| "null".to_owned(), |committed| committed.change.key);
     let table = Value::from(table);
     let Position { timeline, p } = event.cursor.at;
     let data = format!(
         r#"{{"table":{table},"kind":"{kind}","key":{key},"position":{{"timeline":{timeline},"p":{p}}}}}"#
     );
     block(&text_of(event.cursor), kind, &data)
-}
-
-/// The columns of the key with their values in JSON, as answers have them; `None` for a key that
-/// the schema in force does not know.
-fn key_of(table: &Table, key: &[u8]) -> Option<String> {
-    let columns = table.primary_key.columns.iter();
-    let columns: Vec<_> = columns.filter_map(|ix| table.columns.get(*ix)).collect();
-    let types: Vec<&ColumnType> = columns.iter().map(|column| &column.ty).collect();
-    let values = canonical::values_of(&types, key)?;
-    let mut text = Vec::from(*b"{");
-    for (n, (column, value)) in columns.iter().zip(values).enumerate() {
-        if n > 0 {
-            text.push(b',');
-        }
-        text.extend_from_slice(Value::from(column.name.as_str()).to_string().as_bytes());
-        text.push(b':');
-        value.write_json(&column.ty, &mut text);
-    }
-    text.push(b'}');
-    String::from_utf8(text).ok()
 }
 
 fn block(id: &str, event: &str, data: &str) -> Bytes {

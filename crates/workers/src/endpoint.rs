@@ -21,7 +21,7 @@ use crate::handler::{Handler, Job, Verdict};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
-use http::{HeaderMap, Method, Request, StatusCode, Uri};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Body;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -106,6 +106,17 @@ pub(crate) struct Answered {
     pub(crate) said: String,
 }
 
+impl Answered {
+    async fn read<B: Body<Data = Bytes> + Unpin>(answer: Response<B>) -> Answered {
+        let (parts, body) = answer.into_parts();
+        Answered {
+            status: parts.status,
+            headers: parts.headers,
+            said: String::from_utf8_lossy(&beginning(body).await).into_owned(),
+        }
+    }
+}
+
 impl EndpointConfig {
     /// Refuses what cannot be, without reading files.
     pub fn validate(&self) -> Result<(), EndpointError> {
@@ -158,12 +169,7 @@ impl Endpoint {
             let (shown, reason) = (&self.shown, reason_of(&error));
             format!("POST {shown} failed: {reason}")
         })?;
-        let (parts, body) = answer.into_parts();
-        Ok(Answered {
-            status: parts.status,
-            headers: parts.headers,
-            said: String::from_utf8_lossy(&beginning(body).await).into_owned(),
-        })
+        Ok(Answered::read(answer).await)
     }
 
     fn request(&self, posted: Posted<'_>) -> Result<Request<Full<Bytes>>, http::Error> {
@@ -220,8 +226,8 @@ impl Endpoint {
     }
 }
 
-/// The headers of a message, as it is handed over.
-fn headers_of(job: &Job, id: &str) -> Vec<(String, String)> {
+/// A message as it is handed over.
+fn posted_of<'a>(job: &'a Job, id: &'a str) -> Posted<'a> {
     let mut headers = event::headers(job);
     let own = [
         ("idempotency-key", format!("{}/{id}", job.place.group)),
@@ -229,20 +235,19 @@ fn headers_of(job: &Job, id: &str) -> Vec<(String, String)> {
         ("pando-attempt", job.attempt.to_string()),
     ];
     headers.extend(own.map(|(name, value)| (name.to_owned(), value)));
-    headers
+    Posted {
+        id,
+        headers,
+        content_type: &job.message.content_type,
+        body: job.message.body.clone(),
+    }
 }
 
 #[async_trait]
 impl Handler for Endpoint {
     async fn handle(&self, job: &Job) -> Verdict {
         let id = job.message.id.to_string();
-        let posted = Posted {
-            id: &id,
-            headers: headers_of(job, &id),
-            content_type: &job.message.content_type,
-            body: job.message.body.clone(),
-        };
-        match self.post(posted).await {
+        match self.post(posted_of(job, &id)).await {
             Ok(answer) => self.verdict(&answer),
             Err(error) => Verdict::failed(error),
         }

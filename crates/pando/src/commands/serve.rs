@@ -86,7 +86,6 @@ pub async fn run(args: ServeArgs, context: Context) -> anyhow::Result<()> {
     // finds its address too; who comes sooner waits in the listener's queue.
     lock.announce(&url_of(&config, &addresses_of(&listeners)?))?;
     let mut upkeep = Upkeep::start(&store, &config).await?;
-    let intake = intake::begin(&store, parts::listeners::subscribers(&config)).await?;
     let shutdown = watch::Sender::new(false);
     let mut told = shutdown.subscribe();
     let inputs = web::Inputs {
@@ -103,10 +102,7 @@ pub async fn run(args: ServeArgs, context: Context) -> anyhow::Result<()> {
     })?;
     control.attach(Arc::clone(running.web()));
     if roles.contains(&Role::Worker) {
-        crew.start(&store, &config)?;
-        if let Some(intake) = intake {
-            upkeep.tell(&store, intake);
-        }
+        upkeep.work(&store, &config, &crew)?;
     }
     announce(&config, &dir, &running.addresses, report)?;
     upkeep.go_on(&store, &config, caches);
@@ -156,11 +152,15 @@ async fn until_told(
 
 /// What is done beside the requests. A write that was begun goes on to its end; the store
 /// waits for it, and the next start does the rest.
-#[derive(Default)]
-struct Upkeep(Vec<JoinHandle<()>>);
+struct Upkeep {
+    tasks: Vec<JoinHandle<()>>,
+    /// What listeners hear of, until somebody takes it in.
+    intake: Option<Intake>,
+}
 
 impl Upkeep {
-    /// Declares what documents are searched by, and has their indexes built.
+    /// Declares what documents are searched by, and has their indexes built; has what listeners hear
+    /// of recorded from now on.
     async fn start(store: &Arc<Store>, config: &Config) -> anyhow::Result<Upkeep> {
         let declared = parts::documents(config)
             .map_err(|(path, reason)| fail(format!("[{path}]: {reason}")))?;
@@ -170,7 +170,9 @@ impl Upkeep {
         if store.engine().is_shared() {
             tasks.push(tokio::spawn(take_news(Arc::clone(store))));
         }
-        Ok(Upkeep(tasks))
+        let subscribers = parts::listeners::subscribers(config);
+        let intake = intake::begin(store, subscribers).await?;
+        Ok(Upkeep { tasks, intake })
     }
 
     /// Has what has run out swept away, the rules of caching follow what they are made of, what
@@ -179,24 +181,29 @@ impl Upkeep {
         let shared = || Arc::clone(store);
         let swept = sweep(shared(), config.store.sweep_interval.get());
         let every = config.cache.journal.flush_interval.get();
-        self.0.push(tokio::spawn(swept));
-        self.0.push(tokio::spawn(caches.keep()));
-        self.0.push(tokio::spawn(journal::flush(shared(), every)));
+        self.tasks.push(tokio::spawn(swept));
+        self.tasks.push(tokio::spawn(caches.keep()));
+        self.tasks
+            .push(tokio::spawn(journal::flush(shared(), every)));
         if config.queue.broker().is_some() {
             self.0.push(tokio::spawn(outbox::relay(shared())));
         } else if store.engine().is_shared() {
             self.0.push(tokio::spawn(outbox::watch(shared())));
+            self.tasks.push(tokio::spawn(outbox::relay(shared())));
         }
     }
 
-    /// Has listeners hear of what is committed.
-    fn tell(&mut self, store: &Arc<Store>, intake: Intake) {
-        self.0
-            .push(tokio::spawn(intake::run(Arc::clone(store), intake)));
+    /// Has messages worked on, and listeners hear of what is committed.
+    fn work(&mut self, store: &Arc<Store>, config: &Config, crew: &Crew) -> anyhow::Result<()> {
+        crew.start(store, config)?;
+        let intake = self.intake.take();
+        let running = intake.map(|intake| intake::run(Arc::clone(store), intake));
+        self.tasks.extend(running.map(tokio::spawn));
+        Ok(())
     }
 
     fn stop(self) {
-        for task in self.0 {
+        for task in self.tasks {
             task.abort();
         }
     }

@@ -6,9 +6,7 @@ use crate::config::{Config, Listener, OnFailureName, PhaseName, StrategyName};
 use crate::failure::fail;
 use pando_model::working::WorkerReport;
 use pando_queue::ScalingConfig;
-use pando_queue::listeners::{
-    ListenerReport, Listeners, Pattern, Phase, QUEUE_PREFIX, Registered, queue_of,
-};
+use pando_queue::listeners::{ListenerReport, Listeners, Pattern, Phase, Registered, queue_of};
 use pando_store::listening::Subscriber;
 use pando_store::queue::{DEFAULT_GROUP, QueueRules};
 use pando_workers::{
@@ -75,13 +73,6 @@ pub fn queues(config: &Config) -> impl Iterator<Item = (String, QueueRules)> {
         };
         Some((queue_of(name), rules))
     })
-}
-
-/// The listener that a queue is of.
-pub fn of_queue<'a>(config: &Config, queue: &'a str) -> Option<&'a str> {
-    let name = queue.strip_prefix(QUEUE_PREFIX)?;
-    let mut own = after_commit(config);
-    own.any(|(own, _)| own == name).then_some(name)
 }
 
 /// Starts what tells those who hear of commits, of a configuration that has no [`faults`].

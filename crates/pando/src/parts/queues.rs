@@ -4,6 +4,7 @@ use crate::config::{Config, EngineKind, Queue, QueuePlace, QueueSchedule};
 use crate::failure::{Failure, fail};
 use pando_model::engine::Durability;
 use crate::config::{Config, EngineKind, Queue, QueueBackoff, QueuePlace, QueueSchedule};
+use pando_queue::listeners::QUEUE_PREFIX;
 use pando_queue::{Backoff, BackoffConfig, ConfigError, DedupConfig, Schedule};
 use pando_store::kv::check_name;
 use pando_store::queue::{PRIORITIES_MAX, QueueRules, QueuesConfig, Scheduled, check_key};
@@ -47,9 +48,10 @@ pub fn faults(config: &Config) -> Vec<Fault> {
     }
     for (name, queue) in &config.queues {
         let mut found = faults_of(queue);
-        if let Some(listener) = super::listeners::of_queue(config, name) {
-            let why =
-                format!("is the queue of [listeners.{listener}], which says what is set of it");
+        if let Some(listener) = name.strip_prefix(QUEUE_PREFIX) {
+            let why = format!(
+                "is the queue of a listener: [listeners.{listener}] says what is set of it"
+            );
             found.push((String::new(), why));
         }
         if let Err(refusal) = check_name("queue", name) {

@@ -106,6 +106,11 @@ fn what_fails_is_tried_again_dies_alone_and_is_redriven() {
         (&listed[0]["failures"], &listed[0]["queue"]),
         (&json!(3), &json!("listener.l"))
     );
+    let forged = site.ask("POST", "/queue/v1/listener.l/messages", r#"{"body": 1}"#);
+    assert_eq!(
+        forged.status, 422,
+        "only what is committed enters it: {forged:?}"
+    );
     heals.store(true, SeqCst);
     site.done("POST", "/queue/v1/listener.l/redrive", "");
     application.wait_for("/changed", 23);

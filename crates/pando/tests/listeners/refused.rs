@@ -47,7 +47,7 @@ fn what_cannot_be_is_refused_with_its_place_and_how_to_mend_it() {
         ),
         (
             format!("{URL}{ON}[queues.\"listener.l\"]\nattempts = 3\n"),
-            "is the queue of [listeners.l]",
+            "is the queue of a listener: [listeners.l] says",
         ),
         (
             format!(

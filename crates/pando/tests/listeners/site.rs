@@ -4,7 +4,6 @@ use crate::application::PATIENCE;
 use crate::database::{Database, root_key};
 use crate::support::{Answer, Server, migrate};
 use serde_json::Value;
-use std::path::PathBuf;
 use std::time::Instant;
 
 /// What all of them have.
@@ -19,8 +18,7 @@ create table lines (
 
 /// See the module.
 pub struct Site {
-    pub server: Option<Server>,
-    pub folder: PathBuf,
+    pub server: Server,
     /// The header that says who asks.
     pub key: String,
     /// Removed when it is dropped.
@@ -39,8 +37,7 @@ impl Site {
         std::fs::write(folder.path().join("pando.toml"), listeners).expect("a file");
         migrate(folder.path(), TABLES);
         Site {
-            server: Some(Server::start(folder.path())),
-            folder: folder.path().to_owned(),
+            server: Server::start(folder.path()),
             key: String::new(),
             _kept: Kept::Folder(folder),
         }
@@ -54,19 +51,14 @@ impl Site {
         let server = Server::start(&folder);
         Site {
             key: root_key(&folder),
-            server: Some(server),
-            folder,
+            server,
             _kept: Kept::Database(Box::new(database)),
         }
     }
 
-    pub fn server(&self) -> &Server {
-        self.server.as_ref().expect("it runs")
-    }
-
     /// Asks on a connection of its own.
     pub fn ask(&self, method: &str, path: &str, body: &str) -> Answer {
-        self.server().connect().ask(method, path, &self.key, body)
+        self.server.connect().ask(method, path, &self.key, body)
     }
 
     /// The same, of what has to be done.

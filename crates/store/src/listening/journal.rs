@@ -65,6 +65,8 @@ pub struct Intake {
     store: Arc<Store>,
     subscribers: Vec<Subscriber>,
     standing: Option<Standing>,
+    /// Events that are taken in at once now.
+    page_events: usize,
 }
 
 /// How far it is.
@@ -92,6 +94,7 @@ impl Intake {
             store,
             subscribers,
             standing: None,
+            page_events: PAGE_EVENTS,
         }
     }
 
@@ -130,7 +133,8 @@ impl Intake {
         if !engine.is_shared() && standing.seen == Some(low) {
             return Ok(TakenIn::default());
         }
-        let page = engine.fetch_feed(standing.cursor, PAGE_EVENTS).await?;
+        let asked = self.page_events;
+        let page = engine.fetch_feed(standing.cursor, asked).await?;
         if page.gap && page.events.is_empty() {
             // It is not followed, or it was another history: it has to be registered again.
             self.standing = None;
@@ -141,7 +145,14 @@ impl Intake {
         }
         let count = page.events.len();
         let published = match self.publish(page.events, page.next).await {
-            Ok(published) => published,
+            Ok(Some(published)) => published,
+            Ok(None) => {
+                self.page_events = asked.div_ceil(2);
+                return Ok(TakenIn {
+                    more: true,
+                    ..TakenIn::default()
+                });
+            }
             Err(StoreError::Refused(refusal)) if refusal.code == OVERTAKEN => {
                 self.standing = None;
                 return Ok(TakenIn::default());
@@ -153,7 +164,8 @@ impl Intake {
         };
         standing.cursor = page.next;
         standing.unacknowledged += count;
-        let more = count >= PAGE_EVENTS;
+        self.page_events = (asked * 2).min(PAGE_EVENTS);
+        let more = count >= asked;
         if !more {
             standing.seen = Some(low);
         }
@@ -165,17 +177,24 @@ impl Intake {
         })
     }
 
-    /// Publishes what somebody hears of, and writes down how far that is, in one transaction.
-    async fn publish(&mut self, events: Vec<FeedEvent>, next: FeedCursor) -> Result<u64> {
+    /// Publishes what somebody hears of, and writes down how far that is, in one transaction; `None`
+    /// where it is too much for one.
+    async fn publish(&mut self, events: Vec<FeedEvent>, next: FeedCursor) -> Result<Option<u64>> {
         let store = Arc::clone(&self.store);
         let heard = self.heard(&events);
         if heard.is_empty() {
-            return Ok(0);
+            return Ok(Some(0));
         }
         let wanted = heard
             .iter()
             .filter(|heard| self.wants_record(&heard.committed));
         let records = Records::fetch(&store, wanted.map(|heard| heard.event)).await?;
+        let records = match records {
+            Some(records) => records,
+            None if events.len() > 1 => return Ok(None),
+            // One alone is too large: it is told without.
+            None => Records::default(),
+        };
         let mut published = 0;
         let mut all = Vec::new();
         for subscriber in &self.subscribers {
@@ -197,7 +216,7 @@ impl Intake {
             }
         }
         let Some(standing) = &mut self.standing else {
-            return Ok(0);
+            return Ok(Some(0));
         };
         let fresh = text_of(next);
         let first = written_down(standing.written.clone(), &fresh);
@@ -205,7 +224,7 @@ impl Intake {
         let whole = whole.map(|_| Ok(Vec::new()));
         store.carry_out(&whole, None, &Session::default()).await?;
         standing.written = Some(fresh);
-        Ok(published)
+        Ok(Some(published))
     }
 
     /// The events that somebody hears of.

@@ -11,6 +11,7 @@ use crate::session::{Consistency, Result, Session};
 use crate::store::Store;
 use pando_model::canonical::key_bytes;
 use pando_model::engine::{FeedEvent, FeedKind};
+use pando_model::error::EngineError;
 use pando_model::plan::Row;
 use pando_model::schema::Table;
 use pando_model::value::Value;
@@ -25,12 +26,11 @@ pub(super) struct Records(HashMap<(String, Vec<u8>), String>);
 type Wanted = BTreeMap<String, (Arc<Table>, Vec<Vec<Value>>)>;
 
 impl Records {
-    /// Reads what the items of events are. What cannot be read at once, because it is too much, is
-    /// not told at all.
+    /// Reads what the items of events are; `None` where that is too much at once.
     pub(super) async fn fetch<'a>(
         store: &Store,
         events: impl Iterator<Item = &'a FeedEvent>,
-    ) -> Result<Records> {
+    ) -> Result<Option<Records>> {
         let schema = store.schema();
         let mut wanted = Wanted::new();
         for event in events.filter(|event| event.kind != FeedKind::Delete) {
@@ -48,7 +48,7 @@ impl Records {
             }
         }
         if wanted.is_empty() {
-            return Ok(Records::default());
+            return Ok(Some(Records::default()));
         }
         let tables = wanted.into_values();
         let (tables, steps): (Vec<Arc<Table>>, Vec<_>) = tables
@@ -68,14 +68,15 @@ impl Records {
         let rows = match store.answer(&reading, &session).await {
             Ok((rows, _)) => rows,
             Err(StoreError::Refused(refusal)) => {
-                tracing::warn!(%refusal, "listeners are not told what items are");
-                return Ok(Records::default());
+                tracing::debug!(%refusal, "too much for listeners to be told at once");
+                return Ok(None);
             }
-            Err(error) => {
-                // Whoever tries again goes by the schema that is in force.
+            Err(StoreError::Engine(error @ EngineError::SchemaChanged { .. })) => {
+                // Whoever tries again goes by the one that is in force.
                 store.reload_schema().await?;
-                return Err(error);
+                return Err(error.into());
             }
+            Err(error) => return Err(error),
         };
         let each = tables.iter().zip(rows).flat_map(|(table, rows)| {
             let each = rows.into_iter();
@@ -84,7 +85,7 @@ impl Records {
                 ((table.name.clone(), key), record_of(table, &row))
             })
         });
-        Ok(Records(each.collect()))
+        Ok(Some(Records(each.collect())))
     }
 
     /// What an event's item is.

@@ -20,6 +20,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderMap};
 use pando_model::datetime;
+use pando_queue::listeners::QUEUE_PREFIX;
 use pando_queue::{Attribute, DedupId, Event, EventError};
 use pando_store::operation::Operation;
 use pando_store::queue::{NewMessage, Published};
@@ -74,6 +75,7 @@ pub(super) async fn plan(
     queue: &str,
     asked: Asked<'_>,
 ) -> Result<Operation<Answer>, ApiError> {
+    refuse_listeners(queue)?;
     let store = web.store();
     let now_us = store.clock().now_us();
     let messages = read(&asked, now_us, web.limits().max_batch)?;
@@ -94,6 +96,16 @@ pub(super) async fn plan(
         });
         Ok(Answer::json(StatusCode::CREATED, &body))
     }))
+}
+
+/// What listeners are told is what was committed, and nothing that somebody says was.
+fn refuse_listeners(queue: &str) -> Result<(), ApiError> {
+    if !queue.starts_with(QUEUE_PREFIX) {
+        return Ok(());
+    }
+    let message = format!("{queue:?} is the queue of a listener: only what is committed enters it");
+    let error = ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "unprocessable", message);
+    Err(error.hint("Publish to a queue whose name begins otherwise."))
 }
 
 /// The messages of a request; `max` at most.

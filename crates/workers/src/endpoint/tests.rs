@@ -11,19 +11,18 @@ fn config(url: &str) -> EndpointConfig {
     }
 }
 
-fn answer(status: u16, retry_after: Option<&str>, body: &str) -> Response<Full<Bytes>> {
-    let mut answer = Response::builder().status(status);
+async fn answer(status: u16, retry_after: Option<&str>, body: &str) -> Answered {
+    let mut answer = http::Response::builder().status(status);
     if let Some(after) = retry_after {
         answer = answer.header(RETRY_AFTER, after);
     }
-    answer
-        .body(Full::new(Bytes::from(body.to_owned())))
-        .unwrap()
+    let answer = answer.body(Full::new(Bytes::from(body.to_owned())));
+    Answered::read(answer.unwrap()).await
 }
 
 async fn verdict(status: u16, retry_after: Option<&str>, body: &str) -> Verdict {
     let endpoint = Endpoint::new(config("http://app.test/hook?token=secret")).unwrap();
-    endpoint.verdict(answer(status, retry_after, body)).await
+    endpoint.verdict(&answer(status, retry_after, body).await)
 }
 
 #[tokio::test]
@@ -86,7 +85,8 @@ fn a_request_says_which_message_it_is_and_which_attempt() {
     config.secrets = Some(Secrets::read(secret).unwrap());
     let mut job = job(42);
     job.attempt = 3;
-    let request = Endpoint::new(config).unwrap().request(&job).unwrap();
+    let posted = posted_of(&job, "42");
+    let request = Endpoint::new(config).unwrap().request(posted).unwrap();
     for (name, value) in [
         ("content-type", "application/json"),
         ("ce-id", "42"),

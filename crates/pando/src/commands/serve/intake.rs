@@ -2,6 +2,7 @@
 
 use pando_store::Store;
 use pando_store::listening::{Intake, Subscriber};
+use pando_store::session::Result;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -45,27 +46,10 @@ pub(super) async fn run(store: Arc<Store>, mut intake: Intake) {
                 intake.pause();
             }
         }
-        let mut done = Ok(());
-        while is_ours {
-            match intake.take_in().await {
-                Ok(taken) => {
-                    if taken.gap {
-                        tracing::error!(
-                            "listeners may have missed changes: the feed does not hold them"
-                        );
-                    }
-                    if !taken.more {
-                        break;
-                    }
-                }
-                Err(error) => {
-                    done = Err(error);
-                    break;
-                }
-            }
-            tokio::task::yield_now().await;
+        if !is_ours {
+            continue;
         }
-        match done {
+        match take_in(&mut intake).await {
             Ok(()) => has_failed = false,
             Err(error) if has_failed => tracing::debug!(%error, "listeners hear of nothing yet"),
             Err(error) => {
@@ -73,5 +57,19 @@ pub(super) async fn run(store: Arc<Store>, mut intake: Intake) {
                 tracing::warn!(%error, "could not tell listeners what was committed; it is tried again");
             }
         }
+    }
+}
+
+/// Takes in what there is.
+async fn take_in(intake: &mut Intake) -> Result<()> {
+    loop {
+        let taken = intake.take_in().await?;
+        if taken.gap {
+            tracing::error!("listeners may have missed changes: the feed does not hold them");
+        }
+        if !taken.more {
+            return Ok(());
+        }
+        tokio::task::yield_now().await;
     }
 }
