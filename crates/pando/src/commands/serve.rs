@@ -186,10 +186,9 @@ impl Upkeep {
         self.tasks
             .push(tokio::spawn(journal::flush(shared(), every)));
         if config.queue.broker().is_some() {
-            self.0.push(tokio::spawn(outbox::relay(shared())));
-        } else if store.engine().is_shared() {
-            self.0.push(tokio::spawn(outbox::watch(shared())));
             self.tasks.push(tokio::spawn(outbox::relay(shared())));
+        } else if store.engine().is_shared() {
+            self.tasks.push(tokio::spawn(outbox::watch(shared())));
         }
     }
 

@@ -69,6 +69,8 @@ pub fn queues(config: &Config) -> impl Iterator<Item = (String, QueueRules)> {
             max_in_flight: IN_FLIGHT_MAX,
             visibility: VISIBILITY,
             message_bytes_max: MESSAGE_BYTES_MAX,
+            // A broker keeps no order of all items.
+            stays: true,
             ..QueueRules::default()
         };
         Some((queue_of(name), rules))

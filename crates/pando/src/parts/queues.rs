@@ -1,9 +1,8 @@
 //! The rules of queues, from what is declared of them.
 
-use crate::config::{Config, EngineKind, Queue, QueuePlace, QueueSchedule};
+use crate::config::{Config, EngineKind, Queue, QueueBackoff, QueuePlace, QueueSchedule};
 use crate::failure::{Failure, fail};
 use pando_model::engine::Durability;
-use crate::config::{Config, EngineKind, Queue, QueueBackoff, QueuePlace, QueueSchedule};
 use pando_queue::listeners::QUEUE_PREFIX;
 use pando_queue::{Backoff, BackoffConfig, ConfigError, DedupConfig, Schedule};
 use pando_store::kv::check_name;
