@@ -14,7 +14,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 pub(crate) const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
 pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -106,6 +106,7 @@ pub(crate) fn answer(
     let telling = Telling {
         opening: Some(opening(web.streams().retry, id)),
         standing: Standing::of(web, caller),
+        asked: Instant::now(),
         heartbeat,
         source,
     };
@@ -120,6 +121,8 @@ pub(crate) fn answer(
 struct Telling<S> {
     opening: Option<Bytes>,
     standing: Standing,
+    /// When it was last asked whether the key is valid: there may be something to tell all the time.
+    asked: Instant,
     heartbeat: Duration,
     source: S,
 }
@@ -129,10 +132,14 @@ impl<S: Source> Telling<S> {
         if let Some(opening) = self.opening.take() {
             return Some(opening);
         }
-        match timeout(self.heartbeat, self.source.next()).await {
-            Ok(next) => next,
-            Err(_) => self.standing.holds().then(|| self.source.heartbeat()),
+        let told = timeout(self.heartbeat, self.source.next()).await;
+        if self.asked.elapsed() >= self.heartbeat {
+            self.asked = Instant::now();
+            if !self.standing.holds() {
+                return None;
+            }
         }
+        told.unwrap_or_else(|_| Some(self.source.heartbeat()))
     }
 }
 

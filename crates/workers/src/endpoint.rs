@@ -32,6 +32,7 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use std::path::PathBuf;
 use std::time::Duration;
+use tokio::time::timeout;
 
 /// Less than servers keep them open for, as a rule, so that few requests meet one that is closing.
 const IDLE_MAX: Duration = Duration::from_secs(4);
@@ -40,6 +41,8 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 const ERROR_BYTES: usize = 1 << 10;
 /// Of an answer so much is read so that its connection can be used again.
 const DRAIN_BYTES: usize = 64 << 10;
+/// How long whoever has said that it is done is listened to.
+const SAID_WITHIN: Duration = Duration::from_millis(100);
 
 /// Where messages are posted to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,10 +112,16 @@ pub(crate) struct Answered {
 impl Answered {
     async fn read<B: Body<Data = Bytes> + Unpin>(answer: Response<B>) -> Answered {
         let (parts, body) = answer.into_parts();
+        let said = beginning(body);
+        let said = match parts.status.is_success() {
+            // It is done, whatever else is said; what was read lets the connection be used again.
+            true => timeout(SAID_WITHIN, said).await.unwrap_or_default(),
+            false => said.await,
+        };
         Answered {
             status: parts.status,
             headers: parts.headers,
-            said: String::from_utf8_lossy(&beginning(body).await).into_owned(),
+            said: String::from_utf8_lossy(&said).into_owned(),
         }
     }
 }

@@ -15,11 +15,16 @@ const TYPE: &str = "pando.message";
 pub(crate) fn headers(job: &Job) -> Vec<(String, String)> {
     let given = given(job);
     // What was taken in was checked then; if a version knew less, it is an event without them.
-    let event = made(job, given).or_else(|| made(job, BTreeMap::new()));
+    let key = job.message.ordering_key.clone();
+    let event = made(job, given, key).or_else(|| made(job, BTreeMap::new(), None));
     event.map_or_else(Vec::new, |event| event.write(Mode::Binary).headers)
 }
 
-fn made(job: &Job, mut attributes: BTreeMap<String, Attribute>) -> Option<Event> {
+fn made(
+    job: &Job,
+    mut attributes: BTreeMap<String, Attribute>,
+    key: Option<String>,
+) -> Option<Event> {
     let message = &job.message;
     let queue = utf8_percent_encode(&job.place.queue, NON_ALPHANUMERIC);
     let text = |text: String| Attribute::String(text);
@@ -30,7 +35,7 @@ fn made(job: &Job, mut attributes: BTreeMap<String, Attribute>) -> Option<Event>
         ("type", Some(TYPE.to_owned())),
         ("time", time(message.published_at_us)),
         // https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/partitioning.md
-        ("partitionkey", message.ordering_key.clone()),
+        ("partitionkey", key),
     ] {
         if let Some(value) = value {
             attributes

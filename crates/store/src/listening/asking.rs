@@ -124,13 +124,13 @@ fn refusal_of(objection: Objection) -> Refusal {
         Objection::Veto { listener, message } => {
             Refusal::new(VETOED, message).details(format!("the listener {listener:?} refuses it"))
         }
-        Objection::Failed { listener, error } => {
-            tracing::debug!(told, "a write was refused");
+        Objection::Failed { listener, .. } => {
+            // Where it is asked, and what it says, is for the operator.
+            tracing::warn!(told, "a write was refused");
             let message =
                 format!("the listener {listener:?}, which is asked before, did not answer");
             Refusal::new(FAILED, message)
-                .details(error)
-                .hint("Nothing was written. Try again later.")
+                .hint("Nothing was written. Try again later; the server's log has the reason.")
         }
     }
 }

@@ -5,7 +5,7 @@ use super::broker_words::{leased, spec, told};
 use super::extended::ExtendedLeases;
 use super::lease::{Lease, Leased, checked_visibility};
 use super::wanted::Places;
-use super::{DEFAULT_GROUP, Home, Relayed, check_key};
+use super::{DEFAULT_GROUP, Home, check_key};
 use crate::error::StoreError;
 use crate::session::{Result, Session};
 use crate::store::Store;
@@ -13,9 +13,12 @@ use arc_swap::ArcSwap;
 use pando_model::broker::{Broker, LeaseAsk};
 use pando_model::engine::Durability;
 use parking_lot::Mutex;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// How long it is believed that a group has nothing left where its queue was before.
+const SETTLED: Duration = Duration::from_secs(5);
 
 /// A broker beside the store, and what is known of the queues on it.
 #[derive(Debug)]
@@ -27,8 +30,9 @@ pub(crate) struct Brokered {
     declared: Mutex<HashSet<String>>,
     /// Leases that were extended, by what they were first: some brokers call them otherwise then.
     extended: ExtendedLeases,
-    /// Groups that have nothing left where the queue was before, by the position of the move.
-    settled: Mutex<HashSet<(String, String, i64)>>,
+    /// Groups that have nothing left where the queue was before, by the position of the move, and
+    /// when that was looked at: a redrive brings something back, in whichever process.
+    settled: Mutex<HashMap<(String, String, i64), Instant>>,
 }
 
 impl Brokered {
@@ -211,34 +215,6 @@ impl Store {
         }
     }
 
-    /// Hands over what is in the outboxes of all queues; tells whether there may be more at once.
-    /// One process does so at a time ([`Store::keeps_outbox`]).
-    pub async fn queue_relay_all(&self) -> Result<bool> {
-        let Some(brokered) = self.brokered().get() else {
-            return Ok(false);
-        };
-        let (mut more, mut failed) = (false, None);
-        let places = brokered.places();
-        for (queue, home) in places.homes.iter().filter(|(_, home)| home.on_broker) {
-            // Whoever took the queue for elsewhere has heard of it by then.
-            if self.is_on_its_way(home) {
-                continue;
-            }
-            self.declare(queue).await?;
-            let Relayed {
-                more: has_more,
-                error,
-                ..
-            } = self.queue_relay(queue, &*brokered.broker).await?;
-            more |= has_more;
-            failed = failed.or(error);
-        }
-        match failed {
-            Some(error) => Err(told(error)),
-            None => Ok(more),
-        }
-    }
-
     /// Leases messages of a queue that is, or was, on a broker, from where the group's next ones
     /// are; waits for the broker for so long.
     pub async fn queue_lease_anywhere(
@@ -297,7 +273,7 @@ impl Store {
     }
 
     /// Whether somebody may not have heard yet that a queue has moved.
-    fn is_on_its_way(&self, home: &Home) -> bool {
+    pub(super) fn is_on_its_way(&self, home: &Home) -> bool {
         let handover = self.config().queues.handover;
         let handover_us = i64::try_from(handover.as_micros()).unwrap_or(i64::MAX);
         home.moved_at_us > self.clock().now_us().saturating_sub(handover_us)
@@ -313,7 +289,8 @@ impl Store {
             return Ok(Turn::Store);
         };
         let key = (queue.to_owned(), group.to_owned(), since);
-        if brokered.settled.lock().contains(&key) {
+        let settled = brokered.settled.lock().get(&key).copied();
+        if settled.is_some_and(|at| at.elapsed() < SETTLED) {
             return Ok(if home.on_broker {
                 Turn::Broker
             } else {
@@ -351,7 +328,7 @@ impl Store {
                 Turn::Store
             })
         {
-            brokered.settled.lock().insert(key);
+            brokered.settled.lock().insert(key, Instant::now());
         }
         Ok(turn)
     }

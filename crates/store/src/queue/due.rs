@@ -3,10 +3,12 @@
 use super::message::from_later;
 use super::relation::{LATER, LOG, later};
 use super::row::{delete, insert};
+use crate::error::StoreError;
 use crate::operation::{Operation, Reach};
 use crate::relation::{compare, rows_of, select, tree};
 use crate::session::{Result, Session};
 use crate::store::Store;
+use pando_model::budget::EXCEEDED;
 use pando_model::engine::{Outcome, Step};
 use pando_model::plan::{Comparison, Filter};
 use pando_model::value::Value;
@@ -21,8 +23,10 @@ impl Store {
     pub async fn queue_release(&self, floor_us: i64) -> Result<Released> {
         let now_us = self.clock().now_us();
         let mut released = Released::default();
+        // Large messages are fewer at once.
+        let mut limit = BATCH;
         loop {
-            let due = self.fetch_due(floor_us, now_us).await?;
+            let due = self.fetch_due(floor_us).await?;
             let Some(first) = due.first() else {
                 break;
             };
@@ -30,7 +34,13 @@ impl Store {
                 released.next_us = Some(*first);
                 break;
             }
-            let batch = self.release_batch(floor_us, now_us).await?;
+            let batch = match self.release_batch(floor_us, now_us, limit).await {
+                Err(StoreError::Refused(refusal)) if refusal.code == EXCEEDED && limit > 1 => {
+                    limit /= 4;
+                    continue;
+                }
+                batch => batch?,
+            };
             let is_last = batch.is_empty();
             released.queues.extend(batch);
             if is_last {
@@ -42,7 +52,7 @@ impl Store {
     }
 
     /// The earliest time at which a message is due.
-    async fn fetch_due(&self, floor_us: i64, _now_us: i64) -> Result<Vec<i64>> {
+    async fn fetch_due(&self, floor_us: i64) -> Result<Vec<i64>> {
         let filter = compare(later::DUE, Comparison::Gt, Value::Timestamp(floor_us));
         let mut first = select(&LATER, &[later::DUE], filter);
         first.order = vec![super::cursor::ascending(later::DUE)];
@@ -57,7 +67,12 @@ impl Store {
         Ok(self.answer(&read, &Session::default()).await?.0)
     }
 
-    async fn release_batch(&self, floor_us: i64, now_us: i64) -> Result<Vec<String>> {
+    async fn release_batch(
+        &self,
+        floor_us: i64,
+        now_us: i64,
+        limit: u64,
+    ) -> Result<Vec<String>> {
         let columns: Vec<usize> = (0..LATER.columns.len()).collect();
         let filter = Filter::And(vec![
             compare(later::DUE, Comparison::Gt, Value::Timestamp(floor_us)),
@@ -65,7 +80,7 @@ impl Store {
         ]);
         let mut due = select(&LATER, &columns, filter);
         due.order = vec![super::cursor::ascending(later::DUE)];
-        due.limit = Some(BATCH);
+        due.limit = Some(limit);
         let decide = Step::decide(|outcomes: &[Outcome]| {
             let rows = outcomes.first().map_or(&[][..], rows_of);
             if rows.is_empty() {

@@ -27,6 +27,8 @@ use std::sync::Arc;
 const PIECES_MAX: usize = 256;
 /// How long pieces are believed: what an operator purged through another process is in them.
 const BELIEVED_US: i64 = 600 * 1_000_000;
+/// Queues and groups that are measured at once. Of others it is not known that they are full.
+const WATCHED_MAX: usize = 4_096;
 /// How long a queue is measured after it was last asked about.
 const WATCHED_US: i64 = 60 * 1_000_000;
 
@@ -117,9 +119,17 @@ impl Store {
     pub async fn queue_measure(&self, queue: &str, group: Option<&str>) -> Result<Depth> {
         let group = group.unwrap_or(DEFAULT_GROUP);
         check_key("a group", group)?;
+        Lane::of(queue)?;
+        let now_us = self.clock().now_us();
+        self.gauges().asked(queue, group, now_us, |_| ());
+        self.measure_known(queue, group).await
+    }
+
+    /// The same for one that is watched, and is for no longer because of it.
+    async fn measure_known(&self, queue: &str, group: &str) -> Result<Depth> {
         let lane = Lane::of(queue)?;
         let now_us = self.clock().now_us();
-        let pieces = self.gauges().asked(queue, group, now_us, |gauge| {
+        let pieces = self.gauges().known(queue, group, |gauge| {
             if now_us.saturating_sub(gauge.begun_us) > BELIEVED_US {
                 gauge.pieces = Pieces::default();
                 gauge.begun_us = now_us;
@@ -131,19 +141,23 @@ impl Store {
         let ranks: Arc<[i64]> = ranks.map(super::message::rank_of).collect();
         let measured = measure(&lane, group, pieces, ranks);
         let ((depth, pieces), _) = self.answer(&measured, &Session::default()).await?;
-        self.gauges().asked(queue, group, now_us, |gauge| {
+        self.gauges().known(queue, group, |gauge| {
             gauge.pieces = pieces;
             gauge.depth = depth;
         });
         Ok(depth)
     }
 
-    /// Measures what was asked about within the last minute. Call it about once a second.
+    /// Measures what was asked about within the last minute, and gives the last fault that it met.
+    /// Call it about once a second.
     pub async fn queue_measure_watched(&self) -> Result<()> {
+        let mut measured = Ok(());
         for (queue, group) in self.gauges().watched(self.clock().now_us()) {
-            self.queue_measure(&queue, Some(&group)).await?;
+            if let Err(error) = self.measure_known(&queue, &group).await {
+                measured = Err(error);
+            }
         }
-        Ok(())
+        measured
     }
 
     /// What is known of the queues that were asked about within the last minute.
@@ -164,11 +178,22 @@ impl Gauges {
         about: impl FnOnce(&mut Gauge) -> T,
     ) -> T {
         let mut gauges = self.0.lock();
-        let gauge = gauges
-            .entry((queue.to_owned(), group.to_owned()))
-            .or_default();
+        let key = (queue.to_owned(), group.to_owned());
+        if gauges.len() >= WATCHED_MAX && !gauges.contains_key(&key) {
+            return about(&mut Gauge::default());
+        }
+        let gauge = gauges.entry(key).or_default();
         gauge.asked_us = gauge.asked_us.max(now_us);
         about(gauge)
+    }
+
+    /// About one that was asked about, if it is remembered still.
+    fn known<T>(&self, queue: &str, group: &str, about: impl FnOnce(&mut Gauge) -> T) -> T {
+        let mut gauges = self.0.lock();
+        match gauges.get_mut(&(queue.to_owned(), group.to_owned())) {
+            Some(gauge) => about(gauge),
+            None => about(&mut Gauge::default()),
+        }
     }
 
     /// The queues and groups that are measured; others are forgotten.

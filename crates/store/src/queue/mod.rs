@@ -57,6 +57,7 @@ pub use publish::{NewMessage, Published};
 pub use redrive::Redriven;
 pub(crate) use relation::{CURSOR, GROUP, HOME, LATER, LOG, OUT, SCHEDULE, SEEN, WANTED};
 pub use settling::Settle;
+pub use sweep::SweptUpTo;
 
 pub use rules::{PRIORITIES_MAX, QueueRules, QueuesConfig, Scheduled};
 pub use token::LeaseToken;

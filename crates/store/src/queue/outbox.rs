@@ -3,8 +3,8 @@
 //! A message is handed over under its own id and deleted once it is confirmed. After a crash between
 //! the two it is handed over again, and a broker that knows ids takes it for the same.
 
-use super::Lane;
-use super::broker_words::for_broker;
+use super::broker_words::{for_broker, told};
+use super::{Brokered, Lane};
 use super::home;
 use super::message::{Message, Spot, rank_of};
 use super::row::delete_log;
@@ -18,6 +18,9 @@ use pando_model::engine::Step;
 /// Messages that are handed over together.
 const BATCH: u64 = 500;
 
+/// Messages, and since when their queue is on the broker.
+type Found = (Option<i64>, Vec<(Spot, Message)>);
+
 /// What a relay did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Relayed {
@@ -30,11 +33,42 @@ pub struct Relayed {
 }
 
 impl Store {
+    /// Hands over what is in the outboxes of all queues; tells whether there may be more at once.
+    /// One process does so at a time ([`Store::keeps_outbox`]).
+    pub async fn queue_relay_all(&self) -> Result<bool> {
+        let Some(brokered) = self.brokered().get() else {
+            return Ok(false);
+        };
+        let (mut more, mut failed) = (false, None);
+        let places = brokered.places();
+        for (queue, home) in places.homes.iter().filter(|(_, home)| home.on_broker) {
+            // Whoever took the queue for elsewhere has heard of it by then.
+            if self.is_on_its_way(home) {
+                continue;
+            }
+            // What is wrong with one queue holds up no other.
+            match self.relay_one(queue, brokered).await {
+                Ok(has_more) => more |= has_more,
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        failed.map_or(Ok(more), Err)
+    }
+
+    async fn relay_one(&self, queue: &str, brokered: &Brokered) -> Result<bool> {
+        self.declare(queue).await?;
+        let relayed = self.queue_relay(queue, &**brokered.broker()).await?;
+        relayed
+            .error
+            .map_or(Ok(relayed.more), |error| Err(told(error)))
+    }
+
     /// Hands over what a queue has in its outbox, once: the oldest messages. Nothing is handed over
     /// behind a message that was not taken.
     pub async fn queue_relay(&self, queue: &str, broker: &dyn Broker) -> Result<Relayed> {
         let lane = Lane::of(queue)?;
-        let found = self.fetch_outbox(&lane).await?;
+        let limit = BATCH.min(self.queue_rules(queue).lease_max());
+        let (since, found) = self.fetch_outbox(&lane, limit).await?;
         if found.is_empty() {
             return Ok(Relayed::default());
         }
@@ -42,10 +76,7 @@ impl Store {
             .iter()
             .map(|(_, message)| for_broker(message))
             .collect();
-        let confirmed = match broker.publish(queue, &messages).await {
-            Ok(each) => each,
-            Err(error) => vec![Err(error)],
-        };
+        let confirmed = hand_over(broker, queue, &messages).await;
         let mut relayed = Relayed::default();
         let mut spots = Vec::with_capacity(found.len());
         for ((spot, _), confirmed) in found.iter().zip(confirmed) {
@@ -55,13 +86,13 @@ impl Store {
             }
         }
         relayed.confirmed = spots.len() as u64;
-        relayed.more = relayed.error.is_none() && found.len() as u64 == BATCH;
-        self.remove_relayed(&lane, spots).await?;
+        relayed.more = relayed.error.is_none() && found.len() as u64 == limit;
+        self.remove_relayed(&lane, since, spots).await?;
         Ok(relayed)
     }
 
-    /// The oldest messages of the outbox, by rank.
-    async fn fetch_outbox(&self, lane: &Lane) -> Result<Vec<(Spot, Message)>> {
+    /// The oldest messages of the outbox, by rank, and since when it is one.
+    async fn fetch_outbox(&self, lane: &Lane, limit: u64) -> Result<Found> {
         let ranks = 0..self.queue_rules(&lane.name).priorities.max(1);
         let ranks: Vec<i64> = ranks.rev().map(rank_of).collect();
         let own = lane.clone();
@@ -71,26 +102,68 @@ impl Store {
                 return Ok(Vec::new());
             }
             let each = ranks.iter().map(|rank| {
-                let page = home::of_relay(&own, *rank, home, BATCH);
+                let page = home::of_relay(&own, *rank, home, limit);
                 Step::read(crate::relation::tree(page))
             });
             Ok(each.collect())
         });
         let steps = vec![home::read(lane), page];
-        let read = Operation::reading(lane.reach(), steps, |outcomes| {
+        let read = Operation::reading(lane.reach(), steps, move |outcomes| {
             let rows = outcomes.iter().skip(1).flat_map(rows_of);
             let all = rows.filter_map(|row| Message::read(row));
-            Ok(all.take(BATCH as usize).collect::<Vec<_>>())
+            let some = all.take(usize::try_from(limit).unwrap_or(usize::MAX));
+            Ok((home::found(outcomes.first()).since, some.collect()))
         });
         Ok(self.answer(&read, &Session::default()).await?.0)
     }
 
-    async fn remove_relayed(&self, lane: &Lane, spots: Vec<Spot>) -> Result<()> {
-        let Some(delete) = delete_log(lane, spots) else {
+    /// Deletes what was handed over, unless the queue has moved meanwhile: then it may be leased from
+    /// here already.
+    async fn remove_relayed(
+        &self,
+        lane: &Lane,
+        since: Option<i64>,
+        spots: Vec<Spot>,
+    ) -> Result<()> {
+        if spots.is_empty() {
             return Ok(());
-        };
-        let write = Operation::writing(lane.reach(), vec![delete], |_| Ok(Vec::new()));
+        }
+        let own = lane.clone();
+        let delete = Step::decide(move |outcomes| {
+            let home = home::found(outcomes.first());
+            let stays = home.on_broker && home.since == since;
+            let delete = stays.then(|| delete_log(&own, spots.clone()));
+            Ok(delete.flatten().into_iter().collect())
+        });
+        let steps = vec![home::read(lane), delete];
+        let write = Operation::writing(lane.reach(), steps, |_| Ok(Vec::new()));
         self.carry_out(&write, None, &Session::default()).await?;
         Ok(())
     }
+}
+
+/// Hands messages over. One that the broker cannot take whatever is tried, as it was published
+/// before the queue was there, does not hold up the others.
+async fn hand_over(
+    broker: &dyn Broker,
+    queue: &str,
+    messages: &[broker::Message],
+) -> Vec<broker::Result<()>> {
+    let refused = match broker.publish(queue, messages).await {
+        Ok(each) => return each,
+        Err(error) => error,
+    };
+    let is_of_one = matches!(
+        refused,
+        BrokerError::Unsupported { .. } | BrokerError::Invalid { .. }
+    );
+    if !is_of_one || messages.len() == 1 {
+        return vec![Err(refused)];
+    }
+    let mut each = Vec::with_capacity(messages.len());
+    for message in messages {
+        let done = broker.publish(queue, std::slice::from_ref(message)).await;
+        each.push(done.and_then(|mut each| each.pop().unwrap_or(Ok(()))));
+    }
+    each
 }

@@ -159,10 +159,8 @@ fn stored(lane: &Lane, messages: &[Planned]) -> Vec<Step> {
     let (mut now, mut later) = (Vec::new(), Vec::new());
     for planned in messages {
         match planned.due_us {
-            None => {
-                let place = i64::try_from(now.len()).unwrap_or(i64::MAX);
-                now.push(planned.message.row(lane, place));
-            }
+            // Several publishes of one transaction have one position: ids rise over all of them.
+            None => now.push(planned.message.row(lane, planned.message.id)),
             Some(due_us) => later.push(planned.message.later_row(lane, due_us)),
         }
     }

@@ -2,11 +2,11 @@
 
 use super::Lane;
 use super::cursor;
-use super::message::Spot;
+use super::message::{Spot, rank_of};
 use super::relation::{GROUP, LOG, QUEUE, group, log};
 use super::row::{delete_log, outs, timestamp};
 use crate::operation::{Operation, Reach};
-use crate::relation::{rows_of, select, tree};
+use crate::relation::{equals, rows_of, select, tree};
 use crate::session::{Result, Session};
 use crate::store::Store;
 use pando_model::engine::{Outcome, Step};
@@ -15,32 +15,40 @@ use pando_model::value::Value;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+/// How far each rank of each queue was looked at: the position and the place of the last message.
+pub type SweptUpTo = BTreeMap<(String, i64), (i64, i64)>;
+
 /// Messages that go in one write.
 const BATCH: u64 = 500;
 
 impl Store {
     /// Removes what all groups have read and have out no more, and what is kept for no longer;
     /// a look at `looked` begins where the last one ended. Gives how many went.
-    pub async fn queue_sweep(&self, looked: &mut BTreeMap<String, (i64, i64, i64)>) -> Result<u64> {
+    pub async fn queue_sweep(&self, looked: &mut SweptUpTo) -> Result<u64> {
         let mut swept = 0;
         for queue in self.fetch_queue_names().await? {
             let lane = Lane::of(&queue)?;
-            let retention = self.queue_rules(&queue).retention.unwrap_or_default();
+            let rules = self.queue_rules(&queue);
+            let retention = rules.retention.unwrap_or_default();
             let kept = i64::try_from(retention.as_micros()).unwrap_or(i64::MAX);
             let before_us = self.clock().now_us().saturating_sub(kept);
-            // Messages that stay, the dead among them, are not looked at again and again; but
-            // from time to time, as what a group has out goes without a look at the log.
-            let mut from = looked.remove(&queue).unwrap_or((i64::MIN, -1, -1));
-            loop {
-                let (removed, last) = self.sweep_batch(&lane, from, before_us).await?;
-                swept += removed;
-                let Some(last) = last else {
-                    break;
-                };
-                from = last;
-                tokio::task::yield_now().await;
+            // Each by itself: what is young in one stands before what is old in the next.
+            for rank in (0..rules.priorities.max(1)).map(rank_of) {
+                // Messages that stay, the dead among them, are not looked at again and again; but
+                // from time to time, as what a group has out goes without a look at the log.
+                let key = (queue.clone(), rank);
+                let mut from = looked.remove(&key).unwrap_or((-1, -1));
+                loop {
+                    let (removed, last) = self.sweep_batch(&lane, rank, from, before_us).await?;
+                    swept += removed;
+                    let Some(last) = last else {
+                        break;
+                    };
+                    from = last;
+                    tokio::task::yield_now().await;
+                }
+                looked.insert(key, from);
             }
-            looked.insert(queue, from);
         }
         Ok(swept)
     }
@@ -62,13 +70,15 @@ impl Store {
     async fn sweep_batch(
         &self,
         lane: &Lane,
-        from: (i64, i64, i64),
+        rank: i64,
+        from: (i64, i64),
         before_us: i64,
-    ) -> Result<(u64, Option<(i64, i64, i64)>)> {
+    ) -> Result<(u64, Option<(i64, i64)>)> {
         let mut filters = lane.filters();
+        filters.push(equals(log::RANK, Value::Int(rank)));
         filters.push(Filter::After {
-            columns: vec![log::RANK, log::POSITION, log::PLACE],
-            values: [from.0, from.1, from.2].map(Value::Int).to_vec(),
+            columns: vec![log::POSITION, log::PLACE],
+            values: [from.0, from.1].map(Value::Int).to_vec(),
         });
         let columns = [
             log::RANK,
@@ -171,25 +181,25 @@ impl Sweep {
     }
 
     /// What goes; and the last that was looked at, where there may be more behind it.
-    fn decided(&self, outcomes: &[Outcome]) -> (Vec<Spot>, Option<(i64, i64, i64)>) {
-        let mut candidates = self.candidates(outcomes);
+    fn decided(&self, outcomes: &[Outcome]) -> (Vec<Spot>, Option<(i64, i64)>) {
+        let looked = self.candidates(outcomes);
+        let mut candidates = looked.clone();
         let groups = cursor::groups(outcomes.get(1), &self.declared);
         let mut reads = outcomes.iter().skip(2);
-        let mut read_by_all = candidates.len();
+        let mut read_by_all = looked.len();
         for _ in groups {
             let standing = cursor::found(reads.next()).standing;
             let out: HashSet<i64> = outs(reads.next()).iter().map(|out| out.id).collect();
             let has_read = |spot: &Spot| standing.has_read(spot.rank, spot.position, spot.place);
-            let read = candidates
+            let read = looked
                 .iter()
                 .take_while(|(spot, _)| has_read(spot))
                 .count();
             read_by_all = read_by_all.min(read);
             candidates.retain(|(spot, id)| has_read(spot) && !out.contains(id));
         }
-        let looked = self.candidates(outcomes);
         let last = read_by_all.checked_sub(1).and_then(|ix| looked.get(ix));
-        let last = last.map(|(spot, _)| (spot.rank, spot.position, spot.place));
+        let last = last.map(|(spot, _)| (spot.position, spot.place));
         (candidates.into_iter().map(|(spot, _)| spot).collect(), last)
     }
 }

@@ -21,7 +21,10 @@ pub(super) async fn begin(
     subscribers: Vec<Subscriber>,
 ) -> anyhow::Result<Option<Intake>> {
     if subscribers.is_empty() {
-        store.listeners_forget().await?;
+        // Another process may have some, or have them again: this one's file may be the older.
+        if !store.engine().is_shared() {
+            store.listeners_forget().await?;
+        }
         return Ok(None);
     }
     let mut intake = Intake::new(Arc::clone(store), subscribers);

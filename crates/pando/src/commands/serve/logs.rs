@@ -1,8 +1,8 @@
 //! What all groups have done leaves the logs of queues.
 
 use pando_store::Store;
+use pando_store::queue::SweptUpTo;
 use pando_store::session::Result;
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// What stays where it was passed over, dead letters among it, is looked at again so often.
@@ -11,7 +11,7 @@ const AGAIN_EVERY: Duration = Duration::from_secs(600);
 /// How far the logs were looked through.
 #[derive(Default)]
 pub(super) struct Logs {
-    looked: BTreeMap<String, (i64, i64, i64)>,
+    looked: SweptUpTo,
     begun: Option<Instant>,
 }
 

@@ -46,7 +46,8 @@ pub(super) async fn relay(store: Arc<Store>) {
             done = store.queue_tend_moves().await;
             is_ours = store.keeps_outbox(OUTBOX_TERM).await.unwrap_or(false);
         }
-        while is_ours && done.is_ok() {
+        // A backlog is no reason to let the term run out, or to hear of no move.
+        while is_ours && done.is_ok() && tended.is_some_and(|at| at.elapsed() < TEND_EVERY) {
             match store.queue_relay_all().await {
                 Ok(true) => tokio::task::yield_now().await,
                 Ok(false) => break,
