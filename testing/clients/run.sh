@@ -65,7 +65,7 @@ start() {
   PANDO__STORE__ENGINE=$engine \
     PANDO__STORE__MIGRATE=true \
     PANDO__STORE__MIGRATIONS=$here/schema \
-    env "$@" "$bin" serve --listen 127.0.0.1:0 --data-dir "$work/data" >"$work/log" 2>&1 &
+    env "$@" "$bin" serve --config "$here/pando.toml" --listen 127.0.0.1:0 --data-dir "$work/data" >"$work/log" 2>&1 &
   server=$!
   local address=
   for _ in $(seq 300); do

@@ -4,6 +4,7 @@
 pub mod adopt;
 pub mod broker;
 pub mod cache;
+pub mod exchanges;
 pub mod listeners;
 mod postgres;
 pub mod queues;

@@ -9,7 +9,7 @@ mod support;
 use std::path::Path;
 use support::{refused, run, text};
 
-const COMMANDS: [&[&str]; 20] = [
+const COMMANDS: [&[&str]; 21] = [
     &[],
     &["serve"],
     &["migrate"],
@@ -23,6 +23,7 @@ const COMMANDS: [&[&str]; 20] = [
     &["queue", "publish"],
     &["queue", "lease"],
     &["queue", "purge"],
+    &["queue", "move"],
     &["config", "show"],
     &["doctor"],
     &["status"],

@@ -75,7 +75,7 @@ const BINDINGS_MAX: usize = 65_536;
 const WORDS_MAX: usize = 8 * BINDINGS_MAX;
 
 /// The bindings of one exchange, compiled. `Q` names a queue.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Router<Q> {
     exchange: Exchange,
     /// In the order of their first binding.

@@ -45,12 +45,21 @@ fn document() -> Value {
                 },
             },
             "queue": queue(),
+            "exchange": {
+                "address": "/exchanges/v1/{exchange}/messages",
+                "title": "An exchange",
+                "description": "POST publishes a message to each queue that a binding of the exchange \
+                                sends its routing key to, in one transaction.",
+                "parameters": { "exchange": { "description": "The exchange's name" } },
+                "messages": { "posted": { "$ref": "#/components/messages/posted" } },
+            },
         },
         "operations": {
             "publish": operation("receive", "topic", &["published"], "Tell all who listen to a topic"),
             "subscribe": operation("send", "topic", &["published", "gap"], "Listen to a topic"),
             "follow_changes": operation("send", "changes", &["change", "gap"], "Listen to a table's changes"),
             "queue_publish": operation("receive", "queue", &["queued"], "Hand a message over"),
+            "exchange_publish": operation("receive", "exchange", &["posted"], "Hand a message over to several queues"),
             "queue_lease": operation("send", "queue", &["leased"], "Lease messages, and wait for one"),
         },
         "components": { "messages": messages() },
@@ -73,27 +82,41 @@ fn queue() -> Value {
     })
 }
 
+/// A message as it is published.
+fn message() -> Value {
+    json!({
+        "type": "object",
+        "required": ["body"],
+        "properties": {
+            "body": {},
+            "delay": { "type": ["string", "number"] },
+            "at": { "type": ["string", "integer"] },
+            "priority": { "type": "integer", "minimum": 0 },
+            "ordering_key": { "type": "string" },
+            "dedup_id": { "type": "string" },
+        },
+    })
+}
+
 /// Messages of queues: as they are handed over, and as they are given.
-fn queued() -> [(&'static str, Value); 2] {
+fn queued() -> [(&'static str, Value); 3] {
+    let mut posted = json!({
+        "name": "message",
+        "title": "What is handed over to several queues",
+        "payload": message(),
+    });
+    let properties = &mut posted["payload"]["properties"];
+    properties["routing_key"] = json!({ "type": "string" });
+    properties["mandatory"] = json!({ "type": "boolean" });
     [
+        ("posted", posted),
         (
             "queued",
             json!({
                 "name": "message",
                 "title": "What is handed over",
                 "description": "As JSON; or an event of CloudEvents 1.0, or bytes as they are.",
-                "payload": {
-                    "type": "object",
-                    "required": ["body"],
-                    "properties": {
-                        "body": {},
-                        "delay": { "type": ["string", "number"] },
-                        "at": { "type": ["string", "integer"] },
-                        "priority": { "type": "integer", "minimum": 0 },
-                        "ordering_key": { "type": "string" },
-                        "dedup_id": { "type": "string" },
-                    },
-                },
+                "payload": message(),
             }),
         ),
         (

@@ -69,6 +69,7 @@ fn thing_of(surface: Surface) -> &'static str {
         Surface::Kv => "space",
         Surface::Graph => "graph",
         Surface::Queue => "queue",
+        Surface::Exchanges => "exchange",
         Surface::Topics => "topic",
         _ => "table",
     }

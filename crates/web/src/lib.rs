@@ -22,6 +22,7 @@ mod deadline;
 mod docs;
 mod error;
 mod events;
+mod exchange;
 mod gate;
 mod graph;
 mod health;

@@ -8,6 +8,7 @@ use crate::answer::{Answer, CURSOR, TRUNCATED};
 use crate::deadline::Deadline;
 use crate::docs;
 use crate::error::ApiError;
+use crate::exchange;
 use crate::gate::Caller;
 use crate::graph;
 use crate::idempotency;
@@ -65,6 +66,7 @@ pub(crate) async fn plan(
     asked: Asked<'_>,
 ) -> Result<Operation<Answer>, ApiError> {
     match place.surface {
+        Surface::Exchanges => exchange::plan(web, place, asked).await,
         Surface::Docs => docs::plan(web, place, asked).await,
         Surface::Graph => graph::plan(web, place, asked).await,
         Surface::Kv => kv::plan(web, place, asked).await,
@@ -279,6 +281,7 @@ impl NextLink {
 
 fn allowed(place: &Place<'_>) -> &'static str {
     match place.surface {
+        Surface::Exchanges => exchange::allowed(place),
         Surface::Docs => docs::allowed(place),
         Surface::Graph => graph::allowed(place),
         Surface::Kv => kv::allowed(place),

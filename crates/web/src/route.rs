@@ -67,6 +67,7 @@ impl<'a> Place<'a> {
             "docs" => Surface::Docs,
             "graph" => Surface::Graph,
             "kv" => Surface::Kv,
+            "exchanges" => Surface::Exchanges,
             "queue" => Surface::Queue,
             "wide" => Surface::Wide,
             _ => return None,
@@ -121,6 +122,7 @@ impl<'a> Place<'a> {
             Surface::Docs => "/docs/v1/{collection}",
             Surface::Graph => "/graph/v1/{graph}",
             Surface::Kv => "/kv/v1/{space}",
+            Surface::Exchanges => "/exchanges/v1/{exchange}",
             Surface::Queue => "/queue/v1/{queue}",
             Surface::Wide => "/wide/v1/{table}",
             _ => "unknown",
@@ -281,13 +283,14 @@ mod tests {
     #[test]
     fn paths_lead_where_they_say() {
         let table = |name: &'static str| Route::Table(Cow::Borrowed(name));
-        let kv = |name: &'static str, rest: &[&'static str]| {
+        let model = |surface: Surface, name: &'static str, rest: &[&'static str]| {
             Route::Model(Place {
-                surface: Surface::Kv,
+                surface,
                 name: Cow::Borrowed(name),
                 rest: rest.iter().map(|segment| Cow::Borrowed(*segment)).collect(),
             })
         };
+        let kv = |name: &'static str, rest: &[&'static str]| model(Surface::Kv, name, rest);
         let sessions = |rest: &[&'static str]| {
             Route::Sessions(rest.iter().map(|segment| Cow::Borrowed(*segment)).collect())
         };
@@ -322,11 +325,11 @@ mod tests {
             ("/sessions/v1x", Route::Nowhere),
             (
                 "/queue/v1/mail/lease",
-                Route::Model(Place {
-                    surface: Surface::Queue,
-                    name: Cow::Borrowed("mail"),
-                    rest: vec![Cow::Borrowed("lease")],
-                }),
+                model(Surface::Queue, "mail", &["lease"]),
+            ),
+            (
+                "/exchanges/v1/orders/messages",
+                model(Surface::Exchanges, "orders", &["messages"]),
             ),
             ("/tx/v1", Route::Transaction),
             ("/topics/v1/a.b", Route::Topic(Cow::Borrowed("a.b"))),

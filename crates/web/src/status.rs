@@ -21,6 +21,7 @@
 //! | `unsupported` | 422 | what a queue's broker cannot do |
 //! | `broker_missing` | 503 | a queue is on a broker, and the server is told of none |
 //! | `vetoed`, `listener_failed` | 422, 503 | a listener before the commit says no, or nothing |
+//! | `unroutable` | 422 | a message for an exchange that matches no binding |
 //! | everything else, `54…` and `malformed` among it | 400 | |
 //!
 //! Departures: PostgREST gives 500 for `54…` (too complex) and `57014`; here
@@ -40,7 +41,9 @@ pub(crate) fn of_code(code: &str) -> StatusCode {
         "not_representable" => StatusCode::NOT_ACCEPTABLE,
         "search_building" | "broker_missing" => StatusCode::SERVICE_UNAVAILABLE,
         "precondition_failed" => StatusCode::PRECONDITION_FAILED,
-        "unprocessable" | "vetoed" => StatusCode::UNPROCESSABLE_ENTITY,
+        "unprocessable" | "unroutable" | "unsupported" | "vetoed" => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
         "listener_failed" => StatusCode::SERVICE_UNAVAILABLE,
         "queue_full" | "too_many_in_flight" => StatusCode::TOO_MANY_REQUESTS,
         "23503" | "23505" => StatusCode::CONFLICT,
@@ -80,6 +83,13 @@ fn of_class(class: &str) -> StatusCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_can_be_read_and_not_be_done_is_422() {
+        for code in ["unprocessable", "unroutable", "unsupported"] {
+            assert_eq!(of_code(code), StatusCode::UNPROCESSABLE_ENTITY, "{code}");
+        }
+    }
 
     #[test]
     fn codes_have_postgrest_s_statuses() {

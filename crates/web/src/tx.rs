@@ -168,7 +168,7 @@ async fn plan_op(
         _ => {
             let message = format!("{} is no place for an operation of /tx/v1", op.path);
             return Err(malformed(message)
-                .hint("It takes /rest/v1, /kv/v1, /docs/v1, /wide/v1, /graph/v1, and publishes of /queue/v1."));
+                .hint("It takes /rest/v1, /kv/v1, /docs/v1, /wide/v1, /graph/v1, and publishes of /queue/v1 and /exchanges/v1."));
         }
     };
     let reads = !operation.writes();

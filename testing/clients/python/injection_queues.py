@@ -18,7 +18,7 @@ IDLE = "idle"
 
 def queue_positions() -> list[Position]:
     """Every position of the requests of queues, topics and changes."""
-    return [*_names(), *_published(), *_in_headers(), *_leased(), *_looked_at(), *_told()]
+    return [*_names(), *_published(), *_in_headers(), *_leased(), *_looked_at(), *_exchanged(), *_told()]
 
 
 def _queue(name: str, rest: str = "") -> str:
@@ -145,6 +145,32 @@ def _looked_at() -> Iterator[Position]:
     yield Position("queue: from of a replay", REFUSED, lambda p: _request("POST", replay, {"from": p}))
     since = {"from": "2026-01-01T00:00:00Z"}
     yield Position("queue: group of a replay", REFUSED, lambda p: _request("POST", replay, {**since, "group": p}))
+
+
+def _exchanged() -> Iterator[Position]:
+    yield Position("exchange: name", REFUSED, lambda p: _request("GET", _path("exchanges", p)))
+    yield Position(
+        "exchange: name that is published to",
+        REFUSED,
+        lambda p: _json("POST", _path("exchanges", p) + "/messages", {"body": 1}),
+    )
+    path = _path("exchanges", "orders") + "/messages"
+    message = {"body": 1, "routing_key": "x"}
+    yield Position("exchange: member of a message", REFUSED, lambda p: _json("POST", path, {**message, p: 1}))
+    yield Position("exchange: mandatory", REFUSED, lambda p: _json("POST", path, {**message, "mandatory": p}))
+    # Only the queue that is bound to every key gets it.
+    yield Position(
+        "exchange: routing_key of a message",
+        STORED,
+        lambda p: _json("POST", path, {**message, "routing_key": p}),
+        undo=_purge("second"),
+    )
+    yield Position(
+        "exchange: routing_key in the query",
+        STORED,
+        lambda p: _request("POST", path, {"routing_key": p}, OCTETS, "x"),
+        undo=_purge("second"),
+    )
 
 
 def _told() -> Iterator[Position]:

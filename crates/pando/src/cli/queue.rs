@@ -15,7 +15,8 @@ pub enum QueueCommand {
     #[command(before_help = "Examples:
   pando queue publish mail '{\"to\": \"ada\"}'
   pando queue publish mail '{\"to\": \"ada\"}' --delay 10m --priority 2
-  pando queue publish mail < bodies.ndjson            one body a line")]
+  pando queue publish mail < bodies.ndjson            one body a line
+  pando queue publish --exchange orders '{\"n\": 7}' --routing-key order.paid")]
     Publish(PublishArgs),
     /// Take messages to work on; they come again unless they are acknowledged
     #[command(before_help = "Examples:
@@ -139,8 +140,18 @@ pub struct MoveArgs {
 /// `pando queue publish`.
 #[derive(Clone, Debug, Args)]
 pub struct PublishArgs {
-    /// The queue
+    /// The queue, or with --exchange the exchange
+    #[arg(value_name = "NAME")]
     pub queue: String,
+    /// Publish to an exchange, and so to each queue that its bindings say
+    #[arg(long)]
+    pub exchange: bool,
+    /// What the bindings of the exchange are looked up by
+    #[arg(long, value_name = "KEY", requires = "exchange")]
+    pub routing_key: Option<String>,
+    /// Publish nothing where a message would go to no queue
+    #[arg(long, requires = "exchange")]
+    pub mandatory: bool,
     /// The bodies, as JSON [default: standard input, one a line]
     #[arg(value_name = "BODY", allow_negative_numbers = true)]
     pub bodies: Vec<String>,

@@ -89,7 +89,13 @@ async fn ask(
     }
     let base = format!("/queue/v1/{}", encoded(command.queue()));
     if let Some(messages) = messages {
-        return messages.publish(&format!("{base}/messages"), surface).await;
+        let path = match command {
+            QueueCommand::Publish(args) if args.exchange => {
+                format!("/exchanges/v1/{}/messages", encoded(&args.queue))
+            }
+            _ => format!("{base}/messages"),
+        };
+        return messages.publish(&path, surface).await;
     }
     let (path, body) = match asked(command) {
         Ask::Get(rest) => (format!("{base}{rest}"), None),

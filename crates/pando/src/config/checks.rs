@@ -64,6 +64,11 @@ pub fn faults(config: &Config) -> Vec<(Cow<'static, str>, String)> {
                 .into_iter()
                 .map(|(path, message)| (Cow::Owned(path), message)),
         )
+        .chain(
+            parts::exchanges::faults(config)
+                .into_iter()
+                .map(|(path, message)| (Cow::Owned(path), message)),
+        )
         .chain(faults_of_journal(config))
         .chain(
             parts::workers::faults(config)

@@ -16,9 +16,9 @@ pub mod units;
 
 pub use layers::{Loaded, Origin, Sources, load};
 pub use sections::{
-    Cache, CachedCollection, Config, DataAccess, EngineKind, EvictionName, Listener, Log,
-    LogFormat, Messaging, OnFailureName, PhaseName, Postgres, Queue, QueueBackoff, QueuePlace,
-    QueueSchedule, StrategyName, Worker,
+    Cache, CachedCollection, Config, DataAccess, EngineKind, EvictionName, Exchange,
+    ExchangeBinding, ExchangeKind, Listener, Log, LogFormat, Messaging, OnFailureName, PhaseName,
+    Postgres, Queue, QueueBackoff, QueuePlace, QueueSchedule, StrategyName, Worker,
 };
 
 use std::fmt;

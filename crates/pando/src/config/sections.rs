@@ -5,6 +5,7 @@
 //! admin API change in a running server; `x-path` what is relative to the file.
 
 mod cache;
+mod exchanges;
 mod listeners;
 mod queues;
 mod sessions;
@@ -13,6 +14,7 @@ mod topics;
 mod workers;
 
 pub use cache::{Cache, CachedCollection, EvictionName, StrategyName};
+pub use exchanges::{Exchange, ExchangeBinding, ExchangeKind};
 pub use listeners::{Listener, OnFailureName, PhaseName};
 pub use queues::{Messaging, Queue, QueueBackoff, QueuePlace, QueueSchedule};
 pub use sessions::{DataAccess, Sessions};
@@ -49,6 +51,8 @@ pub struct Config {
     pub docs: BTreeMap<String, Collection>,
     /// What of the application is called when data changes, by name: `[listeners.search]`.
     pub listeners: BTreeMap<String, Listener>,
+    /// Exchanges, by name: `[exchanges.orders]`. What is published to one goes to several queues.
+    pub exchanges: BTreeMap<String, Exchange>,
     /// Where queues keep their messages.
     pub queue: Messaging,
     /// What is declared of queues, by their names.
@@ -229,6 +233,7 @@ impl Default for Config {
             limits: Limits::default(),
             docs: BTreeMap::new(),
             listeners: BTreeMap::new(),
+            exchanges: BTreeMap::new(),
             queue: Messaging::default(),
             queues: BTreeMap::new(),
             sessions: Sessions::default(),

@@ -35,6 +35,7 @@ pub fn rules(config: &Config) -> QueuesConfig {
             on_broker: config.queue.broker().is_some(),
             ..QueueRules::default()
         },
+        exchanges: super::exchanges::rules(config),
         ..QueuesConfig::default()
     }
 }

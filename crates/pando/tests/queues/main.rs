@@ -2,9 +2,11 @@
 
 #![allow(clippy::expect_used, clippy::panic)] // helpers of tests, not tests themselves
 
+mod bindings;
 mod brokers;
 mod commands;
 mod declared;
+mod exchanges;
 mod forms;
 mod looking;
 mod measured;

@@ -11,12 +11,12 @@ type Ix = usize;
 
 const ROOT: Ix = 0;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Trie {
     nodes: Vec<Node>,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 struct Node {
     words: HashMap<Box<str>, Ix>,
     one: Option<Ix>,

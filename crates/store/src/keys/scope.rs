@@ -24,6 +24,8 @@ pub enum Surface {
     Sessions,
     /// `/queue/v1`.
     Queue,
+    /// `/exchanges/v1`.
+    Exchanges,
     /// `/topics/v1`.
     Topics,
     /// `/changes/v1`.
@@ -71,7 +73,7 @@ pub struct ScopeError {
     pub reason: String,
 }
 
-const SURFACES: [(&str, Surface); 13] = [
+const SURFACES: [(&str, Surface); 14] = [
     ("rest", Surface::Rest),
     ("docs", Surface::Docs),
     ("kv", Surface::Kv),
@@ -79,6 +81,7 @@ const SURFACES: [(&str, Surface); 13] = [
     ("graph", Surface::Graph),
     ("sessions", Surface::Sessions),
     ("queue", Surface::Queue),
+    ("exchanges", Surface::Exchanges),
     ("topics", Surface::Topics),
     ("changes", Surface::Changes),
     ("assets", Surface::Assets),

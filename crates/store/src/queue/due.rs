@@ -67,12 +67,7 @@ impl Store {
         Ok(self.answer(&read, &Session::default()).await?.0)
     }
 
-    async fn release_batch(
-        &self,
-        floor_us: i64,
-        now_us: i64,
-        limit: u64,
-    ) -> Result<Vec<String>> {
+    async fn release_batch(&self, floor_us: i64, now_us: i64, limit: u64) -> Result<Vec<String>> {
         let columns: Vec<usize> = (0..LATER.columns.len()).collect();
         let filter = Filter::And(vec![
             compare(later::DUE, Comparison::Gt, Value::Timestamp(floor_us)),

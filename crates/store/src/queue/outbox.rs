@@ -4,10 +4,10 @@
 //! the two it is handed over again, and a broker that knows ids takes it for the same.
 
 use super::broker_words::{for_broker, told};
-use super::{Brokered, Lane};
 use super::home;
 use super::message::{Message, Spot, rank_of};
 use super::row::delete_log;
+use super::{Brokered, Lane};
 use crate::operation::Operation;
 use crate::relation::rows_of;
 use crate::session::{Result, Session};

@@ -108,7 +108,11 @@ impl Planned {
 
 impl Store {
     /// Refuses what the queue does not take.
-    fn check_message(&self, queue: &str, message: &NewMessage) -> std::result::Result<(), Refusal> {
+    pub(super) fn check_message(
+        &self,
+        queue: &str,
+        message: &NewMessage,
+    ) -> std::result::Result<(), Refusal> {
         check(queue, self.queue_rules(queue), message)?;
         let rules = self.queue_rules(queue);
         let is_keyed = message.ordering_key.is_some();

@@ -1,7 +1,7 @@
 //! What is declared of a queue. One that is not declared has the defaults.
 
-use super::DEFAULT_GROUP;
 use super::lease::MESSAGES_MAX;
+use super::{DEFAULT_GROUP, ExchangeRules};
 use pando_queue::{Backoff, DedupConfig, Schedule};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -60,6 +60,8 @@ pub struct QueuesConfig {
     pub declared: BTreeMap<String, QueueRules>,
     /// Those of all others.
     pub others: QueueRules,
+    /// Exchanges that publish to several queues at once.
+    pub exchanges: BTreeMap<String, ExchangeRules>,
     /// How long a queue that moves to a broker waits before the first message is handed over:
     /// longer than processes need to hear of it.
     pub handover: Duration,
@@ -109,6 +111,7 @@ impl Default for QueuesConfig {
         QueuesConfig {
             declared: BTreeMap::new(),
             others: QueueRules::default(),
+            exchanges: BTreeMap::new(),
             handover: Duration::from_secs(3),
         }
     }

@@ -191,10 +191,7 @@ impl Sweep {
             let standing = cursor::found(reads.next()).standing;
             let out: HashSet<i64> = outs(reads.next()).iter().map(|out| out.id).collect();
             let has_read = |spot: &Spot| standing.has_read(spot.rank, spot.position, spot.place);
-            let read = looked
-                .iter()
-                .take_while(|(spot, _)| has_read(spot))
-                .count();
+            let read = looked.iter().take_while(|(spot, _)| has_read(spot)).count();
             read_by_all = read_by_all.min(read);
             candidates.retain(|(spot, id)| has_read(spot) && !out.contains(id));
         }

@@ -6,8 +6,8 @@
 
 mod caches;
 mod keys;
-mod queues;
 mod listeners;
+mod queues;
 mod status;
 mod workers;
 

@@ -41,6 +41,7 @@ pub fn describe(schema: &Schema) -> Value {
         kv::paths(),
         listening::paths(),
         queue::paths(),
+        queue::exchanges::paths(),
         sessions::paths(),
         tx::paths(),
         wide::paths(),

@@ -1,5 +1,6 @@
 //! `/queue/v1/{queue}`: messages that one hands over and another works on.
 
+pub(super) mod exchanges;
 mod looking;
 
 use super::operations::{Operation, in_path};
@@ -59,17 +60,31 @@ fn described(operation: Operation, more: &[&str]) -> Value {
 }
 
 fn publish() -> Value {
-    let durability = json!({
-        "type": "object",
-        "required": ["synced", "copies"],
-        "properties": { "synced": { "type": "boolean" }, "copies": { "type": "integer" } },
-    });
     let published = json!({
         "type": "object",
         "required": ["ids", "durability"],
-        "properties": { "ids": ids(), "durability": durability },
+        "properties": { "ids": ids(), "durability": durability() },
     });
-    let operation = Operation::new("queue_publish", TAG, "Publish messages: all or none")
+    let operation = Operation::new("queue_publish", TAG, "Publish messages: all or none").answer(
+        "201",
+        "Published",
+        Some(published),
+    );
+    publishing(operation, &message())
+}
+
+/// What an answered publish means.
+fn durability() -> Value {
+    json!({
+        "type": "object",
+        "required": ["synced", "copies"],
+        "properties": { "synced": { "type": "boolean" }, "copies": { "type": "integer" } },
+    })
+}
+
+/// A publish of messages of some form: one, several, an event, or bytes as they are.
+fn publishing(operation: Operation, message: &Value) -> Value {
+    let operation = operation
         .write()
         .query(
             "delay",
@@ -87,10 +102,8 @@ fn publish() -> Value {
             "dedup_id",
             named(DEDUP_ID_BYTES_MAX),
             "Whoever publishes the same again is answered with the first's id",
-        )
-        .answer("201", "Published", Some(published));
+        );
     let mut described = described(operation, &["415", "429"]);
-    let message = message();
     let several = json!({ "type": "array", "minItems": 1, "items": message });
     described["requestBody"] = json!({
         "required": true,

@@ -17,6 +17,7 @@ mod waiting;
 
 pub(crate) use clock::{Clock, run};
 pub(crate) use news::{Counted, News};
+pub(crate) use publish::read_posted;
 pub(crate) use rates::Rates;
 pub(crate) use waiting::Waiting;
 

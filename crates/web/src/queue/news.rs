@@ -42,7 +42,7 @@ struct Item {
 }
 
 impl Count {
-    pub(super) fn set(&self, messages: u64) {
+    pub(crate) fn set(&self, messages: u64) {
         self.0.store(messages, Ordering::Relaxed);
     }
 
@@ -58,7 +58,7 @@ impl News {
     }
 
     /// A publish.
-    pub(super) fn published(&self, queue: &str, now: usize, later: usize) -> Count {
+    pub(crate) fn published(&self, queue: &str, now: usize, later: usize) -> Count {
         self.add(Counted::Published, queue, now as u64, later as u64)
     }
 

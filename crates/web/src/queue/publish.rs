@@ -23,7 +23,7 @@ use pando_model::datetime;
 use pando_queue::listeners::QUEUE_PREFIX;
 use pando_queue::{Attribute, DedupId, Event, EventError};
 use pando_store::operation::Operation;
-use pando_store::queue::{NewMessage, Published};
+use pando_store::queue::{NewMessage, Posted, Published};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
@@ -33,6 +33,16 @@ use serde_json::{Map, Value, json};
 pub(super) const JSON: &str = "application/json";
 /// What is said in the query of a message that is not in JSON.
 const PARAMS: [&str; 5] = ["delay", "at", "priority", "ordering_key", "dedup_id"];
+/// The same of a message for an exchange.
+const EXCHANGE_PARAMS: [&str; 7] = [
+    "delay",
+    "at",
+    "priority",
+    "ordering_key",
+    "dedup_id",
+    "routing_key",
+    "mandatory",
+];
 const INSTANT: &str = "a time, such as 2026-01-31T05:06:07Z or microseconds since 1970";
 
 /// A message, as it is sent.
@@ -51,6 +61,17 @@ struct Sent<'a> {
     ordering_key: Option<String>,
     #[serde(default, deserialize_with = "params::given")]
     dedup_id: Option<String>,
+    #[serde(default, deserialize_with = "params::given")]
+    routing_key: Option<String>,
+    #[serde(default, deserialize_with = "params::given")]
+    mandatory: Option<bool>,
+}
+
+/// What a message is published to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Target {
+    Queue,
+    Exchange,
 }
 
 /// How a message is published.
@@ -60,6 +81,8 @@ struct How {
     priority: Option<u8>,
     ordering_key: Option<String>,
     dedup_id: Option<String>,
+    routing_key: Option<String>,
+    mandatory: Option<bool>,
 }
 
 /// What is published.
@@ -78,7 +101,8 @@ pub(super) async fn plan(
     refuse_listeners(queue)?;
     let store = web.store();
     let now_us = store.clock().now_us();
-    let messages = read(&asked, now_us, web.limits().max_batch)?;
+    let posted = read(&asked, now_us, web.limits().max_batch, Target::Queue)?;
+    let messages: Vec<NewMessage> = posted.into_iter().map(|one| one.message).collect();
     let is_later = |message: &&NewMessage| message.at_us.is_some_and(|at| at > now_us);
     let later = messages.iter().filter(is_later).count();
     let now = messages.len() - later;
@@ -108,38 +132,55 @@ fn refuse_listeners(queue: &str) -> Result<(), ApiError> {
     Err(error.hint("Publish to a queue whose name begins otherwise."))
 }
 
+/// The messages of a request to an exchange.
+pub(crate) fn read_posted(asked: &Asked<'_>, web: &Web) -> Result<Vec<Posted>, ApiError> {
+    let now_us = web.store().clock().now_us();
+    read(asked, now_us, web.limits().max_batch, Target::Exchange)
+}
+
 /// The messages of a request; `max` at most.
-fn read(asked: &Asked<'_>, now_us: i64, max: usize) -> Result<Vec<NewMessage>, ApiError> {
+fn read(
+    asked: &Asked<'_>,
+    now_us: i64,
+    max: usize,
+    target: Target,
+) -> Result<Vec<Posted>, ApiError> {
     let headers = &asked.parts.headers;
     if let Some(event) = event(headers, &asked.body)? {
-        let how = How::read(asked)?;
+        let how = How::read(asked, target)?;
         return Ok(vec![how.message(of_event(&event)?, now_us)?]);
     }
     let kind = headers.get(CONTENT_TYPE);
     let kind = kind.map(|kind| kind.to_str().unwrap_or_default());
     match kind {
         Some(kind) if !is_plain_json(kind) => {
-            let how = How::read(asked)?;
+            let how = How::read(asked, target)?;
             Ok(vec![how.message(as_it_is(&asked.body, kind)?, now_us)?])
         }
         _ => {
             refuse_query(asked)?;
-            in_json(&asked.body, now_us, max)
+            in_json(&asked.body, now_us, max, target)
         }
     }
 }
 
 /// One message, or an array of them.
-fn in_json(body: &[u8], now_us: i64, max: usize) -> Result<Vec<NewMessage>, ApiError> {
+fn in_json(body: &[u8], now_us: i64, max: usize, target: Target) -> Result<Vec<Posted>, ApiError> {
     let wrong = |error| {
         let message = format!("the body is neither {{\"body\": …}} nor an array of such: {error}");
-        malformed(message).hint(
-            "A message has body, and if wanted delay or at, priority, ordering_key, dedup_id.",
-        )
+        malformed(message).hint(match target {
+            Target::Queue => {
+                "A message has body, and if wanted delay or at, priority, ordering_key, dedup_id."
+            }
+            Target::Exchange => {
+                "A message has body and routing_key, and if wanted mandatory, delay or at, \
+                 priority, ordering_key, dedup_id."
+            }
+        })
     };
     if body.trim_ascii_start().first() != Some(&b'[') {
         let sent: Sent<'_> = object::read(body).map_err(wrong)?;
-        return Ok(vec![sent.message(now_us)?]);
+        return Ok(vec![sent.posted(now_us, target)?]);
     }
     let all: Vec<Object<Sent<'_>>> = serde_json::from_slice(body).map_err(wrong)?;
     if all.len() > max {
@@ -150,14 +191,18 @@ fn in_json(body: &[u8], now_us: i64, max: usize) -> Result<Vec<NewMessage>, ApiE
     }
     let each = all.into_iter().enumerate();
     each.map(|(place, Object(sent))| {
-        let read = sent.message(now_us);
+        let read = sent.posted(now_us, target);
         read.map_err(|error| error.details(format!("message {place}")))
     })
     .collect()
 }
 
 impl Sent<'_> {
-    fn message(self, now_us: i64) -> Result<NewMessage, ApiError> {
+    fn posted(self, now_us: i64, target: Target) -> Result<Posted, ApiError> {
+        if target == Target::Queue && (self.routing_key.is_some() || self.mandatory.is_some()) {
+            let message = "routing_key and mandatory are of messages for an exchange";
+            return Err(malformed(message).hint("POST /exchanges/v1/{exchange}/messages."));
+        }
         let content = Content {
             body: Bytes::copy_from_slice(self.body.get().as_bytes()),
             content_type: JSON.to_owned(),
@@ -169,6 +214,8 @@ impl Sent<'_> {
             priority: self.priority,
             ordering_key: self.ordering_key,
             dedup_id: self.dedup_id,
+            routing_key: self.routing_key,
+            mandatory: self.mandatory,
         };
         how.message(content, now_us)
     }
@@ -176,8 +223,12 @@ impl Sent<'_> {
 
 impl How {
     /// What the query says.
-    fn read(asked: &Asked<'_>) -> Result<How, ApiError> {
-        let params = Params::read(&asked.parts.uri, &PARAMS)?;
+    fn read(asked: &Asked<'_>, target: Target) -> Result<How, ApiError> {
+        let known = match target {
+            Target::Queue => &PARAMS[..],
+            Target::Exchange => &EXCHANGE_PARAMS,
+        };
+        let params = Params::read(&asked.parts.uri, known)?;
         let text = |name| params.text(name).map(str::to_owned);
         Ok(How {
             delay: params.parsed("delay", SPAN, |text| {
@@ -188,10 +239,12 @@ impl How {
             priority: params.number("priority")?,
             ordering_key: text("ordering_key"),
             dedup_id: text("dedup_id"),
+            routing_key: text("routing_key"),
+            mandatory: params.flag("mandatory")?,
         })
     }
 
-    fn message(self, content: Content, now_us: i64) -> Result<NewMessage, ApiError> {
+    fn message(self, content: Content, now_us: i64) -> Result<Posted, ApiError> {
         let at_us = match (self.delay, &self.at) {
             (Some(_), Some(_)) => {
                 return Err(
@@ -208,14 +261,18 @@ impl How {
             let checked = DedupId::new(&id);
             checked.map_err(|error| malformed(error.to_string()))
         });
-        Ok(NewMessage {
-            body: content.body,
-            content_type: content.content_type,
-            attributes: content.attributes,
-            at_us,
-            priority: self.priority.unwrap_or(0),
-            ordering_key: self.ordering_key,
-            dedup_id: dedup_id.transpose()?,
+        Ok(Posted {
+            routing_key: self.routing_key,
+            mandatory: self.mandatory.unwrap_or(false),
+            message: NewMessage {
+                body: content.body,
+                content_type: content.content_type,
+                attributes: content.attributes,
+                at_us,
+                priority: self.priority.unwrap_or(0),
+                ordering_key: self.ordering_key,
+                dedup_id: dedup_id.transpose()?,
+            },
         })
     }
 }

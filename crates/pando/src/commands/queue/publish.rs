@@ -43,30 +43,30 @@ impl Messages {
         super::put(&mut how, "ordering_key", key);
         let id = args.dedup_id.as_deref().map(Value::from);
         super::put(&mut how, "dedup_id", id);
+        let routing_key = args.routing_key.as_deref().map(Value::from);
+        super::put(&mut how, "routing_key", routing_key);
+        super::put(&mut how, "mandatory", args.mandatory.then_some(true.into()));
         Ok(Messages { bodies, how })
     }
 
-    /// Publishes them, so many at a time; their ids.
+    /// Publishes them, so many at a time; what is answered to all of them.
     pub async fn publish(self, path: &str, surface: &Surface) -> anyhow::Result<Value> {
-        let mut ids = Vec::new();
-        let mut durability = Value::Null;
+        let mut whole = json!({});
+        let mut done = 0;
         let mut left = self.bodies.as_slice();
         while !left.is_empty() {
             let (some, rest) = left.split_at(fitting(left));
             let body = self.request(some)?;
             let reply = surface.send(Asked::post(path, body)).await;
-            let reply = reply.map_err(|not| match ids.len() {
+            let reply = reply.map_err(|not| match done {
                 0 => not.error,
                 done => not.error.context(format!("{done} messages were published")),
             })?;
-            let mut answer: Value = serde_json::from_slice(&reply.body)?;
-            if let Value::Array(more) = answer["ids"].take() {
-                ids.extend(more);
-            }
-            durability = answer["durability"].take();
+            done += some.len();
+            gather(&mut whole, serde_json::from_slice(&reply.body)?);
             left = rest;
         }
-        Ok(json!({ "ids": ids, "durability": durability }))
+        Ok(whole)
     }
 
     fn request(&self, bodies: &[Box<RawValue>]) -> anyhow::Result<String> {
@@ -82,6 +82,17 @@ impl Messages {
             .iter()
             .map(|body| format!("{{\"body\":{body}{how}}}"));
         Ok(format!("[{}]", each.collect::<Vec<_>>().join(",")))
+    }
+}
+
+/// Puts the answer to some messages behind that to those before: lists grow, and what else is told of
+/// the last holds.
+fn gather(whole: &mut Value, answer: Map<String, Value>) {
+    for (name, value) in answer {
+        match (&mut whole[name], value) {
+            (Value::Array(known), Value::Array(more)) => known.extend(more),
+            (known, value) => *known = value,
+        }
     }
 }
 

@@ -16,6 +16,11 @@ pub fn of(command: &QueueCommand, answer: &Value) -> String {
             true => format!("what is published to {queue} is kept {} now", place(answer)),
             false => format!("{queue} will move once what its last move left behind is done"),
         },
+        QueueCommand::Publish(args) if args.exchange => {
+            let messages = answer["messages"].as_array().into_iter().flatten();
+            let lines: Vec<_> = messages.map(routed).collect();
+            lines.join("\n")
+        }
         QueueCommand::Publish(_) => {
             let ids = answer["ids"].as_array().into_iter().flatten();
             let ids: Vec<_> = ids.map(shown).collect();
@@ -70,6 +75,18 @@ fn listed(answer: &Value, fields: &[&str]) -> String {
         rows.push(row.collect());
     }
     columns(&rows)
+}
+
+/// Where a message of an exchange went.
+fn routed(message: &Value) -> String {
+    let ids = message["ids"].as_object().into_iter().flatten();
+    let ids: Vec<_> = ids
+        .map(|(queue, id)| format!("{queue} {}", shown(id)))
+        .collect();
+    match ids.is_empty() {
+        true => "to no queue: no binding matches its routing key".to_owned(),
+        false => ids.join(", "),
+    }
 }
 
 /// A line for each group of each queue.
