@@ -96,6 +96,35 @@ async fn a_queue_that_is_moved_to_a_broker_and_back_while_it_is_used_gives_each_
     });
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_move_waits_until_what_the_last_one_left_behind_is_done() {
+    let nats = Nats::builder().start().await.expect("NATS");
+    let url = nats.url();
+    tokio::task::block_in_place(|| {
+        let config = format!("[queue]\nengine = \"{url}\"\n[queues.{QUEUE}]\n");
+        let site = Site::of(&config);
+        let to = |place, more: &[&str]| {
+            let args = ["queue", "move", QUEUE, "--to", place];
+            json(site.folder(), &[&args, more].concat())["home"].clone()
+        };
+        assert_eq!(to("store", &[]), "store");
+        site.publish(QUEUE, &json!([{ "body": 1 }, { "body": 2 }]));
+        assert_eq!(to("broker", &[]), "broker");
+        assert_eq!(to("store", &["--wait", "0s"]), "broker");
+        assert_eq!(
+            home(site.folder(), QUEUE),
+            (json!("broker"), json!("store"))
+        );
+        let impatient = ["queue", "move", QUEUE, "--to", "store", "--wait", "1s"];
+        let error = refused(site.folder(), &impatient, 1);
+        assert!(error.contains("pando queue list"), "{error}");
+        let left = site.lease(QUEUE, &json!({ "max": 9 }));
+        assert_eq!(left.len(), 2, "{left:?}");
+        site.post(&format!("{QUEUE}/ack"), &leases(&left));
+        assert_eq!(to("store", &[]), "store");
+    });
+}
+
 #[test]
 fn without_a_broker_nothing_is_moved_and_it_is_said_how_to_name_one() {
     let site = Site::start();
