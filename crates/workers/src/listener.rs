@@ -174,6 +174,50 @@ fn committed_of(job: &Job) -> Option<Committed> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::handler::tests::job;
+    use parking_lot::Mutex;
+
+    #[derive(Default)]
+    struct Ear(Mutex<Vec<Committed>>);
+
+    #[async_trait]
+    impl Listener for Ear {
+        async fn after_commit(&self, told: &Committed) -> Result<(), String> {
+            self.0.lock().push(told.clone());
+            Ok(())
+        }
+
+        fn describe(&self) -> String {
+            "an ear".to_owned()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_listener_in_rust_is_told_what_was_committed_and_of_nothing_else() {
+        let committed = Committed {
+            change: Change {
+                collection: "rest/orders".to_owned(),
+                kind: FeedKind::Update,
+                // As it was written, whatever a double can hold.
+                key: r#"{"id":90071992547409931.10}"#.to_owned(),
+                record: Some(r#"{"b":1,"a":2}"#.to_owned()),
+                old: None,
+            },
+            cursor: FeedCursor {
+                at: Position { timeline: 3, p: 9 },
+                ordinal: 2,
+            },
+        };
+        let ear = Arc::new(Ear::default());
+        let hearing = Hearing(Arc::clone(&ear) as _);
+        let mut job = job(7);
+        let dead = hearing.handle(&job).await;
+        assert!(matches!(dead, Verdict::Dead { .. }), "{dead:?}");
+        job.message.body = committed.json().into();
+        job.message.attributes = Some(format!(r#"{{"id":"{}"}}"#, committed.id()));
+        assert_eq!(hearing.handle(&job).await, Verdict::Done);
+        assert_eq!(*ear.0.lock(), [committed]);
+    }
 
     #[test]
     fn a_veto_is_told_in_the_words_of_the_answer() {

@@ -272,3 +272,105 @@ impl Own {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use async_trait::async_trait;
+
+    /// Answers in one way, or not at all.
+    struct Answering(Option<Verdict>);
+
+    #[async_trait]
+    impl Listener for Answering {
+        async fn before_commit(&self, _: &Asked) -> Verdict {
+            match &self.0 {
+                Some(verdict) => verdict.clone(),
+                None => std::future::pending().await,
+            }
+        }
+
+        async fn after_rollback(&self, _: &RolledBack) -> Result<(), String> {
+            std::future::pending().await
+        }
+
+        fn describe(&self) -> String {
+            "here".to_owned()
+        }
+    }
+
+    fn registered(name: &str, phase: Phase, goes_on: bool, says: Option<Verdict>) -> Registered {
+        Registered {
+            name: name.to_owned(),
+            phase,
+            on: vec!["rest/orders:insert".parse().unwrap()],
+            timeout: Duration::from_millis(20),
+            goes_on,
+            listener: Arc::new(Answering(says)),
+        }
+    }
+
+    fn insert(collection: &str) -> Change {
+        Change {
+            collection: collection.to_owned(),
+            kind: FeedKind::Insert,
+            key: r#"{"id":1}"#.to_owned(),
+            record: None,
+            old: None,
+        }
+    }
+
+    fn veto(message: &str) -> Option<Verdict> {
+        let message = message.to_owned();
+        Some(Verdict::Veto { message })
+    }
+
+    #[tokio::test]
+    async fn the_first_by_name_that_objects_decides_and_only_those_who_hear_of_it_are_asked() {
+        let before = Phase::BeforeCommit;
+        let all = Listeners::new(vec![
+            registered("a", before, false, Some(Verdict::Go)),
+            registered("b", before, false, veto("no")),
+            registered("c", before, false, veto("never")),
+        ]);
+        let objection = all.ask("1", &[insert("rest/orders")]).await.unwrap_err();
+        assert_eq!(objection.to_string(), "no");
+        assert_eq!(all.ask("2", &[insert("rest/others")]).await, Ok(()));
+        let counts: Vec<_> = all
+            .report()
+            .iter()
+            .map(|one| (one.calls, one.vetoes))
+            .collect();
+        assert_eq!(counts, [(1, 0), (1, 1), (1, 1)]);
+    }
+
+    #[tokio::test]
+    async fn who_does_not_answer_in_time_has_failed_and_counts_or_not() {
+        for (goes_on, expected) in [(true, true), (false, false)] {
+            let silent = registered("a", Phase::BeforeCommit, goes_on, None);
+            let all = Listeners::new(vec![silent]);
+            let asked = all.ask("1", &[insert("rest/orders")]).await;
+            assert_eq!(asked.is_ok(), expected, "{asked:?}");
+            let report = all.report().remove(0);
+            assert_eq!(report.failures, 1);
+            assert!(report.last_error.unwrap().contains("20ms"));
+        }
+    }
+
+    #[tokio::test]
+    async fn rollbacks_beyond_what_is_under_way_are_counted_and_nobody_waits_for_them() {
+        let mut slow = registered("a", Phase::AfterRollback, false, None);
+        slow.timeout = Duration::from_secs(600);
+        let all = Arc::new(Listeners::new(vec![slow]));
+        let told = RolledBack {
+            id: "1".to_owned(),
+            changes: vec![insert("rest/orders")],
+            code: "23505".to_owned(),
+            message: "there is one".to_owned(),
+        };
+        for _ in 0..TOLD_AT_ONCE_MAX + 3 {
+            all.tell_rolled_back(&told);
+        }
+        assert_eq!(all.report().remove(0).dropped, 3);
+    }
+}
