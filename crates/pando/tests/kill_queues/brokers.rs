@@ -3,7 +3,7 @@
 
 use crate::at_least_once::Orders;
 use crate::load::{Load, Sent, VISIBILITY};
-use crate::support::{Server, migrate};
+use crate::support::{Connection, Server, migrate};
 use crate::{BETWEEN, rounds, seed};
 use pando_cluster::{Nats, RabbitMq, Redis};
 use pando_workload::ORDER_DDL;
@@ -217,4 +217,49 @@ async fn behind_rabbitmq_kills_and_moves_lose_no_message_and_leave_none_without_
         orders.finish()
     });
     assert!(wrong.is_empty(), "seed {seed}: {wrong:#?}");
+    server.kill();
+    tokio::task::block_in_place(|| what_is_left_there_comes_again(folder.path(), &queue));
+}
+
+/// Waits until the store has no message of a queue, which is out on the broker.
+fn is_handed_over(server: &Server) {
+    let end = Instant::now() + MOVES_WITHIN;
+    loop {
+        let depth = server.connect().ask("GET", "/queue/v1/left", "", "");
+        if depth.json()["depth"] == 0 {
+            return;
+        }
+        assert!(Instant::now() < end, "it is not handed over: {depth:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A lease of the broker's that runs out when its queue is back in the store, and the broker has nothing
+/// else: RabbitMQ does not tell what is out.
+fn what_is_left_there_comes_again(folder: &Path, queue: &str) {
+    let start = |place: &str| {
+        let text = format!("[queue]\n{queue}\n[queues.left]\nengine = \"{place}\"\n");
+        std::fs::write(folder.join("pando.toml"), text).expect("a file");
+        Server::start(folder)
+    };
+    let lease = |server: &Server, body: &str| {
+        let mut connection = Connection::to_patiently(server.address, MOVES_WITHIN);
+        let leased = connection.ask("POST", "/queue/v1/left/lease", "", body);
+        leased.json()["messages"][0]["body"].clone()
+    };
+    let server = start("broker");
+    let mut connection = server.connect();
+    let last = connection.ask("POST", "/queue/v1/left/messages", "", r#"{"body":"last"}"#);
+    assert_eq!(last.status, 201, "{last:?}");
+    let leased = lease(&server, r#"{"wait":"30s","visibility":"60s"}"#);
+    assert_eq!(leased, "last");
+    // Else the store has it too, as its confirmation was not heard.
+    is_handed_over(&server);
+    server.kill();
+    let server = start("store");
+    // It outlasts the 3 s until all processes have heard of the move.
+    let leased = lease(&server, r#"{"wait":"30s","visibility":"5s"}"#);
+    assert_eq!(leased, "last");
+    let leased = lease(&server, r#"{"wait":"30s"}"#);
+    assert_eq!(leased, "last", "it ran out there, and comes again");
 }

@@ -13,7 +13,7 @@ const PROGRAM: &str = "rabbitmq-server";
 const FOLDER: &str = "/usr/lib/rabbitmq/bin";
 const PORT: u16 = 5672;
 /// Erlang loads some thousand modules; two cores that others use take their time.
-const START: Duration = Duration::from_secs(90);
+const START: Duration = Duration::from_secs(240);
 const CTL: Duration = Duration::from_secs(60);
 
 /// A RabbitMQ on a host of its own, one node, guest and guest.
