@@ -1,5 +1,6 @@
 //! What the engine can be told.
 
+use async_nats::ServerAddr;
 use pando_model::broker::{BrokerError, names};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -51,6 +52,7 @@ impl NatsConfig {
                  as credentials_file",
             ));
         }
+        self.servers()?;
         if ![1, 3, 5].contains(&self.replicas) {
             let what = format!("replicas is {}", self.replicas);
             return Err(invalid(what, "streams have 1, 3 or 5 copies"));
@@ -61,11 +63,53 @@ impl NatsConfig {
         }
         Ok(())
     }
+
+    /// Each of the servers; those behind the first have its scheme.
+    pub(crate) fn servers(&self) -> Result<Vec<ServerAddr>, BrokerError> {
+        let (scheme, all) = self.url.split_once("://").unwrap_or(("nats", &self.url));
+        let each = all.split(',').map(|one| {
+            let server: ServerAddr = match one.contains("://") {
+                true => one.parse().ok()?,
+                false => format!("{scheme}://{one}").parse().ok()?,
+            };
+            Some(server).filter(|server| !server.host().is_empty())
+        });
+        each.collect::<Option<_>>().ok_or_else(|| {
+            let what = format!("the url of NATS is none: {:?}", self.url);
+            invalid(what, "write nats://host:port,host:port, or tls://…")
+        })
+    }
 }
 
 pub(crate) fn invalid(what: impl Into<String>, mend: impl Into<String>) -> BrokerError {
     BrokerError::Invalid {
         what: what.into(),
         mend: mend.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_servers_are_several() {
+        let all = |url: &str| NatsConfig::new(url).servers();
+        let hosts = |url: &str| -> Vec<(String, u16)> {
+            let servers = all(url).expect("servers").into_iter();
+            servers
+                .map(|one| (one.host().to_owned(), one.port()))
+                .collect()
+        };
+        let two = [("a".to_owned(), 4222), ("b".to_owned(), 4333)];
+        assert_eq!(hosts("nats://a,b:4333"), two);
+        assert_eq!(hosts("tls://a:4222,tls://b:4333"), two);
+        assert!(
+            all("tls://a,b")
+                .expect("servers")
+                .iter()
+                .all(ServerAddr::tls_required)
+        );
+        assert!(all("nats://").is_err());
     }
 }

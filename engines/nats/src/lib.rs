@@ -10,6 +10,7 @@
 //! | `dead.rs`, `look.rs` | the dead; counts, peek |
 //! | `sweep.rs` | what all groups are done with goes |
 //! | `fault.rs` | what an error of the library's means |
+//! | `connect.rs` | the way to the servers |
 //!
 //! A queue is a stream with a durable pull consumer for each group; ack wait is the visibility time.
 //! Messages are kept until all groups are done with them **and** the window of deduplication, or the
@@ -23,6 +24,7 @@
 //! set, and the engine counts (`deliver.rs`).
 
 mod config;
+mod connect;
 mod dead;
 mod deliver;
 mod fault;
@@ -41,7 +43,7 @@ pub use config::NatsConfig;
 use crate::config::invalid;
 use crate::queue::Queue;
 use async_nats::jetstream::{Context, ContextBuilder};
-use async_nats::{Client, ConnectOptions, Event};
+use async_nats::{Client, Event};
 use async_trait::async_trait;
 use pando_model::broker::{
     Abilities, Ability, Broker, BrokerError, BrokerInfo, Counts, Dead, Delivery, Lease, LeaseAsk,
@@ -76,7 +78,14 @@ impl NatsBroker {
     /// Connects, and begins to sweep. Later on a connection that is lost is made again by itself.
     pub async fn connect(config: NatsConfig) -> Result<NatsBroker> {
         config.validate()?;
-        let client = open(&config).await?;
+        let options = connect::options(&config).await?;
+        let options = options.event_callback(|event| async move {
+            match event {
+                Event::Connected => tracing::info!("connected to NATS"),
+                event => tracing::warn!("NATS: {event}"),
+            }
+        });
+        let client = connect::open(options, &config).await?;
         let server = client.server_info();
         let (major, minor, patch) = SYNCS_SINCE;
         let can_sync = client.is_server_compatible(major, minor, patch);
@@ -150,32 +159,6 @@ async fn has_jetstream(context: &Context) -> Result<()> {
         Some(why) => Err(fault::unavailable(&format!("JetStream: {why}"))),
         None => Ok(()),
     }
-}
-
-async fn open(config: &NatsConfig) -> Result<Client> {
-    let mut options = ConnectOptions::new()
-        .name("pando")
-        .request_timeout(Some(config.call_timeout))
-        .connection_timeout(config.call_timeout)
-        .event_callback(|event| async move {
-            match event {
-                Event::Connected => tracing::info!("connected to NATS"),
-                event => tracing::warn!("NATS: {event}"),
-            }
-        });
-    if let Some(file) = &config.ca_file {
-        options = options.add_root_certificates(file.clone());
-    }
-    if let Some(file) = &config.credentials_file {
-        let read = tokio::fs::read_to_string(file).await;
-        let options_with = read.and_then(|text| options.credentials(&text));
-        options = options_with.map_err(|error| {
-            let what = format!("credentials_file {}: {error}", file.display());
-            invalid(what, "name a file of credentials that nsc has written")
-        })?;
-    }
-    let connected = options.connect(&config.url).await;
-    connected.map_err(|error| fault::unavailable(&format!("cannot connect: {error}")))
 }
 
 impl Drop for NatsBroker {
