@@ -1,4 +1,4 @@
-//! Queues on NATS JetStream: an engine of the port [`pando_model::broker`].
+//! Queues on NATS JetStream: an engine of the port [`pando_model::broker`]; and the bus between processes.
 //!
 //! | file | what is in it |
 //! |---|---|
@@ -11,6 +11,7 @@
 //! | `sweep.rs` | what all groups are done with goes |
 //! | `fault.rs` | what an error of the library's means |
 //! | `connect.rs` | the way to the servers |
+//! | `bus.rs` | what processes tell one another: an engine of [`pando_model::bus`] |
 //!
 //! A queue is a stream with a durable pull consumer for each group; ack wait is the visibility time.
 //! Messages are kept until all groups are done with them **and** the window of deduplication, or the
@@ -23,6 +24,7 @@
 //! JetStream drops what was delivered too often, without a word to the consumer. So its limit is not
 //! set, and the engine counts (`deliver.rs`).
 
+mod bus;
 mod config;
 mod connect;
 mod dead;
@@ -38,6 +40,7 @@ mod spurious;
 mod sweep;
 mod wire;
 
+pub use bus::NatsBus;
 pub use config::NatsConfig;
 
 use crate::config::invalid;

@@ -2,6 +2,7 @@
 
 use crate::config::{Config, EngineKind};
 use anyhow::Context;
+use pando_engine_nats::{NatsBus, NatsConfig};
 use pando_engine_redis::{RedisBus, RedisConfig};
 use pando_model::bus::Bus;
 use pando_queue::changes::{Changes, ChangesConfig};
@@ -11,6 +12,10 @@ use std::sync::Arc;
 
 /// How the store is named as what is between the processes.
 const STORE: &str = "store";
+const BUS: &str = "topics.bus";
+const PASSWORD_FILE: &str = "topics.bus_password_file";
+const CREDENTIALS_FILE: &str = "topics.bus_credentials_file";
+const CA_FILE: &str = "topics.bus_ca_file";
 
 /// The topics of this process.
 pub async fn open(config: &Config, store: &Store) -> anyhow::Result<Arc<Topics>> {
@@ -21,6 +26,11 @@ pub async fn open(config: &Config, store: &Store) -> anyhow::Result<Arc<Topics>>
             // Stores that share a Redis do not hear each other.
             let deployment = store.identity().await?;
             let bus = RedisBus::start(redis, &deployment).context("cannot use [topics] bus")?;
+            Some(Arc::new(bus))
+        }
+        Between::Nats(nats) => {
+            let deployment = store.identity().await?;
+            let bus = NatsBus::start(nats, &deployment).context("cannot use [topics] bus")?;
             Some(Arc::new(bus))
         }
     };
@@ -46,6 +56,7 @@ enum Between {
     Nothing,
     Store,
     Redis(RedisConfig),
+    Nats(NatsConfig),
 }
 
 fn between(config: &Config) -> Between {
@@ -54,6 +65,13 @@ fn between(config: &Config) -> Between {
         None if config.store.engine == EngineKind::Postgres => Between::Store,
         None => Between::Nothing,
         Some(STORE) => Between::Store,
+        Some(url) if is_nats(url) => {
+            let mut nats = NatsConfig::new(url);
+            nats.credentials_file
+                .clone_from(&topics.bus_credentials_file);
+            nats.ca_file.clone_from(&topics.bus_ca_file);
+            Between::Nats(nats)
+        }
         Some(url) => {
             let mut redis = RedisConfig::new(url);
             redis.password_file.clone_from(&topics.bus_password_file);
@@ -63,38 +81,68 @@ fn between(config: &Config) -> Between {
     }
 }
 
-fn faults_of_bus(config: &Config) -> Vec<(&'static str, String)> {
+fn is_nats(url: &str) -> bool {
+    let scheme = url.split_once("://").map(|(scheme, _)| scheme);
+    matches!(scheme, Some("nats" | "tls"))
+}
+
+/// Files that are named for another bus than the one there is.
+fn useless_files(config: &Config, between: &Between) -> Vec<(&'static str, String)> {
     let topics = &config.topics;
+    let is_redis = matches!(between, Between::Redis(_));
+    let is_nats = matches!(between, Between::Nats(_));
     let files = [
+        (PASSWORD_FILE, &topics.bus_password_file, is_redis, "Redis"),
         (
-            "topics.bus_password_file",
-            topics.bus_password_file.is_some(),
+            CREDENTIALS_FILE,
+            &topics.bus_credentials_file,
+            is_nats,
+            "NATS",
         ),
-        ("topics.bus_ca_file", topics.bus_ca_file.is_some()),
+        (
+            CA_FILE,
+            &topics.bus_ca_file,
+            is_redis || is_nats,
+            "Redis or NATS",
+        ),
     ];
-    let useless = |(path, is_named): (&'static str, bool)| {
-        let message = "there is no Redis in topics.bus that it is for";
-        is_named.then(|| (path, message.to_owned()))
-    };
-    match between(config) {
+    let useless = files
+        .into_iter()
+        .filter(|(_, file, is_used, _)| file.is_some() && !is_used);
+    useless
+        .map(|(path, _, _, whose)| {
+            let message = format!("there is no {whose} in topics.bus that it is for");
+            (path, message)
+        })
+        .collect()
+}
+
+fn faults_of_bus(config: &Config) -> Vec<(&'static str, String)> {
+    let between = between(config);
+    let mut faults = useless_files(config, &between);
+    match between {
         Between::Store if config.store.engine != EngineKind::Postgres => {
             let message = "only PostgreSQL tells other processes anything; this store has one \
                            process, which needs no bus: leave it out";
-            vec![("topics.bus", message.to_owned())]
+            faults.push((BUS, message.to_owned()));
         }
-        Between::Nothing | Between::Store => files.into_iter().filter_map(useless).collect(),
-        Between::Redis(redis) => match pando_engine_redis::validate_bus(&redis) {
-            Ok(()) => Vec::new(),
-            Err(fault) => {
+        Between::Nothing | Between::Store => {}
+        Between::Nats(nats) => {
+            let fault = nats.validate().err();
+            faults.extend(fault.map(|fault| (BUS, fault.to_string())));
+        }
+        Between::Redis(redis) => {
+            if let Err(fault) = pando_engine_redis::validate_bus(&redis) {
                 let path = match fault.setting {
-                    "password_file" => files[0].0,
-                    "ca_file" => files[1].0,
-                    _ => "topics.bus",
+                    "password_file" => PASSWORD_FILE,
+                    "ca_file" => CA_FILE,
+                    _ => BUS,
                 };
-                vec![(path, fault.reason)]
+                faults.push((path, fault.reason));
             }
-        },
+        }
     }
+    faults
 }
 
 /// What is wrong with what is set: the path of the setting, and why.

@@ -3,7 +3,7 @@
 use super::database::{Database, root_key, serve};
 use super::listener::Listener;
 use super::support::{Server, refused};
-use pando_cluster::Redis;
+use pando_cluster::{Nats, Redis};
 use std::collections::BTreeSet;
 
 const TABLE: &str = "create table orders (id bigint primary key);";
@@ -81,6 +81,13 @@ async fn processes_tell_one_another_over_redis() {
     check(&database, &format!("[topics]\nbus = \"{}\"\n", redis.url())).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_tell_one_another_over_nats() {
+    let database = Database::start().await;
+    let nats = Nats::builder().start().await.unwrap();
+    check(&database, &format!("[topics]\nbus = \"{}\"\n", nats.url())).await;
+}
+
 #[test]
 fn a_bus_that_cannot_be_is_refused_with_what_to_write() {
     let folder = tempfile::tempdir().unwrap();
@@ -99,7 +106,20 @@ fn a_bus_that_cannot_be_is_refused_with_what_to_write() {
         ),
         (
             "bus_ca_file = \"ca.pem\"",
+            "there is no Redis or NATS in topics.bus",
+        ),
+        (
+            "bus = \"nats://u:secret@a:4222\"",
+            "put credentials into a file",
+        ),
+        ("bus = \"nats://\"", "write nats://host:port,host:port"),
+        (
+            "bus = \"nats://a\"\nbus_password_file = \"password\"",
             "there is no Redis in topics.bus",
+        ),
+        (
+            "bus = \"redis://a\"\nbus_credentials_file = \"a.creds\"",
+            "there is no NATS in topics.bus",
         ),
         ("heartbeat = \"60s\"", "at most half of limits.idle_timeout"),
         (

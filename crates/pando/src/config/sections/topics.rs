@@ -10,13 +10,18 @@ use std::path::PathBuf;
 #[serde(deny_unknown_fields, default)]
 pub struct Topics {
     /// What tells the other processes what is published: `store`, which PostgreSQL can do, or a
-    /// Redis, such as `redis://host:port`, in the forms of `[cache] redis`. Where it is not given
-    /// it is the store if that is PostgreSQL; else there is one process, and nothing is needed.
+    /// Redis, such as `redis://host:port`, in the forms of `[cache] redis`, or a NATS with JetStream,
+    /// such as `nats://host:4222`, with TLS `tls://…`. Where it is not given it is the store if that
+    /// is PostgreSQL; else there is one process, and nothing is needed.
     pub bus: Option<String>,
     /// A file that holds the password of that Redis, and nothing else.
     #[schemars(extend("x-path" = true))]
     pub bus_password_file: Option<PathBuf>,
-    /// Certificates (PEM) of those who may vouch for that Redis; the system's where not given.
+    /// A file of credentials of that NATS.
+    #[schemars(extend("x-path" = true))]
+    pub bus_credentials_file: Option<PathBuf>,
+    /// Certificates (PEM) of those who may vouch for that Redis or NATS; the system's where not
+    /// given.
     #[schemars(extend("x-path" = true))]
     pub bus_ca_file: Option<PathBuf>,
     /// The messages of a topic that are kept for those who are slow, or come back.
@@ -40,6 +45,7 @@ impl Default for Topics {
         Topics {
             bus: None,
             bus_password_file: None,
+            bus_credentials_file: None,
             bus_ca_file: None,
             ring: 256,
             ring_memory: ByteSize::mib(64),
