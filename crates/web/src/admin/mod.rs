@@ -141,7 +141,7 @@ pub enum AdminErrorKind {
 }
 
 /// What there is, for 405.
-const ROUTES: [(&str, &str); 12] = [
+const ROUTES: [(&str, &str); 13] = [
     ("backup", "POST"),
     ("caches", "GET"),
     ("caches/flush", "POST"),
