@@ -27,6 +27,9 @@ const CONCURRENCY: RangeInclusive<u32> = 1..=1_000;
 const MESSAGE_BYTES_MAX: usize = 1 << 20;
 /// How long what a killed process had in hand waits; leases are extended while somebody works.
 const VISIBILITY: Duration = Duration::from_secs(5);
+/// Within which time what waits is to be told, where that is a question of how many calls there are
+/// at once: who hears of a change is waited for more often than who works on a message.
+const PROMPTLY: Duration = Duration::from_secs(1);
 /// A listener may lag behind, and be for later: nothing is refused for it.
 const IN_FLIGHT_MAX: u64 = 1_000_000;
 
@@ -90,6 +93,8 @@ pub(super) fn work(workers: &Workers, config: &Config) -> anyhow::Result<()> {
             scaling: ScalingConfig {
                 workers_min: 1,
                 workers_max: listener.concurrency,
+                drain_target: PROMPTLY,
+                oldest_objective: PROMPTLY,
                 ..ScalingConfig::default()
             },
             rate: None,
