@@ -54,32 +54,8 @@ pub fn faults(config: &Config) -> Vec<(Cow<'static, str>, String)> {
             parts::redis::fault_of_redis(&config.cache)
                 .map(|(path, message)| (Cow::Borrowed(path), message)),
         )
-        .chain(
-            parts::cache::faults(&config.cache)
-                .into_iter()
-                .map(|(path, message)| (Cow::Owned(path), message)),
-        )
-        .chain(
-            parts::queues::faults(config)
-                .into_iter()
-                .map(|(path, message)| (Cow::Owned(path), message)),
-        )
-        .chain(
-            parts::exchanges::faults(config)
-                .into_iter()
-                .map(|(path, message)| (Cow::Owned(path), message)),
-        )
+        .chain(faults_of_names(config))
         .chain(faults_of_journal(config))
-        .chain(
-            parts::workers::faults(config)
-                .into_iter()
-                .map(|(path, message)| (Cow::Owned(path), message)),
-        )
-        .chain(
-            parts::listeners::faults(config)
-                .into_iter()
-                .map(|(path, message)| (Cow::Owned(path), message)),
-        )
         .chain(faults_of_postgres(config))
         .chain(faults_of_sessions(config))
         .chain(
@@ -88,6 +64,19 @@ pub fn faults(config: &Config) -> Vec<(Cow<'static, str>, String)> {
                 .map(|(path, message)| (Cow::Borrowed(path), message)),
         )
         .collect()
+}
+
+/// What is wrong with what is declared by names.
+fn faults_of_names(config: &Config) -> impl Iterator<Item = (Cow<'static, str>, String)> {
+    let each = [
+        parts::cache::faults(&config.cache),
+        parts::queues::faults(config),
+        parts::exchanges::faults(config),
+        parts::workers::faults(config),
+        parts::listeners::faults(config),
+    ];
+    let each = each.into_iter().flatten();
+    each.map(|(path, message)| (Cow::Owned(path), message))
 }
 
 fn faults_of_journal(config: &Config) -> Vec<(Cow<'static, str>, String)> {
