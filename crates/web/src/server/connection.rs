@@ -27,6 +27,8 @@ use tokio::time::timeout;
 
 /// After a failed accept (no file descriptors, as a rule) there is nothing to do but wait.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// What an HTTP/2 connection begins with (RFC 9113, section 3.4).
+const HTTP2: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Requests of one HTTP/2 connection at once; more wait.
 const STREAMS_MAX: u32 = 256;
 
@@ -91,12 +93,20 @@ impl Acceptor {
         // Answers are written whole; waiting for more to send only delays them.
         let _ = stream.set_nodelay(true);
         match &self.tls {
-            None => self.converse(stream).await,
+            None => {
+                let pace = self.pace();
+                let Some(is_http1) = self.is_http1(&stream, &pace).await else {
+                    return;
+                };
+                self.converse(stream, pace, is_http1).await;
+            }
             Some(tls) => {
                 // Connections that are not encrypted need no room for one that is.
                 let handshake = Box::pin(tls.acceptor().accept(stream));
                 match timeout(self.web.limits().header_timeout, handshake).await {
-                    Ok(Ok(stream)) => Box::pin(self.converse(stream)).await,
+                    Ok(Ok(stream)) => {
+                        Box::pin(self.converse(stream, self.pace(), false)).await;
+                    }
                     Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
                     Err(_) => tracing::debug!("a TLS handshake took too long"),
                 }
@@ -104,9 +114,31 @@ impl Acceptor {
         }
     }
 
-    async fn converse(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+    fn pace(&self) -> Arc<Pace> {
         let limits = self.web.limits();
-        let pace = Arc::new(Pace::new(limits.header_timeout, limits.idle_timeout));
+        Arc::new(Pace::new(limits.header_timeout, limits.idle_timeout))
+    }
+
+    /// Whether what comes first is HTTP/1 for sure; `None` where nothing comes.
+    async fn is_http1(&self, stream: &TcpStream, pace: &Pace) -> Option<bool> {
+        let mut start = [0; HTTP2.len()];
+        let mut order = self.order.clone();
+        tokio::select! {
+            seen = stream.peek(&mut start) => {
+                let seen = seen.ok().filter(|seen| *seen > 0)?;
+                Some(!HTTP2.starts_with(start.get(..seen)?))
+            }
+            () = becomes(&mut order, Order::Finish) => None,
+            () = pace.overdue() => None,
+        }
+    }
+
+    async fn converse(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        pace: Arc<Pace>,
+        is_http1: bool,
+    ) {
         // What is talked on the connection once it carries no more requests.
         let next: Arc<Mutex<Option<Talk>>> = Arc::default();
         let service = service_fn(|request: Request<Incoming>| {
@@ -132,7 +164,11 @@ impl Acceptor {
                 Ok::<_, Infallible>(reply)
             }
         });
-        let io = TokioIo::new(Watched::new(stream, Arc::clone(&pace)));
+        let mut stream = Watched::new(stream, Arc::clone(&pace));
+        if is_http1 {
+            stream.hold_back();
+        }
+        let io = TokioIo::new(stream);
         let builder = self.builder();
         let mut connection = pin!(builder.serve_connection_with_upgrades(io, service));
         let mut order = self.order.clone();

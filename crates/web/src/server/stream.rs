@@ -24,6 +24,8 @@ pub(super) struct Watched<S> {
     stream: S,
     pace: Arc<Pace>,
     lenient: Lenient,
+    /// See [`Watched::hold_back`].
+    holds_back: bool,
     /// What goes out in the place of a refusal of hyper's, and how much of it is out.
     refusal: Option<(Vec<u8>, usize)>,
     lingering: Option<Pin<Box<Sleep>>>,
@@ -35,9 +37,17 @@ impl<S> Watched<S> {
             stream,
             pace,
             lenient: Lenient::default(),
+            holds_back: false,
             refusal: None,
             lingering: None,
         }
+    }
+
+    /// Gives nothing when it is read for the first time. hyper-util takes that for HTTP/1, as it takes
+    /// 24 bytes; but those would be put in front of a buffer that then is too small for the rest,
+    /// and grows to twice its size for as long as the connection is there.
+    pub(super) fn hold_back(&mut self) {
+        self.holds_back = true;
     }
 }
 
@@ -74,6 +84,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if std::mem::take(&mut this.holds_back) {
+            return Poll::Ready(Ok(()));
+        }
         if this.lenient.has_kept() {
             buf.put_slice(this.lenient.give(buf.remaining()));
             return Poll::Ready(Ok(()));
