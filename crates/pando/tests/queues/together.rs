@@ -44,6 +44,17 @@ fn a_message_is_published_with_its_data_or_neither_is() {
 }
 
 #[test]
+fn several_publishes_of_a_transaction_are_in_its_order() {
+    let site = Site::start();
+    let ops = ["a", "b", "c"].map(|body| publish(&json!({ "body": body })));
+    let body = json!({ "ops": ops }).to_string();
+    let done = site.server.connect().ask("POST", "/tx/v1", "", &body);
+    assert_eq!(done.status, 200, "{done:?}");
+    let leased = bodies(&site.lease("q", &json!({ "max": 9 })));
+    assert_eq!(leased, [json!("a"), json!("b"), json!("c")]);
+}
+
+#[test]
 fn of_queues_a_transaction_takes_publishes_only() {
     let site = Site::start();
     for (word, body) in [

@@ -234,6 +234,26 @@ async fn what_is_kept_goes_once_its_time_is_over_and_all_have_done_it() {
 }
 
 #[tokio::test]
+async fn the_dead_of_one_group_keep_nothing_that_lies_behind_them() {
+    on_each(|bench: Bench| async move {
+        // More than are looked at together.
+        let bodies = (0..501).map(|n| message(&n.to_string())).collect();
+        bench.publish("two", bodies).await;
+        let dead = bench.lease_of("two", Some("a"), 500).await;
+        bench.bury("two", &dead, "no").await;
+        for (group, left) in [("a", 1), ("b", 501)] {
+            let leased = bench.lease_of("two", Some(group), 501).await;
+            assert_eq!(leased.len(), left);
+            bench.ack("two", &leased).await;
+        }
+        bench.wait(1);
+        let swept = bench.store.queue_sweep(&mut BTreeMap::new()).await;
+        assert_eq!(swept.unwrap(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_purge_takes_all_that_was_published_before_it() {
     on_each(|bench: Bench| async move {
         bench.publish_each("q", &["one", "two"]).await;
