@@ -62,6 +62,14 @@ pub(crate) struct Out {
     is_back: bool,
 }
 
+/// A message that somebody settles, and nobody else meanwhile. It is held again, and runs out as it
+/// would have, unless it is settled in the end: also where the call is dropped.
+pub(crate) struct Taken<'a> {
+    session: &'a Session,
+    out: Out,
+    is_settled: bool,
+}
+
 /// What is told of a message when it comes.
 pub(crate) struct Came {
     pub(crate) tag: u64,
@@ -196,13 +204,22 @@ impl Session {
         self.held.lock().take(tag)
     }
 
-    /// Sets when it is given back; whether it is still there.
-    pub(crate) fn set(&self, tag: u64, until: Instant, is_back: bool) -> bool {
+    /// The same, for as long as it is settled.
+    pub(crate) fn take_up(&self, lease: &Lease, queue: &str) -> Option<Taken<'_>> {
+        Some(Taken {
+            session: self,
+            out: self.take(lease, queue)?,
+            is_settled: false,
+        })
+    }
+
+    /// Sets when a lease runs out; whether it is still there.
+    pub(crate) fn set(&self, tag: u64, until: Instant) -> bool {
         let mut held = self.held.lock();
         let Some(mut out) = held.take(tag) else {
             return false;
         };
-        (out.until, out.is_back) = (until, is_back);
+        out.until = until;
         held.put(tag, out);
         true
     }
@@ -240,6 +257,30 @@ pub(crate) async fn back(channel: &Channel, tag: u64) -> lapin::Result<()> {
         ..BasicNackOptions::default()
     };
     channel.basic_nack(tag, options).await
+}
+
+impl Taken<'_> {
+    pub(crate) fn out(&self) -> &Out {
+        &self.out
+    }
+
+    /// It is given back at a time, and nobody's until then.
+    pub(crate) fn wait(mut self, until: Instant) {
+        (self.out.until, self.out.is_back) = (until, true);
+    }
+
+    /// It is held no more.
+    pub(crate) fn settled(mut self) {
+        self.is_settled = true;
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        if !self.is_settled {
+            self.session.held.lock().put(self.out.tag, self.out.clone());
+        }
+    }
 }
 
 impl Held {

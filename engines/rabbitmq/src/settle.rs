@@ -1,7 +1,7 @@
 //! Leases that are done with: acknowledged, given back, made longer.
 
 use crate::fault::{unknown, unsupported};
-use crate::session::{Session, back, done};
+use crate::session::{Out, Session, back, done};
 use pando_model::broker::{Ability, Lease, Result, Settled};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -37,32 +37,48 @@ pub(crate) async fn nack(
     while !error.is_char_boundary(end) {
         end -= 1;
     }
-    let mut settled = Settled::default();
+    let until = Instant::now() + delay;
+    let waits = |out: &Out| !delay.is_zero() && out.attempt < out.attempts_max;
+    // Before any of them is given back.
+    let out = leases.iter().filter_map(|lease| session.out(lease, queue));
+    for (_, out) in out {
+        if waits(&out) && until > out.since + hold_max {
+            return Err(unsupported(Ability::NackDelay, held_too_long(hold_max)));
+        }
+    }
+    let (mut settled, mut failed) = (Settled::default(), None);
     for lease in leases {
-        let Some((tag, out)) = session.out(lease, queue) else {
+        // Whoever takes it settles it; what runs out meanwhile is not settled beside.
+        let Some(taken) = session.take_up(lease, queue) else {
             settled.gone.push(lease.clone());
             continue;
         };
-        settled.done += 1;
-        if out.attempt >= out.attempts_max {
-            session.bury(&out, &error[..end]).await?;
-            session.take(lease, queue);
-            done(&session.leases, out.tag).await.map_err(unknown)?;
-        } else if delay.is_zero() {
-            session.take(lease, queue);
-            back(&session.leases, out.tag).await.map_err(unknown)?;
+        let tag = taken.out().tag;
+        let given_back = if waits(taken.out()) {
+            taken.wait(until);
+            Ok(())
+        } else if taken.out().attempt < taken.out().attempts_max {
+            taken.settled();
+            back(&session.leases, tag).await.map_err(unknown)
         } else {
-            let until = Instant::now() + delay;
-            if until > out.since + hold_max {
-                return Err(unsupported(Ability::NackDelay, held_too_long(hold_max)));
+            match session.bury(taken.out(), &error[..end]).await {
+                Ok(()) => {
+                    taken.settled();
+                    done(&session.leases, tag).await.map_err(unknown)
+                }
+                Err(error) => Err(error),
             }
-            session.set(tag, until, true);
+        };
+        match given_back {
+            Ok(()) => settled.done += 1,
+            // The others are given back all the same.
+            Err(error) => failed = failed.or(Some(error)),
         }
     }
     if settled.done > 0 {
         session.heard().await?;
     }
-    Ok(settled)
+    failed.map_or(Ok(settled), Err)
 }
 
 pub(crate) fn extend(
@@ -76,13 +92,13 @@ pub(crate) fn extend(
         .iter()
         .map(|lease| session.out(lease, queue))
         .collect();
-    let too_long = |(_, out): &(u64, crate::session::Out)| until > out.since + hold_max;
+    let too_long = |(_, out): &(u64, Out)| until > out.since + hold_max;
     if out.iter().flatten().any(too_long) {
         return Err(unsupported(Ability::Extend, held_too_long(hold_max)));
     }
     let each = leases.iter().zip(out);
     let each = each.map(|(lease, out)| {
-        let is_there = out.is_some_and(|(tag, _)| session.set(tag, until, false));
+        let is_there = out.is_some_and(|(tag, _)| session.set(tag, until));
         is_there.then(|| lease.clone())
     });
     Ok(each.collect())
