@@ -3,7 +3,7 @@
 
 use crate::fault::{looked, unavailable, unknown};
 use crate::session::{Session, done};
-use crate::topology::ready;
+use crate::topology::Queue;
 use crate::wire;
 use lapin::Channel;
 use lapin::message::BasicGetMessage;
@@ -16,11 +16,17 @@ use tokio::time::Instant;
 const RETURN: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(10);
 
-pub(crate) async fn look(session: &Session, queue: &str, max: usize) -> Result<Vec<Dead>> {
+pub(crate) async fn look(
+    session: &Session,
+    queue: &Queue,
+    group: &str,
+    max: usize,
+) -> Result<Vec<Dead>> {
+    let dead = queue.dead_of(group)?;
     let channel = session.channel().await?;
     let mut found = Vec::new();
     while found.len() < max
-        && let Some(next) = next(session, &channel, queue).await?
+        && let Some(next) = next(session, &channel, queue, &dead).await?
     {
         found.push(wire::dead(&next.delivery.properties, next.delivery.data));
     }
@@ -29,7 +35,7 @@ pub(crate) async fn look(session: &Session, queue: &str, max: usize) -> Result<V
     if !found.is_empty() {
         let channel = session.channel().await?;
         let until = Instant::now() + RETURN;
-        while ready(&channel, queue, session.bound).await? < found.len() as u64
+        while queue.ready(&channel, &dead, session.bound).await? < found.len() as u64
             && Instant::now() < until
         {
             tokio::time::sleep(LOOK).await;
@@ -40,16 +46,22 @@ pub(crate) async fn look(session: &Session, queue: &str, max: usize) -> Result<V
 }
 
 /// Each is published to its group, and then removed from the dead.
-pub(crate) async fn redrive(session: &Session, dead: &str, queue: &str, max: usize) -> Result<u64> {
+pub(crate) async fn redrive(
+    session: &Session,
+    queue: &Queue,
+    group: &str,
+    max: usize,
+) -> Result<u64> {
+    let (of_group, dead) = (queue.of_group(group)?, queue.dead_of(group)?);
     let channel = session.channel().await?;
     let mut count = 0;
     while count < max as u64
-        && let Some(next) = next(session, &channel, dead).await?
+        && let Some(next) = next(session, &channel, queue, &dead).await?
     {
         let delivery = next.delivery;
         let message = wire::message(&delivery.properties, delivery.data);
         let properties = wire::properties(&message);
-        let published = session.publish("", queue, &message.body, properties);
+        let published = session.publish(&queue.spec.name, "", &of_group, &message.body, properties);
         published.await?;
         done(&channel, delivery.delivery_tag)
             .await
@@ -65,8 +77,9 @@ pub(crate) async fn redrive(session: &Session, dead: &str, queue: &str, max: usi
 async fn next(
     session: &Session,
     channel: &Channel,
-    queue: &str,
+    queue: &Queue,
+    dead: &str,
 ) -> Result<Option<BasicGetMessage>> {
-    let get = channel.basic_get(queue.into(), BasicGetOptions::default());
-    looked(session.bound, get).await
+    let get = channel.basic_get(dead.into(), BasicGetOptions::default());
+    queue.looked(session.bound, get).await
 }

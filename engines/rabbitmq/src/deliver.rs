@@ -3,16 +3,16 @@
 //! A lease is a consumer for a while: it gets as many messages as are asked for and no more, which
 //! the server sees to (prefetch), waits for the first as long as it should, and is cancelled.
 
-use crate::fault::{looked, unavailable};
+use crate::fault::{looked, no_such, unavailable};
 use crate::session::{Came, RAN_OUT, Session, back, done};
-use crate::topology::{Queue, ready};
+use crate::topology::Queue;
 use crate::wire;
 use futures_util::StreamExt;
 use lapin::message::Delivery as Delivered;
 use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, Consumer};
-use pando_model::broker::{Delivery, LeaseAsk, Result};
+use pando_model::broker::{BrokerError, Delivery, LeaseAsk, Result};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -44,8 +44,11 @@ pub(crate) async fn lease(
                 Ok(found) if found.is_empty() && !is_over => {}
                 Ok(found) => break Ok(found),
                 Err(error) => {
-                    // What came before it goes back with the connection.
-                    session.break_off();
+                    // What came before it goes back with the connection; of a queue that is not
+                    // there nothing did, and what is of others stays leased.
+                    if !matches!(error, BrokerError::NoSuchQueue { .. }) {
+                        session.break_off();
+                    }
                     break Err(error);
                 }
             }
@@ -71,7 +74,7 @@ async fn take(
     tell: &mut oneshot::Sender<Result<Vec<Delivery>>>,
 ) -> Result<Vec<Delivered>> {
     let name = queue.of_group(group)?;
-    let there = ready(&session.leases, &name, session.bound).await?;
+    let there = session.ready(queue, &name).await?;
     if there == 0 && Instant::now() >= until {
         return Ok(Vec::new());
     }
@@ -90,7 +93,7 @@ async fn take(
             next = tokio::time::timeout_at(patience, consumer.next()) => match next {
                 Ok(Some(Ok(delivered))) => found.push(delivered),
                 Ok(Some(Err(error))) => return Err(unavailable(error)),
-                Ok(None) => return Err(unavailable("the queue was removed")),
+                Ok(None) => return Err(removed(session, queue, found).await),
                 Err(_) => break,
             },
             () = tell.closed() => break,
@@ -98,6 +101,17 @@ async fn take(
     }
     found.extend(cancel(&session.leases, consumer, session.bound).await?);
     Ok(found)
+}
+
+/// A consumer was ended by the server: its queue was removed.
+async fn removed(session: &Session, queue: &Queue, found: Vec<Delivered>) -> BrokerError {
+    if !session.leases.status().connected() {
+        return unavailable("the connection was lost");
+    }
+    for delivered in found {
+        let _ = back(&session.leases, delivered.delivery_tag).await;
+    }
+    no_such(&queue.spec.name, "*")
 }
 
 async fn consume(session: &Session, queue: &str, max: usize) -> Result<Consumer> {

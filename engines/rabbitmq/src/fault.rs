@@ -1,8 +1,10 @@
 //! Errors: whether something was done.
 
 use crate::ENGINE;
+use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use pando_model::broker::{Ability, BrokerError, Result};
 use std::fmt::Display;
+use std::io;
 use std::time::Duration;
 
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -50,11 +52,20 @@ pub(crate) fn no_such(queue: &str, group: &str) -> BrokerError {
 pub(crate) async fn within<T>(
     bound: Duration,
     call: impl Future<Output = lapin::Result<T>>,
-) -> std::result::Result<T, String> {
-    match tokio::time::timeout(bound, call).await {
-        Ok(done) => done.map_err(|error| error.to_string()),
-        Err(_) => Err(format!("no answer within {bound:?}")),
-    }
+) -> lapin::Result<T> {
+    let timed = tokio::time::timeout(bound, call).await;
+    timed.unwrap_or_else(|_| {
+        let late = format!("no answer within {bound:?}");
+        Err(io::Error::new(io::ErrorKind::TimedOut, late).into())
+    })
+}
+
+/// Whether what was named is not there.
+pub(crate) fn is_not_found(error: &lapin::Error) -> bool {
+    let lapin::ErrorKind::ProtocolError(error) = error.kind() else {
+        return false;
+    };
+    matches!(error.kind(), AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND))
 }
 
 /// The same of a call that only looks.

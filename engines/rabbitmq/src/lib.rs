@@ -28,7 +28,7 @@ pub use config::RabbitConfig;
 
 use crate::fault::{changed, invalid, no_such, unavailable, unsupported};
 use crate::session::Session;
-use crate::topology::{Queue, ready};
+use crate::topology::Queue;
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use lapin::options::QueuePurgeOptions;
@@ -153,7 +153,13 @@ impl Broker for RabbitBroker {
         let session = self.session().await?;
         let each = messages.iter().map(|message| {
             let properties = wire::properties(message);
-            session.publish(&queue.exchange, "", &message.body, properties)
+            session.publish(
+                &queue.spec.name,
+                &queue.exchange,
+                "",
+                &message.body,
+                properties,
+            )
         });
         Ok(join_all(each).await)
     }
@@ -203,8 +209,8 @@ impl Broker for RabbitBroker {
         let channel = self.session().await?.channel().await?;
         let bound = self.config.call_timeout;
         let counts = Counts {
-            depth: ready(&channel, &of_group, bound).await?,
-            dead: ready(&channel, &dead, bound).await?,
+            depth: queue.ready(&channel, &of_group, bound).await?,
+            dead: queue.ready(&channel, &dead, bound).await?,
             in_flight: None,
             oldest_us: None,
         };
@@ -218,16 +224,15 @@ impl Broker for RabbitBroker {
     }
 
     async fn dead(&self, queue: &str, group: &str, max: usize) -> Result<Vec<Dead>> {
-        let dead = self.queue(queue)?.dead_of(group)?;
+        let queue = self.queue(queue)?;
         let session = self.session().await?;
-        dead::look(&session, &dead, max.min(MESSAGES_MAX)).await
+        dead::look(&session, &queue, group, max.min(MESSAGES_MAX)).await
     }
 
     async fn redrive(&self, queue: &str, group: &str, max: usize) -> Result<u64> {
         let queue = self.queue(queue)?;
-        let (of_group, dead) = (queue.of_group(group)?, queue.dead_of(group)?);
         let session = self.session().await?;
-        dead::redrive(&session, &dead, &of_group, max.min(MESSAGES_MAX)).await
+        dead::redrive(&session, &queue, group, max.min(MESSAGES_MAX)).await
     }
 
     async fn purge(&self, queue: &str) -> Result<()> {

@@ -4,7 +4,8 @@
 //! the engine gives back by itself what ran out, and what waits for the delay of a nack.
 
 use crate::config::RabbitConfig;
-use crate::fault::{changed, looked, unavailable, unknown, within};
+use crate::fault::{changed, looked, no_such, unavailable, unknown, within};
+use crate::topology::Queue;
 use crate::{now_us, wire};
 use lapin::options::{
     BasicAckOptions, BasicNackOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions,
@@ -29,6 +30,8 @@ pub(crate) struct Session {
     publishes: Channel,
     /// All leases are of this one.
     pub(crate) leases: Channel,
+    /// What is looked at on it may not be there, which ends it.
+    looks: tokio::sync::Mutex<Option<Channel>>,
     /// One at a time sets how many messages its consumer gets, and starts it.
     pub(crate) consuming: tokio::sync::Mutex<()>,
     /// Tells the leases of this session from those of others.
@@ -97,6 +100,7 @@ impl Session {
             connection,
             publishes,
             leases,
+            looks: tokio::sync::Mutex::default(),
             consuming: tokio::sync::Mutex::new(()),
             nonce: rand::random(),
             bound,
@@ -120,6 +124,20 @@ impl Session {
         self.connection.status().connected() && up.iter().all(|one| one.status().connected())
     }
 
+    /// How many messages are ready in one of a queue's queues.
+    pub(crate) async fn ready(&self, queue: &Queue, name: &str) -> Result<u64> {
+        // One at a time: an error would be told to all that wait on the channel.
+        let mut looks = self.looks.lock().await;
+        let there = looks.take().filter(|channel| channel.status().connected());
+        let channel = match there {
+            Some(channel) => channel,
+            None => self.channel().await?,
+        };
+        let ready = queue.ready(&channel, name, self.bound).await?;
+        *looks = Some(channel);
+        Ok(ready)
+    }
+
     /// A channel for what may fail: an error of the protocol's closes it.
     pub(crate) async fn channel(&self) -> Result<Channel> {
         looked(self.bound, self.connection.create_channel()).await
@@ -131,9 +149,10 @@ impl Session {
         let _ = within(self.bound, closed).await;
     }
 
-    /// Publishes, and waits for the confirmation.
+    /// Publishes what is a queue's, and waits for the confirmation.
     pub(crate) async fn publish(
         &self,
+        queue: &str,
         exchange: &str,
         key: &str,
         body: &[u8],
@@ -150,7 +169,8 @@ impl Session {
         let confirmation = changed(self.bound, confirmed).await?;
         let is_ack = confirmation.is_ack();
         match confirmation.take_message() {
-            Some(_) => Err(unavailable("no queue takes this message: declare it again")),
+            // No queue takes it.
+            Some(_) => Err(no_such(queue, "*")),
             None if is_ack => Ok(()),
             None => Err(unknown("the server did not take the message")),
         }
@@ -159,7 +179,7 @@ impl Session {
     /// Puts a message among the dead.
     pub(crate) async fn bury(&self, out: &Out, error: &str) -> Result<()> {
         let properties = wire::buried(&out.message, out.attempt, now_us(), error);
-        let buried = self.publish("", &out.dead, &out.message.body, properties);
+        let buried = self.publish(&out.queue, "", &out.dead, &out.message.body, properties);
         buried.await
     }
 

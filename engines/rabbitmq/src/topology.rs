@@ -9,7 +9,7 @@
 //! What a queue is declared with cannot be changed later, and a dead-letter exchange adds no error
 //! to a message. So the server's `delivery-limit` is out of reach, and the engine counts.
 
-use crate::fault::{looked, no_such, unavailable, within};
+use crate::fault::{is_not_found, looked, no_such, unavailable, within};
 use crate::session::Session;
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
@@ -61,13 +61,47 @@ impl Queue {
         let channel = session.channel().await?;
         for group in &self.spec.groups {
             for name in [self.dead_of(group)?, self.of_group(group)?] {
-                if ready(&channel, &name, session.bound).await.is_err() {
+                if self.ready(&channel, &name, session.bound).await.is_err() {
                     return Ok(false);
                 }
             }
         }
         let _ = channel.close(200, "done".into()).await;
         Ok(true)
+    }
+
+    /// How many messages are ready in one of its queues; [`BrokerError::NoSuchQueue`] where that is
+    /// not there, which ends the channel.
+    ///
+    /// [`BrokerError::NoSuchQueue`]: pando_model::broker::BrokerError::NoSuchQueue
+    pub(crate) async fn ready(
+        &self,
+        channel: &Channel,
+        name: &str,
+        bound: Duration,
+    ) -> Result<u64> {
+        let options = QueueDeclareOptions {
+            passive: true,
+            ..QueueDeclareOptions::durable()
+        };
+        let asked = channel.queue_declare(name.into(), options, FieldTable::default());
+        let queue = self.looked(bound, asked).await?;
+        Ok(queue.message_count().into())
+    }
+
+    /// A call that only looks, at one of its queues.
+    pub(crate) async fn looked<T>(
+        &self,
+        bound: Duration,
+        call: impl Future<Output = lapin::Result<T>>,
+    ) -> Result<T> {
+        within(bound, call).await.map_err(|error| {
+            if is_not_found(&error) {
+                no_such(&self.spec.name, "*")
+            } else {
+                unavailable(error)
+            }
+        })
     }
 
     async fn make(&self, channel: &Channel, bound: Duration) -> Result<()> {
@@ -111,15 +145,4 @@ fn arguments() -> FieldTable {
     let limit = AMQPValue::LongInt(DELIVERIES_MAX);
     arguments.insert("x-delivery-limit".into(), limit);
     arguments
-}
-
-/// How many messages are ready in a queue that is there.
-pub(crate) async fn ready(channel: &Channel, queue: &str, bound: Duration) -> Result<u64> {
-    let options = QueueDeclareOptions {
-        passive: true,
-        ..QueueDeclareOptions::durable()
-    };
-    let asked = channel.queue_declare(queue.into(), options, FieldTable::default());
-    let queue = within(bound, asked).await.map_err(unavailable)?;
-    Ok(queue.message_count().into())
 }
