@@ -42,7 +42,8 @@ impl Queue {
                 if !found.is_empty() && ask.max > 1 {
                     // What came with it; and where that fails, there is the first.
                     let rest = self.fetch(ways, ask.max - 1).await.unwrap_or_default();
-                    found.extend(self.sort(group, rest, until_us).await?);
+                    let rest = self.sort(group, rest, until_us).await;
+                    found.extend(rest.unwrap_or_default());
                 }
             } else {
                 tokio::time::sleep(LOOK.min(left)).await;
@@ -124,54 +125,71 @@ impl Queue {
         found.ok_or_else(|| fault::unavailable("lease: no answer"))
     }
 
-    /// Makes leases of what came; what was delivered too often goes to the dead, and what is for
-    /// another group is done with.
+    /// Makes leases of what came; an error, where it is all there is: the rest is leased.
     async fn sort(
         &self,
         group: &str,
         found: Vec<jetstream::Message>,
         until_us: i64,
     ) -> Result<Vec<Delivery>> {
-        let mut deliveries = Vec::new();
+        let (mut deliveries, mut failed) = (Vec::new(), None);
         for message in found {
-            let Ok(info) = message.info() else {
-                continue; // No message of a stream's.
-            };
-            let sequence = info.stream_sequence;
-            let attempt = u32::try_from(info.delivered).unwrap_or(u32::MAX);
-            if let Some(way) = self.way_of(info.consumer)
-                && let Some(fate) = way.spurious(sequence, attempt).await?
-            {
-                // What is still somebody's comes to the next when its time is over.
-                if fate == Fate::Done {
-                    let _ = message.ack_with(AckKind::Ack).await;
-                }
-            } else if wire::is_for_another(message.headers.as_ref(), group) {
-                let acked = message.ack_with(AckKind::Ack).await;
-                acked.map_err(|error| fault::unavailable(&format!("lease: {error}")))?;
-            } else if attempt > self.spec.attempts_max {
-                let headers = message.headers.clone().unwrap_or_default();
-                let body = message.payload.clone();
-                let attempts = self.spec.attempts_max;
-                let buried = self.bury(group, sequence, attempts, headers, body, RAN_OUT);
-                // Where that fails, it comes again.
-                if buried.await.is_ok() {
-                    let _ = message.ack_with(AckKind::Ack).await;
-                }
-            } else {
-                let subject = message.reply.as_deref().unwrap_or_default();
-                deliveries.push(Delivery {
-                    lease: lease::write(subject, until_us),
-                    attempt,
-                    message: wire::message(
-                        message.headers.as_ref(),
-                        message.payload.clone(),
-                        sequence,
-                    ),
-                });
+            match self.sort_one(group, &message, until_us).await {
+                Ok(delivery) => deliveries.extend(delivery),
+                Err(error) => failed = Some(error),
             }
         }
-        Ok(deliveries)
+        match failed {
+            Some(error) if deliveries.is_empty() => Err(error),
+            _ => Ok(deliveries),
+        }
+    }
+
+    /// Makes a lease; what was delivered too often goes to the dead, and what is for another group
+    /// is done with.
+    async fn sort_one(
+        &self,
+        group: &str,
+        message: &jetstream::Message,
+        until_us: i64,
+    ) -> Result<Option<Delivery>> {
+        let Ok(info) = message.info() else {
+            return Ok(None); // No message of a stream's.
+        };
+        let sequence = info.stream_sequence;
+        let attempt = u32::try_from(info.delivered).unwrap_or(u32::MAX);
+        if let Some(way) = self.way_of(info.consumer)
+            && let Some(fate) = way.spurious(sequence, attempt).await?
+        {
+            // What is still somebody's comes to the next when its time is over.
+            if fate == Fate::Done {
+                let _ = message.ack_with(AckKind::Ack).await;
+            }
+            return Ok(None);
+        }
+        if wire::is_for_another(message.headers.as_ref(), group) {
+            let acked = message.ack_with(AckKind::Ack).await;
+            acked.map_err(|error| fault::unavailable(&format!("lease: {error}")))?;
+            return Ok(None);
+        }
+        if attempt > self.spec.attempts_max {
+            let headers = message.headers.clone().unwrap_or_default();
+            let body = message.payload.clone();
+            let attempts = self.spec.attempts_max;
+            let buried = self.bury(group, sequence, attempts, headers, body, RAN_OUT);
+            // Where that fails, it comes again.
+            if buried.await.is_ok() {
+                let _ = message.ack_with(AckKind::Ack).await;
+            }
+            return Ok(None);
+        }
+        let subject = message.reply.as_deref().unwrap_or_default();
+        let (headers, body) = (message.headers.as_ref(), message.payload.clone());
+        Ok(Some(Delivery {
+            lease: lease::write(subject, until_us),
+            attempt,
+            message: wire::message(headers, body, sequence),
+        }))
     }
 }
 
