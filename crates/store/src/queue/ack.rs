@@ -1,7 +1,7 @@
 //! Acknowledging: the message is done, for its group. What all groups have done leaves the log.
 
 use super::cursor::{self, Standing};
-use super::lease::{next_of, read_of_keys};
+use super::keys;
 use super::relation::OUT;
 use super::row::{COLUMNS, Out, State, delete, delete_log, out_of, put_out};
 use super::token::{LeaseToken, Of};
@@ -182,7 +182,7 @@ impl Ack {
             let keys = keys_of(&held);
             if !keys.is_empty() {
                 let values = keys.into_iter().map(Value::Text).collect();
-                steps.push(read_of_keys(&of.lane, &of.group, values));
+                steps.push(keys::read(&of.lane, &of.group, values));
                 steps.push(cursor::read(&of.lane, &of.group));
             }
             steps.push(ack.done());
@@ -228,7 +228,7 @@ fn is_done(standing: &Standing, out: &HashSet<i64>, message: &Out) -> bool {
     standing.has_read(spot.rank, spot.position, spot.place) && !out.contains(&message.id)
 }
 
-/// Makes the next message of each key due, of what [`read_of_keys`] and the cursor tell.
+/// Makes the next message of each key due, of what [`keys::read`] and the cursor tell.
 pub(super) fn freed(
     of: &OfGroup,
     keys: Vec<String>,
@@ -246,5 +246,9 @@ pub(super) fn freed(
     };
     let keys = keys.into_iter().filter(still).collect();
     let due_us = cursor::found(cursor).standing.not_below(of.now_us);
-    put_out(&of.lane, &of.group, &next_of(keys, &out, due_us, of.now_us))
+    put_out(
+        &of.lane,
+        &of.group,
+        &keys::next_of(keys, &out, due_us, of.now_us),
+    )
 }

@@ -2,7 +2,8 @@
 
 use super::ack::{Acked, OfGroup, freed, keys_of};
 use super::cursor;
-use super::lease::{checked_visibility, read_of_keys};
+use super::keys;
+use super::lease::checked_visibility;
 use super::relation::{OUT, out};
 use super::row::{Out, out_of, put_out};
 use super::token::LeaseToken;
@@ -206,7 +207,7 @@ impl GivingBack {
             let mut steps: Vec<Step> = put_out(&of.lane, &of.group, &rows).into_iter().collect();
             if !keys.is_empty() {
                 let values = keys.iter().cloned().map(Value::Text).collect();
-                steps.push(read_of_keys(&of.lane, &of.group, values));
+                steps.push(keys::read(&of.lane, &of.group, values));
                 let back = Arc::clone(&back);
                 steps.push(Step::decide(move |outcomes| {
                     let freed = freed(&back.of, keys.clone(), outcomes.last(), outcomes.get(1));

@@ -2,9 +2,10 @@
 
 use super::cursor::{self, Standing};
 use super::home;
+use super::keys;
 use super::message::{MESSAGE, Message, Spot, rank_of};
-use super::relation::{LOG, OUT, out};
-use super::row::{COLUMNS, Out, State, log_of, put_out};
+use super::relation::LOG;
+use super::row::{Out, State, log_of, put_out};
 use super::token::{LeaseToken, Of};
 use super::{DEFAULT_GROUP, Lane, check_key};
 use crate::error::StoreError;
@@ -14,7 +15,6 @@ use crate::relation::{rows_of, select, tree};
 use crate::session::Result;
 use crate::store::Store;
 use pando_model::engine::{Outcome, Step};
-use pando_model::plan::Filter;
 use pando_model::value::Value;
 use pando_queue::{Dead, Failure};
 use std::collections::{HashMap, HashSet};
@@ -191,9 +191,9 @@ impl Plan {
             let keys = log_of(&self.lane, spots);
             steps.push(Step::read(tree(select(&LOG, &MESSAGE, keys))));
         }
-        let keys = found.keys(self);
-        if !keys.is_empty() {
-            steps.push(read_of_keys(&self.lane, &self.group, keys));
+        let of_keys = found.keys(self);
+        if !of_keys.is_empty() {
+            steps.push(keys::read(&self.lane, &self.group, of_keys));
         }
         let plan = Arc::clone(self);
         steps.push(Step::decide(move |outcomes| {
@@ -275,11 +275,8 @@ impl Plan {
             bodies.insert(message.id, message);
         }
         let (mut leased, mut others) = (Vec::new(), Vec::new());
-        let mut busy: HashSet<String> = HashSet::new();
-        let mut freed = Vec::new();
         for out in &found.due {
             if self.is_used_up(out) {
-                freed.extend(out.ordering_key.clone());
                 let dead = Dead {
                     attempts: out.attempt,
                     last: Failure::LeaseRanOut,
@@ -292,9 +289,9 @@ impl Plan {
         let gone: HashSet<i64> = others.iter().map(|out: &Out| out.id).collect();
         let alive = found.of_keys.iter();
         let alive = alive.filter(|out| out.state != State::Dead && !gone.contains(&out.id));
-        busy.extend(alive.filter_map(|out| out.ordering_key.clone()));
+        let (mut busy, freed) = keys::busy(alive);
         let at_once = standing.not_below(self.now_us);
-        others.extend(next_of(freed, &found.of_keys, at_once, self.now_us));
+        others.extend(keys::next_of(freed, &found.of_keys, at_once, self.now_us));
         for (rank, messages) in self.ranks.iter().zip(&found.fresh) {
             for (spot, message) in messages {
                 standing.read.insert(*rank, (spot.position, spot.place));
@@ -361,32 +358,6 @@ impl Found<'_> {
         });
         keys
     }
-}
-
-/// Reads what a group has out of some ordering keys.
-pub(super) fn read_of_keys(lane: &Lane, group: &str, keys: Vec<Value>) -> Step {
-    let mut filters = cursor::of_group(lane, out::GROUP, group);
-    filters.push(Filter::In {
-        left: pando_model::plan::Scalar::Column(out::ORDERING_KEY),
-        values: keys,
-    });
-    Step::read(tree(select(&OUT, &COLUMNS, Filter::And(filters))))
-}
-
-/// Of keys whose first message is done or dead, the next one that was held: it is due.
-pub(super) fn next_of(freed: Vec<String>, out: &[Out], due_us: i64, now_us: i64) -> Vec<Out> {
-    let freed: HashSet<String> = freed.into_iter().collect();
-    let each = freed.into_iter().filter_map(|key| {
-        let held = out.iter().filter(|out| {
-            out.state == State::Held && out.ordering_key.as_deref() == Some(key.as_str())
-        });
-        held.min_by_key(|out| out.spot)
-    });
-    let mut next: Vec<Out> = each
-        .map(|out| out.clone().waiting(due_us, now_us))
-        .collect();
-    next.sort_by_key(|out| out.spot);
-    next
 }
 
 /// How many rows reads have found together.

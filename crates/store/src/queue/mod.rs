@@ -27,6 +27,7 @@ mod extended;
 mod gauge;
 mod giving_back;
 mod home;
+mod keys;
 mod lease;
 mod look;
 mod message;

@@ -2,7 +2,7 @@
 
 use super::ack::keys_of;
 use super::cursor;
-use super::lease::read_of_keys;
+use super::keys;
 use super::relation::{OUT, out};
 use super::row::{COLUMNS, Out, State, out_of, outs, put_out};
 use super::{DEFAULT_GROUP, Lane, check_key};
@@ -74,7 +74,7 @@ fn revived(lane: Lane, group: String, now_us: i64) -> Step {
         let dead = outs(outcomes.first());
         let keys = keys_of(&dead).into_iter().map(Value::Text).collect();
         let (lane, group) = (lane.clone(), group.clone());
-        let mut steps = vec![read_of_keys(&lane, &group, keys)];
+        let mut steps = vec![keys::read(&lane, &group, keys)];
         steps.push(Step::decide(move |outcomes| {
             let mut dead = outs(outcomes.first());
             dead.sort_by_key(|out| out.spot);

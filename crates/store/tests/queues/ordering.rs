@@ -1,6 +1,7 @@
 //! Order: of one key, and of priorities.
 
-use crate::bench::{Bench, SECOND, VISIBILITY, keyed, message, on_each, text};
+use crate::bench::{Bench, NOW, SECOND, VISIBILITY, keyed, message, on_each, text};
+use crate::concluded::concluded;
 use pando_store::queue::{Nack, NewMessage};
 
 #[tokio::test]
@@ -52,6 +53,34 @@ async fn a_dead_letter_stands_in_its_keys_way_no_longer() {
                 bench.wait(1);
             }
             assert_eq!(text(&bench.lease(queue, 9).await), "a2 1", "{queue}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_held_behind_a_message_that_a_replay_takes_back_comes_before_it() {
+    on_each(|bench: Bench| async move {
+        bench.publish("kept", vec![keyed("a1", "a")]).await;
+        let first = bench.lease("kept", 9).await;
+        bench.bury("kept", &first, "for now").await;
+        bench.wait(SECOND);
+        let from_us = NOW + SECOND;
+        bench.publish("kept", vec![keyed("a2", "a")]).await;
+        assert_eq!(text(&bench.lease("kept", 9).await), "a2 1");
+        let redrive = bench.store.queue_redrive("kept", None, None).unwrap();
+        concluded(&bench.store, redrive).await.unwrap();
+        let replay = bench.store.queue_replay("kept", None, from_us);
+        concluded(&bench.store, replay.await.unwrap())
+            .await
+            .unwrap();
+        assert_eq!(text(&bench.lease("kept", 9).await), "", "a1 is due");
+        bench.wait(1);
+        for in_order in ["a1 1", "a2 1"] {
+            let leased = bench.lease("kept", 9).await;
+            assert_eq!(text(&leased), in_order);
+            bench.ack("kept", &leased).await;
+            bench.wait(1);
         }
     })
     .await;
