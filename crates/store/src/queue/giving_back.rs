@@ -34,6 +34,19 @@ pub struct Nack {
     pub error: Option<String>,
 }
 
+impl Nack {
+    /// The same with as much of its error as is kept; refused where its delay is too long.
+    pub(super) fn checked(self) -> Result<Nack> {
+        if self.delay.is_some_and(|delay| delay > DELAY_MAX) {
+            return Err(refused::unprocessable("delay is 366 days at most").into());
+        }
+        Ok(Nack {
+            delay: self.delay,
+            error: self.error.map(kept),
+        })
+    }
+}
+
 /// What is to become of messages that are given back.
 #[derive(Clone)]
 enum How {
@@ -58,13 +71,9 @@ impl Store {
         &self,
         queue: &str,
         leases: Vec<LeaseToken>,
-        mut nack: Nack,
+        nack: Nack,
     ) -> Result<Operation<Acked>> {
-        if nack.delay.is_some_and(|delay| delay > DELAY_MAX) {
-            return Err(refused::unprocessable("delay is 366 days at most").into());
-        }
-        nack.error = nack.error.map(kept);
-        self.give_back(queue, leases, &How::Failed(nack))
+        self.give_back(queue, leases, &How::Failed(nack.checked()?))
     }
 
     /// Makes leased messages dead letters at once: no further attempt could succeed.

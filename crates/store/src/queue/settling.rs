@@ -20,6 +20,16 @@ pub enum Settle {
     Extend(Option<Duration>),
 }
 
+impl Settle {
+    /// The same, within the bounds that hold for leases of the store.
+    fn checked(&self) -> Result<Settle> {
+        Ok(match self {
+            Settle::Nack(nack) => Settle::Nack(nack.clone().checked()?),
+            other => other.clone(),
+        })
+    }
+}
+
 impl Store {
     /// Settles leases that the broker gave ([`LeaseToken::is_of_broker`]).
     pub async fn queue_settle_brokered(
@@ -34,6 +44,7 @@ impl Store {
                 gone: leases.len() as u64,
             });
         };
+        let how = &how.checked()?;
         self.declare(queue).await?;
         let leases: Vec<broker::Lease> = leases
             .iter()
@@ -99,5 +110,23 @@ impl Store {
                 })
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nack_has_the_bounds_of_the_stores_own() {
+        let nack = |days: u64, bytes: usize| {
+            Settle::Nack(Nack {
+                delay: Some(Duration::from_secs(days * 86_400)),
+                error: Some("x".repeat(bytes)),
+            })
+        };
+        assert_eq!(nack(366, 5_000).checked().unwrap(), nack(366, 4_096));
+        let refused = nack(367, 1).checked().unwrap_err();
+        assert!(refused.to_string().contains("366 days"), "{refused}");
     }
 }

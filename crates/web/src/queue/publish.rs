@@ -288,7 +288,7 @@ pub(super) fn instant_of(text: &str) -> Instant {
 /// A time in microseconds since 1970.
 pub(super) fn moment(name: &str, at: &Instant) -> Result<i64, ApiError> {
     let read = match at {
-        Instant::Us(us) => Some(*us),
+        Instant::Us(us) => datetime::in_range(*us),
         Instant::Text(text) => datetime::parse_timestamptz(text).ok(),
     };
     read.ok_or_else(|| malformed(format!("{name} {at} is not {INSTANT}")))
@@ -355,5 +355,21 @@ fn attribute(value: &Attribute) -> Value {
         Attribute::Boolean(value) => Value::Bool(*value),
         Attribute::Integer(value) => Value::from(*value),
         Attribute::String(text) => Value::from(text.as_str()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pando_model::datetime::{TIMESTAMP_MAX, TIMESTAMP_MIN};
+
+    #[test]
+    fn a_time_in_microseconds_lies_in_the_years_that_a_text_can_name() {
+        for us in [TIMESTAMP_MIN, 0, TIMESTAMP_MAX] {
+            assert_eq!(moment("from", &Instant::Us(us)).ok(), Some(us));
+        }
+        for us in [i64::MIN, TIMESTAMP_MIN - 1, TIMESTAMP_MAX + 1, i64::MAX] {
+            assert!(moment("from", &Instant::Us(us)).is_err(), "{us}");
+        }
     }
 }
