@@ -98,12 +98,13 @@ impl Source for StoreSource {
 
     async fn ack(&self, of: &Place, leases: &[Lease]) -> Result<Settled> {
         let (here, there) = tokens(leases)?;
-        let brokered = self.settle_there(of, there, &Settle::Ack).await?;
+        // The store's first, and both: neither waits for the other to be there.
         let settled = match here.is_empty() {
-            true => Acked::default(),
-            false => self.settle(self.store.queue_ack(&of.queue, here)).await?,
+            true => Ok(Acked::default()),
+            false => self.settle(self.store.queue_ack(&of.queue, here)).await,
         };
-        Ok(sum(settled, brokered))
+        let brokered = self.settle_there(of, there, &Settle::Ack).await;
+        Ok(sum(settled?, brokered?))
     }
 
     async fn give_back(&self, of: &Place, leases: &[Lease], back: &Back) -> Result<Settled> {
@@ -125,16 +126,18 @@ impl Source for StoreSource {
             },
         };
         let how = Settle::Nack(nack.clone());
-        let brokered = self.settle_there(of, there, &how).await?;
-        if here.is_empty() {
-            return Ok(sum(Acked::default(), brokered));
-        }
-        let given_back = match back {
-            Back::Failed { .. } => store.queue_nack(queue, here, nack),
-            Back::Dead { error } => store.queue_bury(queue, here, error.clone()),
-            Back::Unused => store.queue_unlease(queue, here),
+        let settled = if here.is_empty() {
+            Ok(Acked::default())
+        } else {
+            let given_back = match back {
+                Back::Failed { .. } => store.queue_nack(queue, here, nack),
+                Back::Dead { error } => store.queue_bury(queue, here, error.clone()),
+                Back::Unused => store.queue_unlease(queue, here),
+            };
+            self.settle(given_back).await
         };
-        Ok(sum(self.settle(given_back).await?, brokered))
+        let brokered = self.settle_there(of, there, &how).await;
+        Ok(sum(settled?, brokered?))
     }
 
     async fn extend(
@@ -147,11 +150,14 @@ impl Source for StoreSource {
         let (here, there) = tokens(leases)?;
         // It is told how many had run out, not which; who settles them finds out.
         let how = Settle::Extend(Some(visibility));
-        self.settle_there(of, there, &how).await?;
-        if !here.is_empty() {
+        let settled = if here.is_empty() {
+            Ok(Acked::default())
+        } else {
             let extended = store.queue_extend(&of.queue, here, Some(visibility));
-            self.settle(extended).await?;
-        }
+            self.settle(extended).await
+        };
+        let brokered = self.settle_there(of, there, &how).await;
+        (settled?, brokered?);
         Ok(leases.iter().cloned().map(Some).collect())
     }
 
