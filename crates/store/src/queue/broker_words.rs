@@ -8,6 +8,11 @@ use crate::error::StoreError;
 use crate::refused;
 use pando_model::broker::{self, Ability, BrokerError, Delivery, QueueSpec};
 use pando_model::error::{EngineError, Refusal};
+use std::time::Duration;
+
+/// For so long at least a broker tells ids: what is handed over twice, as an outcome was unknown, is
+/// handed over until an answer comes, and a broker may be down for a while.
+const DEDUP_MIN: Duration = Duration::from_secs(120);
 
 pub(super) fn leased(delivery: Delivery, group: &str) -> Leased {
     Leased {
@@ -44,7 +49,7 @@ pub(super) fn spec(queue: &str, rules: &QueueRules, abilities: broker::Abilities
     QueueSpec {
         groups,
         retention: rules.retention,
-        dedup_window: dedups.then_some(rules.dedup.window),
+        dedup_window: dedups.then_some(rules.dedup.window.max(DEDUP_MIN)),
         visibility: rules.visibility,
         attempts_max: rules.backoff.attempts_max(),
         ordered: rules.ordered,
