@@ -1,6 +1,6 @@
 //! Looking at queues on a broker, and what operators do with them there.
 
-use super::broker_words::{message, told};
+use super::broker_words::message;
 use super::look::{Depth, Peeked, PeekedState};
 use super::{Acked, DEFAULT_GROUP, DeadLetter};
 use crate::operation::{Operation, Reach};
@@ -17,7 +17,7 @@ impl Store {
         if let Some(brokered) = self.brokered_of(queue).await? {
             let group = group.unwrap_or(DEFAULT_GROUP);
             let counts = brokered.broker().counts(queue, group).await;
-            let counts = counts.map_err(told)?;
+            let counts = counts.map_err(|error| brokered.told(queue, error))?;
             depth.ready += counts.depth;
             depth.in_flight += counts.in_flight.unwrap_or(0);
             depth.dead += counts.dead;
@@ -37,12 +37,15 @@ impl Store {
         };
         let group = group.unwrap_or(DEFAULT_GROUP);
         let found = brokered.broker().peek(queue, group, PAGE).await;
-        let each = found.map_err(told)?.into_iter().map(|found| Peeked {
-            message: message(found),
-            state: PeekedState::Ready,
-            attempts: 0,
-            due_us: None,
-        });
+        let each = found
+            .map_err(|error| brokered.told(queue, error))?
+            .into_iter()
+            .map(|found| Peeked {
+                message: message(found),
+                state: PeekedState::Ready,
+                attempts: 0,
+                due_us: None,
+            });
         Ok(each.collect())
     }
 
@@ -57,12 +60,15 @@ impl Store {
         };
         let group = group.unwrap_or(DEFAULT_GROUP);
         let found = brokered.broker().dead(queue, group, PAGE).await;
-        let each = found.map_err(told)?.into_iter().map(|dead| DeadLetter {
-            message: message(dead.message),
-            attempts: dead.attempts,
-            error: dead.error,
-            died_at_us: dead.died_at_us,
-        });
+        let each = found
+            .map_err(|error| brokered.told(queue, error))?
+            .into_iter()
+            .map(|dead| DeadLetter {
+                message: message(dead.message),
+                attempts: dead.attempts,
+                error: dead.error,
+                died_at_us: dead.died_at_us,
+            });
         Ok(each.collect())
     }
 
@@ -74,15 +80,16 @@ impl Store {
         let group = group.unwrap_or(DEFAULT_GROUP);
         let most = pando_model::broker::MESSAGES_MAX;
         let redriven = brokered.broker().redrive(queue, group, most).await;
-        redriven.map_err(told)
+        redriven.map_err(|error| brokered.told(queue, error))
     }
 
     /// Empties a queue on the broker.
     pub async fn queue_purge_brokered(&self, queue: &str) -> Result<()> {
-        match self.brokered_of(queue).await? {
-            Some(brokered) => brokered.broker().purge(queue).await.map_err(told),
-            None => Ok(()),
-        }
+        let Some(brokered) = self.brokered_of(queue).await? else {
+            return Ok(());
+        };
+        let purged = brokered.broker().purge(queue).await;
+        purged.map_err(|error| brokered.told(queue, error))
     }
 
     /// Sets a group back on the broker.
@@ -97,7 +104,7 @@ impl Store {
         };
         let group = group.unwrap_or(DEFAULT_GROUP);
         let replayed = brokered.broker().replay(queue, group, from_us).await;
-        replayed.map_err(told)
+        replayed.map_err(|error| brokered.told(queue, error))
     }
 
     /// What was settled elsewhere, as an operation beside which nothing is done.

@@ -76,7 +76,7 @@ impl Store {
         let counts = brokered.broker().counts(&queue, group);
         match tokio::time::timeout(within, counts).await {
             Ok(Ok(_)) => None,
-            Ok(Err(error)) => Some(error.to_string()),
+            Ok(Err(error)) => Some(brokered.told(&queue, error).to_string()),
             Err(_) => Some("it did not answer in time".to_owned()),
         }
     }

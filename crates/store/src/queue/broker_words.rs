@@ -13,6 +13,8 @@ use std::time::Duration;
 /// For so long at least a broker tells ids: what is handed over twice, as an outcome was unknown, is
 /// handed over until an answer comes, and a broker may be down for a while.
 const DEDUP_MIN: Duration = Duration::from_secs(120);
+/// When a queue that was missing on the broker is there again.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 pub(super) fn leased(delivery: Delivery, group: &str) -> Leased {
     Leased {
@@ -82,6 +84,15 @@ pub(super) fn told(error: BrokerError) -> StoreError {
         }
         BrokerError::Invalid { mend, .. } => refused::unprocessable(message).hint(mend).into(),
     }
+}
+
+/// A queue was there, and is not any more.
+pub(super) fn missing(queue: &str, engine: &str) -> StoreError {
+    EngineError::Unavailable {
+        reason: format!("the queue {queue:?} is missing on {engine}: the next call makes it again"),
+        retry_after: RETRY_AFTER,
+    }
+    .into()
 }
 
 /// A message as a broker gets it.

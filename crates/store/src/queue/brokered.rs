@@ -1,7 +1,7 @@
 //! Queues on a broker, as the store sees them: which ones they are, whose turn it is where a queue
 //! moves, and what becomes of the broker's answers.
 
-use super::broker_words::{leased, spec, told};
+use super::broker_words::{leased, missing, spec, told};
 use super::extended::ExtendedLeases;
 use super::lease::{Lease, Leased, checked_visibility};
 use super::wanted::Places;
@@ -10,10 +10,10 @@ use crate::error::StoreError;
 use crate::session::{Result, Session};
 use crate::store::Store;
 use arc_swap::ArcSwap;
-use pando_model::broker::{Broker, LeaseAsk};
+use pando_model::broker::{Broker, BrokerError, LeaseAsk};
 use pando_model::engine::Durability;
 use parking_lot::Mutex;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,8 +26,8 @@ pub(crate) struct Brokered {
     broker: Arc<dyn Broker>,
     /// Where queues are that were ever moved, and where they are wanted, as it was last read.
     places: ArcSwap<Places>,
-    /// Queues that this process has declared.
-    declared: Mutex<HashSet<String>>,
+    /// Queues that this process has declared, with these groups, and no answer says are gone.
+    declared: Mutex<HashMap<String, Vec<String>>>,
     /// Leases that were extended, by what they were first: some brokers call them otherwise then.
     extended: ExtendedLeases,
     /// Groups that have nothing left where the queue was before, by the position of the move, and
@@ -42,7 +42,22 @@ impl Brokered {
 
     /// A queue that this process has declared, if there is one.
     pub(super) fn any_declared(&self) -> Option<String> {
-        self.declared.lock().iter().next().cloned()
+        self.declared.lock().keys().next().cloned()
+    }
+
+    /// What a broker did not do with a queue, in the store's words. Where a group that is declared is
+    /// not there any more, whoever comes next declares it again.
+    pub(super) fn told(&self, queue: &str, error: BrokerError) -> StoreError {
+        let BrokerError::NoSuchQueue { group, .. } = &error else {
+            return told(error);
+        };
+        let mut declared = self.declared.lock();
+        let groups = declared.get(queue);
+        if groups.is_some_and(|groups| group != "*" && !groups.contains(group)) {
+            return told(error);
+        }
+        declared.remove(queue);
+        missing(queue, self.broker.info().engine)
     }
 
     /// The queues that are there.
@@ -109,7 +124,7 @@ impl Store {
         let Some(brokered) = self.brokered().get() else {
             return Ok(());
         };
-        if !self.queue_is_wanted_on_broker(queue) || brokered.declared.lock().contains(queue) {
+        if !self.queue_is_wanted_on_broker(queue) || brokered.declared.lock().contains_key(queue) {
             return Ok(());
         }
         self.declare(queue).await?;
@@ -171,7 +186,7 @@ impl Store {
                 false => {
                     self.declare(queue).await?;
                     let counts = brokered.broker.counts(queue, &group).await;
-                    let counts = counts.map_err(told)?;
+                    let counts = counts.map_err(|error| brokered.told(queue, error))?;
                     // Who is not told keeps no order either, so nothing is overtaken.
                     counts.depth == 0 && counts.in_flight.unwrap_or(0) == 0
                 }
@@ -263,12 +278,13 @@ impl Store {
         let Some(brokered) = self.brokered().get() else {
             return Ok(());
         };
-        if brokered.declared.lock().contains(queue) {
+        if brokered.declared.lock().contains_key(queue) {
             return Ok(());
         }
         let spec = spec(queue, self.queue_rules(queue), brokered.broker.abilities());
         brokered.broker.declare(&spec).await.map_err(told)?;
-        brokered.declared.lock().insert(queue.to_owned());
+        let groups = spec.groups;
+        brokered.declared.lock().insert(queue.to_owned(), groups);
         Ok(())
     }
 
@@ -311,7 +327,8 @@ impl Store {
             false if self.is_on_its_way(&home) => return Ok(Turn::RestOfBroker),
             false => {
                 self.declare(queue).await?;
-                let counts = brokered.broker.counts(queue, group).await.map_err(told)?;
+                let counts = brokered.broker.counts(queue, group).await;
+                let counts = counts.map_err(|error| brokered.told(queue, error))?;
                 // What is out may come back there; a broker that does not tell is always asked.
                 let none_out = counts.in_flight == Some(0);
                 match (counts.depth, none_out, self.queue_rules(queue).ordered) {
@@ -370,7 +387,9 @@ impl Store {
             wait,
         };
         let given = brokered.broker.lease(queue, group, &ask).await;
-        let given = given.map_err(told)?.into_iter();
+        let given = given
+            .map_err(|error| brokered.told(queue, error))?
+            .into_iter();
         Ok(given.map(|delivery| leased(delivery, group)).collect())
     }
 }

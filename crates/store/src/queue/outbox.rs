@@ -3,7 +3,7 @@
 //! A message is handed over under its own id and deleted once it is confirmed. After a crash between
 //! the two it is handed over again, and a broker that knows ids takes it for the same.
 
-use super::broker_words::{for_broker, told};
+use super::broker_words::for_broker;
 use super::home;
 use super::message::{Message, Spot, rank_of};
 use super::row::delete_log;
@@ -60,7 +60,7 @@ impl Store {
         let relayed = self.queue_relay(queue, &**brokered.broker()).await?;
         relayed
             .error
-            .map_or(Ok(relayed.more), |error| Err(told(error)))
+            .map_or(Ok(relayed.more), |error| Err(brokered.told(queue, error)))
     }
 
     /// Hands over what a queue has in its outbox, once: the oldest messages. Nothing is handed over

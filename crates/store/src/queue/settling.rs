@@ -1,6 +1,5 @@
 //! Settling leases of a broker.
 
-use super::broker_words::told;
 use super::lease::checked_visibility;
 use super::token::{LeaseToken, Of};
 use super::{Acked, Brokered, Nack};
@@ -73,6 +72,7 @@ impl Store {
             acked: settled.done as u64,
             gone: settled.gone.len() as u64,
         };
+        let said = |error| brokered.told(queue, error);
         let broker = brokered.broker();
         // As they are called by now.
         let leases: Vec<_> = first
@@ -81,7 +81,7 @@ impl Store {
             .collect();
         let leases = leases.as_slice();
         match how {
-            Settle::Ack => Ok(of(broker.ack(queue, leases).await.map_err(told)?)),
+            Settle::Ack => Ok(of(broker.ack(queue, leases).await.map_err(said)?)),
             Settle::Nack(nack) => {
                 let can_wait = broker.abilities().has(Ability::NackDelay);
                 let backoff = self.queue_rules(queue).backoff.first_wait();
@@ -90,14 +90,14 @@ impl Store {
                     .unwrap_or(if can_wait { backoff } else { Duration::ZERO });
                 let error = nack.error.as_deref().unwrap_or("the worker gave it back");
                 let nacked = broker.nack(queue, leases, delay, error).await;
-                Ok(of(nacked.map_err(told)?))
+                Ok(of(nacked.map_err(said)?))
             }
             Settle::Extend(visibility) => {
                 let visibility = visibility.unwrap_or(self.queue_rules(queue).visibility);
                 let now_us = self.clock().now_us();
                 let until_us = now_us.saturating_add(checked_visibility(visibility)?);
                 let kept = broker.extend(queue, leases, visibility).await;
-                let kept = kept.map_err(told)?;
+                let kept = kept.map_err(said)?;
                 for (first, kept) in first.iter().zip(&kept) {
                     if let Some(kept) = kept {
                         brokered.extended().extend(first, kept, now_us, until_us);
