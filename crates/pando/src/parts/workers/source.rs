@@ -157,7 +157,8 @@ impl Source for StoreSource {
             self.settle(extended).await
         };
         let brokered = self.settle_there(of, there, &how).await;
-        (settled?, brokered?);
+        settled?;
+        brokered?;
         Ok(leases.iter().cloned().map(Some).collect())
     }
 
