@@ -26,7 +26,7 @@ pub struct Bench {
 }
 
 /// Runs a claim over each engine. Of queues `q` has three attempts and a backoff of 1, 2 s, `p`
-/// three priorities, `kept` a retention of an hour and `two` the groups `a` and `b`.
+/// three priorities, `kept` a retention of an hour, `two` the groups `a` and `b`, and `both` has both.
 pub async fn on_each<F: Future<Output = ()>>(claim: impl Fn(Bench) -> F) {
     let clock = Arc::new(ManualClock::new(NOW));
     let memory = Arc::new(MemoryEngine::with_clock(&*clock));
@@ -66,6 +66,10 @@ impl Bench {
             rules.retention = Some(Duration::from_secs(3_600))
         });
         declare("two", |rules| rules.groups = vec!["a".into(), "b".into()]);
+        declare("both", |rules| {
+            rules.groups = vec!["a".into(), "b".into()];
+            rules.retention = Some(Duration::from_secs(3_600));
+        });
         declare("small", |rules| {
             rules.max_depth = Some(5);
             rules.max_in_flight = 3;
