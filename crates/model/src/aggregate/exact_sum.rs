@@ -9,6 +9,9 @@ const DIGIT_BITS: u32 = 32;
 const DIGITS: usize = 68;
 /// Additions before carries are passed on: each adds less than 2^32 to a digit.
 const ADDITIONS_MAX: u32 = 1 << 30;
+/// Digits of a quotient's fraction: more than a count has, so that what is rounded away lies
+/// above the last of them.
+const FRACTION_DIGITS: usize = 3;
 /// The exponent of the unit.
 const UNIT: i32 = -1074;
 
@@ -60,7 +63,7 @@ impl ExactSum {
     /// The nearest double, halves to even; infinite beyond the range.
     pub fn round_to_f64(mut self) -> f64 {
         let (negative, digits) = self.magnitude();
-        let magnitude = round(&digits, 53, 1023, 0);
+        let magnitude = round(&digits, UNIT, 53, 1023, 0);
         if negative { -magnitude } else { magnitude }
     }
 
@@ -68,22 +71,27 @@ impl ExactSum {
     pub fn round_to_f32(mut self) -> f32 {
         let (negative, digits) = self.magnitude();
         // A real's last bit is at least 2^-149, which is 925 units' bits further up.
-        let magnitude = round(&digits, 24, 127, 925) as f32;
+        let magnitude = round(&digits, UNIT, 24, 127, 925) as f32;
         if negative { -magnitude } else { magnitude }
     }
 
-    /// The sum divided by `count`: rounded after the sum and after the division.
-    pub fn mean(self, count: u64) -> f64 {
-        let sum = self.clone().round_to_f64();
-        if sum.is_finite() {
-            return sum / count as f64;
+    /// The nearest double to the sum divided by `count`, halves to even.
+    pub fn mean(mut self, count: u64) -> f64 {
+        let (negative, sum) = self.magnitude();
+        // The quotient has a fraction: of what is below its last digit it is enough to know
+        // whether there is anything.
+        let below = std::iter::repeat_n(0, FRACTION_DIGITS);
+        let mut quotient: Vec<u32> = below.chain(sum).collect();
+        let count = u128::from(count.max(1));
+        let mut left = 0_u128;
+        for digit in quotient.iter_mut().rev() {
+            left = left << DIGIT_BITS | u128::from(*digit);
+            *digit = (left / count) as u32;
+            left %= count;
         }
-        // Scaled down, the sum is in range; its mean is scaled up again.
-        let mut scaled = self;
-        let (negative, digits) = scaled.magnitude();
-        let shifted: Vec<u32> = digits.iter().skip(4).copied().collect();
-        let magnitude = round(&shifted, 53, 1023, 0) / count as f64;
-        let magnitude = magnitude * 2_f64.powi(128);
+        quotient[0] |= u32::from(left != 0);
+        let below = FRACTION_DIGITS as u32 * DIGIT_BITS;
+        let magnitude = round(&quotient, UNIT - below as i32, 53, 1023, below);
         if negative { -magnitude } else { magnitude }
     }
 
@@ -111,9 +119,9 @@ impl ExactSum {
     }
 }
 
-/// Rounds a number of units to `precision` bits, halves to even, none of them below
+/// Rounds a number of 2^`unit` to `precision` bits, halves to even, none of them below
 /// bit `lowest`; infinite if its exponent is above `exponent_max`.
-fn round(digits: &[u32], precision: u32, exponent_max: i32, lowest: u32) -> f64 {
+fn round(digits: &[u32], unit: i32, precision: u32, exponent_max: i32, lowest: u32) -> f64 {
     let Some(top) = digits.iter().rposition(|&digit| digit != 0) else {
         return 0.0;
     };
@@ -133,7 +141,7 @@ fn round(digits: &[u32], precision: u32, exponent_max: i32, lowest: u32) -> f64 
             mantissa += 1;
         }
     }
-    let exponent = i32::try_from(drop).unwrap_or(i32::MAX) + UNIT;
+    let exponent = i32::try_from(drop).unwrap_or(i32::MAX) + unit;
     let exponent_of_top = exponent + 63 - i32::try_from(mantissa.leading_zeros()).unwrap_or(0);
     if mantissa != 0 && exponent_of_top > exponent_max {
         return f64::INFINITY;

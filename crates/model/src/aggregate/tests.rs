@@ -46,6 +46,40 @@ fn a_mean_is_in_range_where_the_sum_is_not() {
 }
 
 #[test]
+fn a_mean_is_rounded_once() {
+    for (values, expected) in [
+        // The sum by itself is 2e15 + 0.0 or 0.25, and a third of that another number.
+        (&[1e15, 1e15, 0.1][..], 666_666_666_666_666.8),
+        (&[1e15, 1e15, -0.1], 666_666_666_666_666.6),
+        (&[5e-324, 0.0], 0.0),
+        (&[5e-324, 5e-324, 0.0], 5e-324),
+        (&[1.5e-323, 0.0], 1e-323),
+        (&[f64::MAX, f64::MAX, -f64::MAX], f64::MAX / 3.0),
+        (&[-1.0, -2.0], -1.5),
+        (&[0.0], 0.0),
+    ] {
+        let mean = over(AggregateFn::Avg, values);
+        assert_eq!(mean, Ok(Value::Double(expected)), "{values:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_mean_lies_nearest_to_the_quotient_in_whole_numbers(
+        values in prop::collection::vec(-(1_i64 << 52)..1 << 52, 1..40),
+        scale in -300_i32..300,
+    ) {
+        let scaled: Vec<f64> = values.iter().map(|v| *v as f64 * 2_f64.powi(scale)).collect();
+        let (sum, count) = (values.iter().map(|v| i128::from(*v)).sum::<i128>(), values.len());
+        // Forty more bits than a double has: a tie shows, and what is beyond it.
+        let wide = (sum << 60) / count as i128;
+        let wide = wide | i128::from((sum << 60) % count as i128 != 0);
+        let expected = wide as f64 * 2_f64.powi(-60) * 2_f64.powi(scale);
+        prop_assert_eq!(over(AggregateFn::Avg, &scaled), Ok(Value::Double(expected)));
+    }
+}
+
+#[test]
 fn reals_sum_to_a_real() {
     let mut accumulator = Accumulator::new(AggregateFn::Sum, Some(ColumnType::Real));
     for value in [1e38_f32, 2e38, -1e38, 0.5] {
