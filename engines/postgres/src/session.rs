@@ -39,8 +39,8 @@ pub(crate) struct Call<'p> {
     pub(crate) params: Vec<Param<'p>>,
 }
 
-type Answer<'a, T> =
-    Pin<Box<dyn Future<Output = std::result::Result<T, tokio_postgres::Error>> + 'a>>;
+/// What is asked, and its answer.
+pub(crate) type Asked<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
 impl Session {
     /// Connects.
@@ -58,6 +58,11 @@ impl Session {
     /// The connection itself.
     pub(crate) fn wire(&self) -> &Wire {
         &self.wire
+    }
+
+    /// What waits for its answers.
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
     }
 
     /// Whether it can be used for something else.
@@ -115,14 +120,17 @@ impl Session {
     }
 
     /// What is to be sent in front.
-    async fn front(&self, text: String) -> std::result::Result<(), tokio_postgres::Error> {
+    pub(crate) async fn front(
+        &self,
+        text: String,
+    ) -> std::result::Result<(), tokio_postgres::Error> {
         match text.is_empty() {
             true => Ok(()),
             false => self.wire.client.batch_execute(&text).await,
         }
     }
 
-    fn take_deferred(&self) -> String {
+    pub(crate) fn take_deferred(&self) -> String {
         std::mem::take(&mut *self.deferred.borrow_mut())
     }
 
@@ -238,12 +246,22 @@ impl Session {
         &self,
         sql: &str,
         params: &[Param<'_>],
+        each: impl FnMut(&tokio_postgres::Row) -> Step<bool>,
+    ) -> Step<()> {
+        self.select_raw(sql, borrowed(params), each)
+    }
+
+    /// The same with parameters of any kind.
+    pub(crate) fn select_raw(
+        &self,
+        sql: &str,
+        params: Vec<&(dyn ToSql + Sync)>,
         mut each: impl FnMut(&tokio_postgres::Row) -> Step<bool>,
     ) -> Step<()> {
         let statement = self.prepare(sql)?;
         self.handle.block_on(async {
             let front = self.front(self.take_deferred());
-            let query = self.wire.client.query_raw(&statement, borrowed(params));
+            let query = self.wire.client.query_raw(&statement, params);
             let (front, rows) = future::join(front, query).await;
             front?;
             let mut rows = pin!(rows?);
@@ -304,7 +322,8 @@ impl Session {
         Ok(())
     }
 
-    fn prepare(&self, sql: &str) -> Step<tokio_postgres::Statement> {
+    /// A prepared statement.
+    pub(crate) fn prepare(&self, sql: &str) -> Step<tokio_postgres::Statement> {
         if let Some(known) = self.wire.prepared(sql) {
             return Ok(known);
         }
@@ -323,7 +342,8 @@ impl Session {
     }
 }
 
-fn borrowed<'p>(params: &'p [Param<'p>]) -> Vec<&'p (dyn ToSql + Sync)> {
+/// Parameters as the library takes them.
+pub(crate) fn borrowed<'p>(params: &'p [Param<'p>]) -> Vec<&'p (dyn ToSql + Sync)> {
     params
         .iter()
         .map(|param| param as &(dyn ToSql + Sync))
@@ -331,14 +351,12 @@ fn borrowed<'p>(params: &'p [Param<'p>]) -> Vec<&'p (dyn ToSql + Sync)> {
 }
 
 /// Polls futures in their order, so that what they send is sent in it.
-async fn in_order<T>(
-    answers: Vec<Answer<'_, T>>,
-) -> Vec<std::result::Result<T, tokio_postgres::Error>> {
-    let mut answers: Vec<MaybeDone<Answer<'_, T>>> = answers.into_iter().map(maybe_done).collect();
+pub(crate) async fn in_order<T>(asked: Vec<Asked<'_, T>>) -> Vec<T> {
+    let mut asked: Vec<MaybeDone<Asked<'_, T>>> = asked.into_iter().map(maybe_done).collect();
     future::poll_fn(|context| {
         let mut pending = false;
-        for answer in &mut answers {
-            pending |= answer.poll_unpin(context).is_pending();
+        for one in &mut asked {
+            pending |= one.poll_unpin(context).is_pending();
         }
         if pending {
             Poll::Pending
@@ -347,8 +365,6 @@ async fn in_order<T>(
         }
     })
     .await;
-    let taken = answers
-        .iter_mut()
-        .map(|answer| Pin::new(answer).take_output());
-    taken.flatten().collect()
+    let answers = asked.iter_mut().map(|one| Pin::new(one).take_output());
+    answers.flatten().collect()
 }

@@ -3,6 +3,7 @@
 use super::Storage;
 use super::conflict::{Conflicts, Touched};
 use super::foreign::{References, Statement};
+use super::named;
 use super::rows::Rows;
 use super::targets::Finding;
 use crate::engine::Outcome;
@@ -115,6 +116,12 @@ trait Changes: Storage + Sized {
     /// The rows that pass go.
     fn delete(&mut self, delete: &Delete) -> Result<Outcome, Self::Fault> {
         let physical = self.physical(&delete.table.name)?;
+        if let Some(rows) = named::rows_of(delete, &physical) {
+            return Ok(Outcome {
+                affected: self.remove_named(&physical, &rows)?,
+                ..Outcome::default()
+            });
+        }
         let targets = self.targets(&delete.table, &delete.filter, delete.max_affected)?;
         let affected = targets.count();
         // Before they go: what is embedded in them may go with them.
@@ -278,7 +285,7 @@ fn sort_by_key(table: &Arc<Table>, rows: &mut [Row]) {
     rows.sort_by(|a, b| compare_keys(&table.primary_key.columns, a, b));
 }
 
-fn compare_keys(columns: &[usize], a: &Row, b: &Row) -> std::cmp::Ordering {
+pub(super) fn compare_keys(columns: &[usize], a: &Row, b: &Row) -> std::cmp::Ordering {
     columns
         .iter()
         .map(|ix| a[*ix].compare(&b[*ix]))

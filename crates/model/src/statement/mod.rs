@@ -8,6 +8,7 @@
 mod change;
 mod conflict;
 mod foreign;
+mod named;
 mod recorder;
 mod rows;
 mod targets;
@@ -106,6 +107,11 @@ pub trait Storage: Source {
         insert: &Insert,
         physical: &Arc<Physical>,
     ) -> Result<Option<Vec<Row>>, Self::Fault>;
+
+    /// Takes out what is there of the rows with these primary keys, notes it in the feed, and
+    /// gives how many rows it was. The keys are all different, and nothing refers to the table;
+    /// what else is in `rows` is not theirs.
+    fn remove_named(&mut self, physical: &Physical, rows: &[Row]) -> Result<u64, Self::Fault>;
 
     /// Takes rows out, and notes them in the feed.
     fn remove_all(&mut self, physical: &Physical, rows: &[Row]) -> Result<(), Self::Fault> {

@@ -5,10 +5,10 @@
 use super::Transaction;
 use super::copy;
 use super::rows::{insert_params, key_params};
-use crate::cell::Param;
+use crate::cell::{Param, Raw, column_of};
 use crate::column::RowsColumn;
 use crate::fault::{Fault, Step};
-use crate::layout::{delete_many_sql, insert_many_sql, insert_sql};
+use crate::layout::{delete_many_sql, insert_many_sql, insert_sql, names};
 use pando_model::canonical;
 use pando_model::column::ColumnType;
 use pando_model::constraint::complete_row;
@@ -19,6 +19,7 @@ use pando_model::plan::{Insert, Row};
 use pando_model::schema::{ColumnIx, Table};
 use pando_model::slot::Slot;
 use pando_model::statement::{Storage, check_references_of};
+use pando_model::value::Value;
 use std::borrow::Borrow;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -70,14 +71,10 @@ impl Transaction<'_> {
     /// Takes rows out in one statement; those that another writer has in hand one by one.
     pub(super) fn remove_together(&mut self, physical: &Physical, rows: &[Row]) -> Step<()> {
         let table = &*physical.table;
-        let has_array = has_array_in(table, &table.primary_key.columns);
-        if rows.len() < ROWS_MIN || table.adopted || has_array {
+        if is_taken_singly(table, rows) {
             return rows.iter().try_for_each(|row| self.remove(physical, row));
         }
-        let rows: Vec<(Slot, &Row)> = rows
-            .iter()
-            .map(|row| (canonical::slot_of_row(table, row), row))
-            .collect();
+        let rows = with_slots(table, rows);
         self.fence_all(&slots_of(&rows))?;
         let columns = RowsColumn::some(&table.primary_key.columns, &rows);
         let gone = self.execute_with(&delete_many_sql(table), columns)?;
@@ -89,6 +86,62 @@ impl Transaction<'_> {
             self.recorder.note(table, FeedKind::Delete, *slot, row);
         }
         Ok(())
+    }
+
+    /// Takes out what is there of the rows with these primary keys, and gives how many rows it was.
+    pub(super) fn remove_by_key(&mut self, physical: &Physical, rows: &[Row]) -> Step<u64> {
+        let table = &*physical.table;
+        let singly = is_taken_singly(table, rows);
+        let rows = with_slots(table, rows);
+        self.fence_all(&slots_of(&rows))?;
+        let mut gone = 0;
+        if singly {
+            for (slot, row) in &rows {
+                let params: Vec<_> = key_params(table, *slot, row).collect();
+                if self.session.execute(&physical.delete, &params)? > 0 {
+                    gone += 1;
+                    self.recorder.note(table, FeedKind::Delete, *slot, row);
+                }
+            }
+            return Ok(gone);
+        }
+        loop {
+            let now = self.delete_many(table, &rows)?;
+            gone += now;
+            // One that another writer changed meanwhile is found by the next look.
+            if now == 0 || gone >= rows.len() as u64 {
+                return Ok(gone);
+            }
+        }
+    }
+
+    /// One look for rows by their keys; those that it finds go, and are noted.
+    fn delete_many(&mut self, table: &Table, rows: &[(Slot, &Row)]) -> Step<u64> {
+        let key = &table.primary_key.columns;
+        let sql = delete_many_sql(table);
+        let columns = RowsColumn::some(key, rows);
+        if !self.recorder.is_on() {
+            return self.execute_with(&sql, columns);
+        }
+        let columns: Vec<_> = columns.collect();
+        let columns: Vec<_> = columns.iter().map(|one| one as _).collect();
+        let mut gone = Vec::new();
+        let sql = format!("{sql} RETURNING {}", names(table, key));
+        self.session.select_raw(&sql, columns, |raw| {
+            let mut row = vec![Value::Null; table.columns.len()];
+            for (place, ix) in key.iter().enumerate() {
+                let cell = raw.try_get::<_, Option<Raw<'_>>>(place)?;
+                row[*ix] = column_of(cell, &table.columns[*ix].ty)?;
+            }
+            gone.push(row);
+            Ok(true)
+        })?;
+        self.session.add_changes(gone.len() as u64);
+        for row in &gone {
+            let slot = canonical::slot_of_row(table, row);
+            self.recorder.note(table, FeedKind::Delete, slot, row);
+        }
+        Ok(gone.len() as u64)
     }
 
     fn execute_with<'r, R: Borrow<Row> + Debug + Sync + 'r>(
@@ -164,6 +217,16 @@ impl Transaction<'_> {
 fn has_array_in(table: &Table, columns: &[ColumnIx]) -> bool {
     let is_array = |ix: &ColumnIx| matches!(table.columns[*ix].ty, ColumnType::Array(_));
     columns.iter().any(is_array)
+}
+
+/// Whether rows go one by one: they are few, or what their keys are made of has no columns.
+fn is_taken_singly(table: &Table, rows: &[Row]) -> bool {
+    rows.len() < ROWS_MIN || table.adopted || has_array_in(table, &table.primary_key.columns)
+}
+
+fn with_slots<'r>(table: &Table, rows: &'r [Row]) -> Vec<(Slot, &'r Row)> {
+    let slot_of = |row| canonical::slot_of_row(table, row);
+    rows.iter().map(|row| (slot_of(row), row)).collect()
 }
 
 /// The slots of rows, each once.

@@ -154,6 +154,10 @@ impl Storage for Transaction<'_> {
         self.store_in_bulk(insert, physical)
     }
 
+    fn remove_named(&mut self, physical: &Physical, rows: &[Row]) -> Step<u64> {
+        self.remove_by_key(physical, rows)
+    }
+
     fn remove_all(&mut self, physical: &Physical, rows: &[Row]) -> Step<()> {
         self.remove_together(physical, rows)
     }

@@ -121,14 +121,24 @@ impl Storage for Transaction<'_> {
     }
 
     fn remove(&mut self, physical: &Physical, row: &Row) -> Step<()> {
-        let table = &*physical.table;
-        let slot = canonical::slot_of_row(table, row);
-        self.fence(slot)?;
-        let mut params = vec![slot_param(slot)];
-        params.extend(key_cells(table, &table.primary_key.columns, row));
-        self.conn.execute(&physical.delete, &params)?;
-        self.recorder.note(table, FeedKind::Delete, slot, row);
+        let slot = canonical::slot_of_row(&physical.table, row);
+        self.take_out(physical, slot, row)?;
+        self.recorder
+            .note(&physical.table, FeedKind::Delete, slot, row);
         Ok(())
+    }
+
+    fn remove_named(&mut self, physical: &Physical, rows: &[Row]) -> Step<u64> {
+        let mut gone = 0;
+        for row in rows {
+            let slot = canonical::slot_of_row(&physical.table, row);
+            if self.take_out(physical, slot, row)? > 0 {
+                gone += 1;
+                self.recorder
+                    .note(&physical.table, FeedKind::Delete, slot, row);
+            }
+        }
+        Ok(gone)
     }
 
     fn diagnose(&self, table: &Table, row: &Row, fault: Fault) -> Step<Fault> {
@@ -145,6 +155,15 @@ impl Storage for Transaction<'_> {
 }
 
 impl Transaction<'_> {
+    /// Deletes the row with the primary key of `row`; how many rows there were.
+    fn take_out(&mut self, physical: &Physical, slot: Slot, row: &Row) -> Step<usize> {
+        let table = &*physical.table;
+        self.fence(slot)?;
+        let mut params = vec![slot_param(slot)];
+        params.extend(key_cells(table, &table.primary_key.columns, row));
+        self.conn.execute(&physical.delete, &params)
+    }
+
     /// Writes the columns that differ, so that no index is touched without need.
     fn store_in_place(
         &mut self,

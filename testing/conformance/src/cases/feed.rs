@@ -7,7 +7,7 @@ use crate::{row, rows};
 use pando_model::canonical;
 use pando_model::column::ColumnType::*;
 use pando_model::engine::{FeedCursor, FeedEvent, FeedKind};
-use pando_model::plan::{Filter, Row};
+use pando_model::plan::{Filter, Row, Scalar};
 use pando_model::schema::{ReferentialAction, Table};
 use pando_model::slot::Slot;
 use pando_model::stamp::Position;
@@ -178,6 +178,40 @@ pub(crate) async fn a_changed_key_is_a_delete_and_an_insert(mut bench: Bench) {
             expected(&t, FeedKind::Insert, row![9, "a"]),
         ]
     );
+}
+
+pub(crate) async fn rows_that_go_by_their_keys_are_told_each_once_and_the_missing_are_not(
+    mut bench: Bench,
+) {
+    let t = keyed(&mut bench).await;
+    bench
+        .insert(&t, (0..10).map(|id| row![id, "v"]).collect())
+        .await;
+    let by_keys = |ids: &[i64]| {
+        let keys = ids.iter().map(|id| vec![Value::Int(*id)]).collect();
+        let columns = vec![0];
+        delete(&t, Filter::Keys { columns, keys })
+    };
+    let unseen = bench.change(by_keys(&[0, 20, 0, 21, 1, 22, 23])).await;
+    assert_eq!(unseen.affected, 2, "nobody follows");
+    let cursor = follow(&bench, "f").await;
+    let few = bench.change(by_keys(&[2, 2, 30])).await;
+    let many = bench.change(by_keys(&[9, 3, 40, 5, 3, 41, 4, 42])).await;
+    let none = bench.change(by_keys(&[50, 51, 52, 53, 54])).await;
+    let values = [6, 60, 6].map(Value::Int).to_vec();
+    let left = Scalar::Column(0);
+    let listed = bench.change(delete(&t, Filter::In { left, values })).await;
+    let all = [few, many, none, listed].map(|done| done.affected);
+    assert_eq!(all, [1, 4, 0, 1]);
+    let mut seen: Vec<_> = bench.feed(cursor).await.iter().map(told).collect();
+    let mut gone: Vec<_> = [2, 3, 4, 5, 6, 9]
+        .map(|id| expected(&t, FeedKind::Delete, row![id, "v"]))
+        .into();
+    seen.sort_by(|a, b| a.3.cmp(&b.3));
+    gone.sort_by(|a, b| a.3.cmp(&b.3));
+    assert_eq!(seen, gone);
+    let left = bench.rows(select(&t, &["id"])).await;
+    assert_eq!(left.len(), 2, "{left:?}");
 }
 
 pub(crate) async fn an_ignored_row_is_no_event_and_a_merged_one_an_update(mut bench: Bench) {

@@ -213,6 +213,7 @@ cases! {
         a_slot_s_events_are_counted_without_gaps,
         cascades_are_in_the_feed,
         a_changed_key_is_a_delete_and_an_insert,
+        rows_that_go_by_their_keys_are_told_each_once_and_the_missing_are_not,
         an_ignored_row_is_no_event_and_a_merged_one_an_update,
         pages_join_up_and_tell_how_far_they_reach,
         what_all_have_dealt_with_is_removed_and_asking_for_it_is_a_gap,
