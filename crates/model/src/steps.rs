@@ -4,6 +4,9 @@ use crate::engine::{Outcome, Step};
 use crate::error::Refusal;
 use std::vec::IntoIter;
 
+/// Carries a run of steps out, and adds an outcome for each.
+pub type CarryRun<'c, E> = dyn FnMut(&[Step], &mut Vec<Outcome>) -> Result<(), E> + 'c;
+
 /// Takes steps; their outcomes. `carry_out` is given changes and reads. What a step decides
 /// comes before the steps behind it, without recursion: a search may decide ten thousand
 /// times what to read next. Only groups recur, as deep as they were written.
@@ -11,41 +14,70 @@ pub fn take<E: From<Refusal>>(
     steps: &[Step],
     carry_out: &mut dyn FnMut(&Step) -> Result<Outcome, E>,
 ) -> Result<Vec<Outcome>, E> {
+    take_in_runs(steps, &mut |run, outcomes| {
+        for step in run {
+            outcomes.push(carry_out(step)?);
+        }
+        Ok(())
+    })
+}
+
+/// The same, where `carry_out` is given reads that stand one behind the other all at once: none of
+/// them looks at what another has found.
+pub fn take_in_runs<E: From<Refusal>>(
+    steps: &[Step],
+    carry_out: &mut CarryRun<'_, E>,
+) -> Result<Vec<Outcome>, E> {
     let mut outcomes = Vec::with_capacity(steps.len());
-    let mut given = steps.iter();
+    let mut given = steps;
     let mut decided: Vec<IntoIter<Step>> = Vec::new();
     loop {
-        let next;
-        let step = match decided.last_mut() {
-            Some(steps) => match steps.next() {
-                Some(step) => {
-                    next = step;
-                    &next
-                }
-                None => {
-                    decided.pop();
-                    continue;
-                }
-            },
-            None => match given.next() {
-                Some(step) => step,
-                None => return Ok(outcomes),
-            },
+        let (is_given, left) = match decided.last() {
+            Some(decided) => (false, decided.as_slice()),
+            None => (true, given),
         };
-        let outcome = match step {
-            Step::Change(_) | Step::Read { .. } => carry_out(step)?,
-            Step::Decide(decide) => {
+        let taken = match left.first() {
+            None if is_given => return Ok(outcomes),
+            None => {
+                decided.pop();
+                continue;
+            }
+            Some(Step::Decide(decide)) => {
                 let steps = decide(&outcomes)?;
+                pass(&mut given, &mut decided, 1);
                 decided.pop_if(|left| left.len() == 0);
                 decided.push(steps.into_iter());
                 continue;
             }
-            Step::Group(steps) => Outcome {
-                group: take(steps, carry_out)?,
-                ..Outcome::default()
-            },
+            Some(Step::Group(steps)) => {
+                outcomes.push(Outcome {
+                    group: take_in_runs(steps, carry_out)?,
+                    ..Outcome::default()
+                });
+                1
+            }
+            Some(Step::Change(_)) => {
+                carry_out(&left[..1], &mut outcomes)?;
+                1
+            }
+            Some(Step::Read { .. }) => {
+                let is_read = |step: &&Step| matches!(step, Step::Read { .. });
+                let reads = left.iter().take_while(is_read).count();
+                carry_out(&left[..reads], &mut outcomes)?;
+                reads
+            }
         };
-        outcomes.push(outcome);
+        pass(&mut given, &mut decided, taken);
+    }
+}
+
+/// Goes on behind steps that were taken.
+fn pass(given: &mut &[Step], decided: &mut [IntoIter<Step>], count: usize) {
+    match decided.last_mut() {
+        Some(decided) => {
+            decided.nth(count - 1);
+        }
+        None => *given = &given[count..],
     }
 }
 

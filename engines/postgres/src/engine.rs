@@ -23,8 +23,8 @@ use crate::{apply, feed, inspect, verify};
 use async_trait::async_trait;
 use pando_model::bus::Bus;
 use pando_model::engine::{
-    self, Durability, Engine, EngineInfo, FeedCursor, FeedPage, Outcome, Progress, Read,
-    ReadAnswer, ReadSteps, Result, SchemaChange, Statistics, StepsAnswer, Write, WriteAnswer,
+    Durability, Engine, EngineInfo, FeedCursor, FeedPage, Progress, Read, ReadAnswer, ReadSteps,
+    Result, SchemaChange, Statistics, StepsAnswer, Write, WriteAnswer,
 };
 use pando_model::error::EngineError;
 use pando_model::inspection::Inspection;
@@ -187,12 +187,7 @@ impl Engine for PostgresEngine {
         let version = read.schema_version;
         let freshness = read.freshness;
         let done = self.read_planned(version, &freshness, move |session| {
-            steps::take(&read.steps, &mut |step| match step {
-                engine::Step::Read { tree, count } => {
-                    read_counted(session, tree, *count).map(Outcome::found)
-                }
-                _ => Err(EngineError::internal("take a read", "it is a change").into()),
-            })
+            steps::take_in_runs(&read.steps, &mut |run, found| session.read_run(run, found))
         });
         let found = done.await?;
         Ok(StepsAnswer {

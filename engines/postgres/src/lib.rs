@@ -33,6 +33,7 @@ mod feed;
 mod inspect;
 mod layout;
 mod open;
+mod pipeline;
 mod points;
 mod pool;
 mod progress;

@@ -158,13 +158,18 @@ fn chance() -> Result<i64> {
 }
 
 impl Plan {
-    /// Looks for what is due, then at one rank after the other.
+    /// Looks for what is due and at the first rank, then at one rank after the other.
     fn look(self: &Arc<Plan>) -> Step {
         let plan = Arc::clone(self);
         Step::decide(move |outcomes| {
             let standing = cursor::found(outcomes.first()).standing;
             let due = standing.due(&plan.lane, &plan.group, plan.now_us, plan.max as u64);
-            Ok(vec![Step::read(tree(due)), plan.look_at(standing, 0)])
+            let mut steps = vec![Step::read(tree(due))];
+            // As a rule nothing is due, and an engine may answer both at once.
+            let first = plan.ranks.first();
+            steps.extend(first.map(|rank| plan.unread(&standing, *rank, plan.max, outcomes)));
+            steps.push(plan.look_at(standing, 1));
+            Ok(steps)
         })
     }
 
@@ -175,11 +180,15 @@ impl Plan {
             let Some(rank) = plan.ranks.get(nth).filter(|_| room > 0) else {
                 return Ok(plan.look_closer(outcomes));
             };
-            let unread = standing.unread(&plan.lane, *rank, &MESSAGE, room as u64);
-            let unread = home::up_to(unread, home::found(outcomes.get(1)));
-            let next = plan.look_at(standing.clone(), nth + 1);
-            Ok(vec![Step::read(tree(unread)), next])
+            let unread = plan.unread(&standing, *rank, room, outcomes);
+            Ok(vec![unread, plan.look_at(standing.clone(), nth + 1)])
         })
+    }
+
+    fn unread(&self, standing: &Standing, rank: i64, max: usize, outcomes: &[Outcome]) -> Step {
+        let unread = standing.unread(&self.lane, rank, &MESSAGE, max as u64);
+        let unread = home::up_to(unread, home::found(outcomes.get(1)));
+        Step::read(tree(unread))
     }
 
     /// Reads the bodies of what is due again, and what else is out of the keys; then leases.
@@ -238,12 +247,14 @@ impl Plan {
         let rows = reads.next().map_or(&[][..], rows_of);
         let due: Vec<Out> = rows.iter().filter_map(|row| Out::read(row)).collect();
         let (mut fresh, mut known) = (Vec::new(), due.len());
-        for _ in self.ranks.iter() {
-            if known >= self.max {
+        for nth in 0..self.ranks.len() {
+            // The first is looked at whatever is due.
+            if known >= self.max && nth > 0 {
                 break;
             }
             let rows = reads.next().map_or(&[][..], rows_of);
-            let messages: Vec<_> = rows.iter().filter_map(|row| Message::read(row)).collect();
+            let messages = rows.iter().filter_map(|row| Message::read(row));
+            let messages: Vec<_> = messages.take(self.max.saturating_sub(known)).collect();
             known += messages.len();
             fresh.push(messages);
         }

@@ -29,7 +29,6 @@ use crate::shard::BY_INDEX;
 use pando_model::engine::{self, Outcome, Write, WriteAnswer};
 use pando_model::layout::Layout;
 use pando_model::stamp::Position;
-use pando_model::tree::read_counted;
 use pando_model::{statement, steps};
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -227,12 +226,11 @@ fn carry_out(transaction: &mut Transaction<'_>, write: &mut Write) -> Step<Write
 }
 
 fn take_steps(transaction: &mut Transaction<'_>, given: &[engine::Step]) -> Step<Vec<Outcome>> {
-    steps::take(given, &mut |step| match step {
-        engine::Step::Change(change) => statement::carry_out(transaction, change),
-        engine::Step::Read { tree, count } => {
-            read_counted(transaction, tree, *count).map(Outcome::found)
+    steps::take_in_runs(given, &mut |run, outcomes| match run {
+        [engine::Step::Change(change)] => {
+            outcomes.push(statement::carry_out(transaction, change)?);
+            Ok(())
         }
-        // Taken apart before.
-        engine::Step::Decide(_) | engine::Step::Group(_) => Ok(Outcome::default()),
+        reads => transaction.session.read_run(reads, outcomes),
     })
 }
