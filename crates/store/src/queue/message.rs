@@ -1,7 +1,7 @@
 //! A message, and its rows in the log and among what waits for its time.
 
 use super::Lane;
-use super::relation::{LANE, QUEUE, later, log};
+use super::relation::{LANE, LOG, QUEUE, later, log};
 use super::row::text;
 use bytes::Bytes;
 use pando_model::plan::Row;
@@ -59,29 +59,30 @@ impl Spot {
 
 impl Message {
     /// The row of the log. Its position is the engine's to give.
-    pub(super) fn row(&self, lane: &Lane, place: i64) -> Row {
-        let mut row = lane.key();
+    pub(super) fn into_row(self, lane: &Lane, place: i64) -> Row {
+        let mut row = Vec::with_capacity(LOG.columns.len());
+        row.extend(lane.key());
         row.extend([rank_of(self.priority), 0, place, self.id].map(Value::Int));
-        row.extend(self.content());
+        row.extend(self.into_content());
         row
     }
 
     /// The row of what waits for its time.
-    pub(super) fn later_row(&self, lane: &Lane, due_us: i64) -> Row {
+    pub(super) fn into_later_row(self, lane: &Lane, due_us: i64) -> Row {
         let mut row = lane.key();
         row.push(Value::Timestamp(due_us));
         row.extend([self.id, rank_of(self.priority)].map(Value::Int));
-        row.extend(self.content());
+        row.extend(self.into_content());
         row
     }
 
-    fn content(&self) -> [Value; 5] {
-        let optional = |text: &Option<String>| text.clone().map_or(Value::Null, Value::Text);
+    fn into_content(self) -> [Value; 5] {
+        let optional = |text: Option<String>| text.map_or(Value::Null, Value::Text);
         [
-            Value::Bytes(self.body.clone().into()),
-            Value::Text(self.content_type.clone()),
-            optional(&self.attributes),
-            optional(&self.ordering_key),
+            Value::Bytes(self.body.into()),
+            Value::Text(self.content_type),
+            optional(self.attributes),
+            optional(self.ordering_key),
             Value::Timestamp(self.published_at_us),
         ]
     }

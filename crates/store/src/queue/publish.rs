@@ -79,7 +79,7 @@ impl Store {
             .collect();
         if dedup_ids.iter().all(Option::is_none) {
             let ids: Vec<i64> = planned.iter().map(|one| one.message.id).collect();
-            let steps = stored(&lane, &planned);
+            let steps = stored(&lane, planned);
             return Ok(Operation::writing(lane.reach(), steps, move |_| {
                 let (new, ids) = (ids.len(), ids.clone());
                 Ok(Published { ids, new })
@@ -113,8 +113,8 @@ impl Store {
         queue: &str,
         message: &NewMessage,
     ) -> std::result::Result<(), Refusal> {
-        check(queue, self.queue_rules(queue), message)?;
         let rules = self.queue_rules(queue);
+        check(queue, rules, message)?;
         let is_keyed = message.ordering_key.is_some();
         if is_keyed && !rules.ordered && self.queue_is_wanted_on_broker(queue) {
             let message =
@@ -159,13 +159,16 @@ fn check(
 }
 
 /// What stores messages.
-fn stored(lane: &Lane, messages: &[Planned]) -> Vec<Step> {
+fn stored(lane: &Lane, messages: Vec<Planned>) -> Vec<Step> {
     let (mut now, mut later) = (Vec::new(), Vec::new());
     for planned in messages {
         match planned.due_us {
             // Several publishes of one transaction have one position: ids rise over all of them.
-            None => now.push(planned.message.row(lane, planned.message.id)),
-            Some(due_us) => later.push(planned.message.later_row(lane, due_us)),
+            None => {
+                let place = planned.message.id;
+                now.push(planned.message.into_row(lane, place));
+            }
+            Some(due_us) => later.push(planned.message.into_later_row(lane, due_us)),
         }
     }
     let each = [(&*LOG, now), (&*LATER, later)].into_iter();
@@ -216,7 +219,7 @@ fn sifted(
             }));
             messages.push(planned.clone());
         }
-        let mut steps = stored(&own_lane, &messages);
+        let mut steps = stored(&own_lane, messages);
         steps.extend(put_seen(seen_rows));
         Ok(steps)
     });

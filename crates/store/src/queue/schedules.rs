@@ -92,7 +92,7 @@ impl Store {
             if last_of(outcomes) != last_us {
                 return Ok(Vec::new());
             }
-            let message = message.as_ref().map(|message| message.row(&own, 0));
+            let message = message.clone().map(|message| message.into_row(&own, 0));
             let mut steps: Vec<Step> = message
                 .map(|row| insert(&LOG, vec![row]))
                 .into_iter()
