@@ -13,7 +13,7 @@ use pando_model::budget::RowBudget;
 use pando_model::error::Refusal;
 use parking_lot::Mutex;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, Row};
+use rusqlite::{CachedStatement, Connection, OpenFlags, Row};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
 use std::time::Duration;
@@ -255,6 +255,11 @@ impl Conn {
         }
         let found = statement.raw_query().next()?.is_some();
         Ok(found)
+    }
+
+    /// A statement, to be run several times.
+    pub(crate) fn statement(&self, sql: &str) -> Step<CachedStatement<'_>> {
+        self.db.prepare_cached(sql).map_err(unprepared)
     }
 
     /// Runs a statement that gives no rows; answers how many rows it changed.

@@ -11,6 +11,7 @@
 
 use super::rows::{cells, slot_param};
 use super::{Transaction, Writer};
+use crate::cell::Param;
 use crate::fault::{Fault, Step};
 use crate::layout::{missing_indexes, plain_indexes};
 use crate::sql::quoted;
@@ -18,7 +19,7 @@ use pando_model::canonical;
 use pando_model::constraint::{check_row, complete_row};
 use pando_model::layout::Physical;
 use pando_model::plan::{Insert, Row};
-use pando_model::schema::Table;
+use pando_model::schema::{Identity, Table};
 use pando_model::slot::Slot;
 use pando_model::stamp::Position;
 use pando_model::statement::check_references_of;
@@ -51,6 +52,12 @@ impl Transaction<'_> {
         insert: &Insert,
         physical: &Arc<Physical>,
     ) -> Step<Option<Vec<Row>>> {
+        if let [row] = insert.rows.as_slice()
+            && is_plain(insert, physical)
+            && !self.recorder.is_on()
+        {
+            return self.store_plain(physical, row);
+        }
         let ordered = insert.conflict.is_some()
             || insert.returning.is_some()
             || self.recorder.is_on()
@@ -70,6 +77,27 @@ impl Transaction<'_> {
                 self.conn.execute("RELEASE bulk", &[])?;
                 Ok(None)
             }
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Stores a row as it was given, with its position; `None` where one of its keys is there already,
+    /// and then nothing was changed.
+    fn store_plain(&mut self, physical: &Physical, row: &Row) -> Step<Option<Vec<Row>>> {
+        let table = &*physical.table;
+        check_row(table, row)?;
+        let slot = canonical::slot_of_row(table, row);
+        self.fence(slot)?;
+        let at = i64::try_from(self.next_position().p).unwrap_or(i64::MAX);
+        let cells = cells(table, row).zip(&table.columns);
+        let cells = cells.map(|(cell, column)| match column.identity {
+            Some(Identity::Position) => Param::Int(at),
+            _ => cell,
+        });
+        let params = std::iter::once(slot_param(slot)).chain(cells);
+        match self.insert(&physical.insert, params) {
+            Ok(()) => Ok(Some(Vec::new())),
+            Err(fault) if fault.is_constraint() => Ok(None),
             Err(fault) => Err(fault),
         }
     }
@@ -117,6 +145,19 @@ impl Transaction<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether rows are stored as they were given, but for their position, and nothing follows from it.
+fn is_plain(insert: &Insert, physical: &Physical) -> bool {
+    let table = &*physical.table;
+    insert.conflict.is_none()
+        && insert.returning.is_none()
+        && physical.outgoing.is_empty()
+        && !table.has_generated()
+        && !table
+            .shard_key
+            .iter()
+            .any(|ix| table.columns[*ix].identity == Some(Identity::Position))
 }
 
 /// A row with its generated columns, that passes its table's rules. Only what is computed

@@ -7,14 +7,16 @@
 //! waits for half of a commit's time at most. A caller who is alone never waits, and
 //! where callers do not come back the waiting is given up for a while, longer each time.
 //!
-//! Members are carried out as they come, so that the writer works while it waits.
+//! Members are carried out as they come, so that the writer works while it waits. For a moment
+//! it looks again and again rather than sleep: who was answered just now needs less time to come back
+//! than a sleeping thread to be woken.
 //!
 //! PostgreSQL's `commit_delay` and `commit_siblings` are after the same end with
 //! fixed numbers.
 
 use super::{Counters, Job, Pending};
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
 /// Where a commit takes less than twice this, the callers' own work is what they need time
@@ -22,7 +24,10 @@ use std::time::{Duration, Instant};
 const PATIENCE_MIN: Duration = Duration::from_millis(1);
 /// Nobody waits longer than this for company.
 const PATIENCE_MAX: Duration = Duration::from_millis(10);
-/// While more than a few are missing the thread sleeps in steps: to be woken for each one
+/// So long it is looked again and again: callers who were answered just now are on their way, and
+/// whoever comes is carried out while the others are.
+const AT_ONCE: Duration = Duration::from_micros(50);
+/// While more than a few are missing the thread then sleeps in steps: to be woken for each one
 /// would cost more than it gains.
 const STEP: Duration = Duration::from_micros(100);
 const FEW: usize = 3;
@@ -49,6 +54,21 @@ impl Gathering {
             patience: PATIENCE_MIN,
             pause: 0,
             next_pause: 1,
+        }
+    }
+
+    /// The first of a group, if it comes at once, where callers are on their way.
+    pub(super) fn first(&self, receiver: &Receiver<Job>) -> Option<Job> {
+        if self.expected < FEW {
+            return None;
+        }
+        let until = Instant::now() + AT_ONCE;
+        loop {
+            match receiver.try_recv() {
+                Ok(job) => return Some(job),
+                Err(TryRecvError::Empty) if Instant::now() < until => std::thread::yield_now(),
+                Err(_) => return None,
+            }
         }
     }
 
@@ -136,18 +156,22 @@ impl Arrivals<'_> {
             return None;
         }
         let patience = self.gathering.patience;
-        let deadline = *self
-            .deadline
-            .get_or_insert_with(|| Instant::now() + patience);
+        let begun = Instant::now();
+        let deadline = *self.deadline.get_or_insert_with(|| begun + patience);
+        let mut now = begun;
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = deadline.saturating_duration_since(now);
             if left.is_zero() {
                 return None;
             }
-            if self.wanted - self.members <= FEW {
+            if now - begun < AT_ONCE {
+                std::thread::yield_now();
+            } else if self.wanted - self.members <= FEW {
                 return self.receiver.recv_timeout(left).ok();
+            } else {
+                std::thread::sleep(left.min(STEP));
             }
-            std::thread::sleep(left.min(STEP));
+            now = Instant::now();
             if let Ok(job) = self.receiver.try_recv() {
                 return Some(job);
             }

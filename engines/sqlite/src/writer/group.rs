@@ -8,7 +8,7 @@
 //! member has failed, and is not carried out again.
 
 use super::transaction::{Kept, Sealed, Transaction, rollback};
-use super::{Pending, Writer, receipt};
+use super::{Answered, Pending, Writer, receipt};
 use crate::fault::{Fault, Step};
 use pando_model::engine::{self, Result, Write, WriteAnswer};
 use pando_model::error::EngineError;
@@ -224,10 +224,8 @@ fn member_of(
 }
 
 fn reply(group: Vec<Pending>, answers: Vec<Result<WriteAnswer>>) {
-    for (member, answer) in group.into_iter().zip(answers) {
-        // A caller that has gone away needs no answer; its receipt has it.
-        let _ = member.reply.send(answer);
-    }
+    let each = group.into_iter().map(|member| member.reply).zip(answers);
+    Answered::hand_over(each.collect());
 }
 
 /// What a write is told that panicked.

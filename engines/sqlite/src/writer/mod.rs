@@ -5,6 +5,7 @@
 //! can be undone by itself, and answers all of them after COMMIT: one sync for the group. Changes of the schema and of the feed's
 //! followers pass through the same queue, each in a transaction of its own.
 
+mod answered;
 mod bulk;
 mod feed;
 mod gathering;
@@ -25,6 +26,7 @@ use crate::layout::load;
 use crate::marks::Marks;
 use crate::open::{open_writer, read_history, read_shard};
 use crate::readers::closed;
+use answered::Answered;
 use gathering::Gathering;
 use pando_model::engine::{Result, Write, WriteAnswer};
 use pando_model::error::EngineError;
@@ -84,7 +86,7 @@ enum Job {
 /// A write and who waits for it.
 struct Pending {
     write: Write,
-    reply: oneshot::Sender<Result<WriteAnswer>>,
+    reply: oneshot::Sender<Answered>,
 }
 
 impl WriterHandle {
@@ -126,7 +128,8 @@ impl WriterHandle {
         let (reply, answer) = oneshot::channel();
         self.send(Job::Write(Pending { write, reply }))?;
         // Only a defect leaves without a word, and then nobody knows.
-        answer.await.unwrap_or_else(|_| Err(interrupted()))
+        let answered = answer.await;
+        answered.map_or_else(|_| Err(interrupted()), Answered::take)
     }
 
     /// Queues something else and waits for its result.
@@ -199,7 +202,11 @@ impl Writer {
     fn run(mut self, receiver: &Receiver<Job>) {
         let mut gathering = Gathering::new(self.config.max_group);
         let mut next = None;
-        while let Some(job) = next.take().or_else(|| self.next_job(receiver)) {
+        while let Some(job) = next
+            .take()
+            .or_else(|| gathering.first(receiver))
+            .or_else(|| self.next_job(receiver))
+        {
             match job {
                 Job::Write(first) => {
                     // Whoever was answered is not queued any more.
@@ -223,7 +230,7 @@ impl Writer {
                     let finished = self.finish();
                     for job in receiver.try_iter() {
                         if let Job::Write(late) = job {
-                            let _ = late.reply.send(Err(closed()));
+                            Answered::hand_over(vec![(late.reply, Err(closed()))]);
                         }
                     }
                     let _ = reply.send(finished);

@@ -94,11 +94,9 @@ impl Storage for Transaction<'_> {
         let table = &*physical.table;
         let slot = canonical::slot_of_row(table, row);
         self.fence(slot)?;
-        let mut params = Vec::with_capacity(row.len() + 1);
-        params.push(slot_param(slot));
-        params.extend(cells(table, row));
-        match self.conn.execute(&physical.insert, &params) {
-            Ok(_) => {}
+        let params = std::iter::once(slot_param(slot)).chain(cells(table, row));
+        match self.insert(&physical.insert, params) {
+            Ok(()) => {}
             Err(fault) if fault.is_constraint() => return Ok(Some(fault)),
             Err(fault) => return Err(fault),
         }

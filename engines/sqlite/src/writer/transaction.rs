@@ -10,6 +10,7 @@ use pando_model::layout::Layout;
 use pando_model::slot::Slot;
 use pando_model::stamp::Position;
 use pando_model::statement::Recorder;
+use rusqlite::CachedStatement;
 use std::cell::Cell;
 use std::collections::HashMap;
 
@@ -57,6 +58,8 @@ pub(crate) struct Transaction<'w> {
     /// Events that entered the feed, less those that left it.
     feed_growth: Cell<i64>,
     fences: HashMap<Slot, Fence>,
+    /// The statement by which a row was inserted last.
+    inserting: Option<(String, CachedStatement<'w>)>,
 }
 
 impl Kept {
@@ -108,6 +111,7 @@ impl<'w> Transaction<'w> {
             p,
             feed_growth: Cell::new(0),
             fences,
+            inserting: None,
         })
     }
 
@@ -119,6 +123,26 @@ impl<'w> Transaction<'w> {
             shard: self.shard,
             fences: self.fences,
         }
+    }
+
+    /// Runs a statement that inserts a row. It is kept at hand: as a rule the next row is of the same
+    /// table.
+    pub(super) fn insert<'p>(
+        &mut self,
+        sql: &str,
+        params: impl Iterator<Item = Param<'p>>,
+    ) -> Step<()> {
+        let at_hand = self.inserting.take().filter(|(text, _)| text == sql);
+        let (text, mut statement) = match at_hand {
+            Some(at_hand) => at_hand,
+            None => (sql.to_owned(), self.conn.statement(sql)?),
+        };
+        for (place, param) in params.enumerate() {
+            statement.raw_bind_parameter(place + 1, param)?;
+        }
+        let inserted = statement.raw_execute();
+        self.inserting = Some((text, statement));
+        inserted.map(drop).map_err(|error| self.conn.fault(error))
     }
 
     /// The same transaction, with the tables as they are now.
