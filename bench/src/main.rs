@@ -19,6 +19,10 @@ mod report;
 
 use anyhow::{Result, bail};
 
+/// As the binary has it: what is measured in this process is measured as it is served.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const USAGE: &str = "\
 Examples:
   pando-bench                      all that fit in ten minutes
