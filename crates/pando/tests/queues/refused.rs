@@ -51,8 +51,8 @@ fn a_bad_publish_is_refused_with_what_where_and_how_to_mend_it() {
         (
             "q/messages",
             "{\"body\":1,\"at\":9223372036854775807}",
-            400,
-            "is not a time",
+            422,
+            "out of range",
         ),
         (
             "q/messages",

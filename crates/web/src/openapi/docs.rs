@@ -71,7 +71,7 @@ fn post() -> Value {
         &[("201", Some(content(&made)))],
     );
     post["parameters"] = json!([collection(), reference("parameters", "IdempotencyKey")]);
-    post["requestBody"] = json!({ "required": true, "content": content(&object_schema()) });
+    post["requestBody"] = json!({ "required": true, "content": sent() });
     for status in ["406", "409", "415", "422"] {
         post["responses"][status] = error(status);
     }
@@ -110,7 +110,7 @@ fn put() -> Value {
         header("If-Match"),
         reference("parameters", "IdempotencyKey"),
     ]);
-    put["requestBody"] = json!({ "required": true, "content": content(&object_schema()) });
+    put["requestBody"] = json!({ "required": true, "content": sent() });
     for status in ["409", "412", "415", "422"] {
         put["responses"][status] = error(status);
     }
@@ -165,8 +165,15 @@ fn content(schema: &Value) -> Value {
     Value::Object(object(formats))
 }
 
-fn object_schema() -> Value {
-    json!({ "type": "object" })
+/// A document as it is sent. XML does not tell a list from an object: both are an element with
+/// elements, and a document.
+fn sent() -> Value {
+    let mut formats = content(&json!({ "type": "object" }));
+    formats["application/xml"]["schema"] = json!({
+        "type": ["object", "array"],
+        "description": "An element with elements or attributes: an object, whatever they are called",
+    });
+    formats
 }
 
 fn document() -> Value {

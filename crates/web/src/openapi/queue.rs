@@ -6,6 +6,7 @@ mod looking;
 use super::operations::{Operation, in_path};
 use super::{object, reference};
 use looking::{dead, depth, peek};
+use pando_model::datetime::{TIMESTAMP_MAX, TIMESTAMP_MIN};
 use pando_queue::DEDUP_ID_BYTES_MAX;
 use pando_store::kv::NAME_BYTES_MAX;
 use pando_store::queue::{KEY_BYTES_MAX, LEASES_MAX, MESSAGES_MAX, PRIORITIES_MAX};
@@ -343,7 +344,10 @@ fn span() -> Value {
 
 /// A text of RFC 3339, or microseconds since 1970.
 fn instant() -> Value {
-    json!({ "anyOf": [{ "type": "string", "format": "date-time" }, { "type": "integer" }] })
+    json!({ "anyOf": [
+        { "type": "string", "format": "date-time" },
+        { "type": "integer", "minimum": TIMESTAMP_MIN, "maximum": TIMESTAMP_MAX },
+    ] })
 }
 
 /// A body that may be left out.

@@ -134,7 +134,7 @@ fn write(table: &Table, summary: &str, kind: Kind) -> Value {
 
 /// A body of one row, or of several where `many`; `whole` rows have every required column.
 fn body(table: &Table, many: bool, whole: bool) -> Value {
-    let mut row = types::row(table);
+    let mut row = types::sent_row(table);
     if whole {
         let required: Vec<&str> = table
             .columns

@@ -43,6 +43,8 @@ const EXCHANGE_PARAMS: [&str; 7] = [
     "routing_key",
     "mandatory",
 ];
+/// As PostgreSQL calls a time with a field that cannot be.
+const OUT_OF_RANGE: &str = "22008";
 const INSTANT: &str = "a time, such as 2026-01-31T05:06:07Z or microseconds since 1970";
 
 /// A message, as it is sent.
@@ -285,13 +287,23 @@ pub(super) fn instant_of(text: &str) -> Instant {
     }
 }
 
-/// A time in microseconds since 1970.
+/// A time in microseconds since 1970. One that can be read and lies in no year there is is out of
+/// range (422), as one that the queue itself does not take.
 pub(super) fn moment(name: &str, at: &Instant) -> Result<i64, ApiError> {
-    let read = match at {
-        Instant::Us(us) => datetime::in_range(*us),
-        Instant::Text(text) => datetime::parse_timestamptz(text).ok(),
+    let out_of_range = || {
+        let message = format!("{name} {at} is out of range");
+        let error = ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "unprocessable", message);
+        error.hint("A time lies in the years 0001 to 9999.")
     };
-    read.ok_or_else(|| malformed(format!("{name} {at} is not {INSTANT}")))
+    match at {
+        Instant::Us(us) => datetime::in_range(*us).ok_or_else(out_of_range),
+        Instant::Text(text) => {
+            datetime::parse_timestamptz(text).map_err(|refusal| match refusal.code.as_ref() {
+                OUT_OF_RANGE => out_of_range(),
+                _ => malformed(format!("{name} {at} is not {INSTANT}")),
+            })
+        }
+    }
 }
 
 /// A body as it was sent.
@@ -369,7 +381,20 @@ mod tests {
             assert_eq!(moment("from", &Instant::Us(us)).ok(), Some(us));
         }
         for us in [i64::MIN, TIMESTAMP_MIN - 1, TIMESTAMP_MAX + 1, i64::MAX] {
-            assert!(moment("from", &Instant::Us(us)).is_err(), "{us}");
+            let refused = moment("from", &Instant::Us(us)).expect_err("it is in no year");
+            assert_eq!(refused.status_code(), 422, "{us}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_no_time_is_malformed_and_a_time_that_cannot_be_is_out_of_range() {
+        for (text, status) in [
+            ("noon", 400),
+            ("2026-02-30T00:00:00Z", 422),
+            ("99999-01-01T00:00:00Z", 422),
+        ] {
+            let refused = moment("at", &Instant::Text(text.to_owned())).expect_err(text);
+            assert_eq!(refused.status_code(), status, "{text}");
         }
     }
 }
