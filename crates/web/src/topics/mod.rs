@@ -3,6 +3,7 @@
 mod publish;
 mod socket;
 mod subscribe;
+mod talk;
 
 use crate::deadline::Deadline;
 use crate::error::{ApiError, unavailable};

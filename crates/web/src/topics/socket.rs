@@ -1,15 +1,14 @@
-//! Subscribing over a WebSocket (RFC 6455). Each text frame is an event of CloudEvents in JSON, as
-//! their binding for WebSockets has it; nothing is taken from the other end.
+//! Subscribing over a WebSocket (RFC 6455): the handshake. What is said then is in [`talk`].
 //!
 //! The talk goes on in the connection's own task: it counts as a connection, and a server that
 //! stops waits for it.
 
+use super::talk::{self, Care};
 use crate::error::ApiError;
 use crate::events::Standing;
 use crate::payload::Payload;
 use crate::reply::{self, Reply};
 use crate::web::Web;
-use futures_util::{SinkExt, StreamExt};
 use http::header::{
     CONNECTION, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
     SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
@@ -18,35 +17,13 @@ use http::request::Parts;
 use http::{Method, StatusCode};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use pando_queue::topics::{Form, Subscription};
-use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{MissedTickBehavior, interval, timeout};
-use tokio_tungstenite::WebSocketStream;
+use pando_queue::topics::Subscription;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 /// The one version there is.
 const VERSION: HeaderValue = HeaderValue::from_static("13");
 /// CloudEvents' name for what is spoken here.
 const PROTOCOL: &str = "cloudevents.json";
-/// What is taken from the other end at once: it has nothing to say but that it closes.
-const TAKEN_BYTES_MAX: usize = 4 << 10;
-/// How much is gathered before it is sent.
-const GATHERED_BYTES: usize = 16 << 10;
-/// How long the other end may take to close.
-const GOODBYE: Duration = Duration::from_secs(2);
-
-/// How a socket is looked after.
-struct Care {
-    standing: Standing,
-    heartbeat: Duration,
-    /// Whoever takes nothing for so long is gone.
-    patience: Duration,
-}
-
 /// Whether a request asks for a WebSocket.
 pub(super) fn is_asked(headers: &HeaderMap) -> bool {
     has_token(headers, &UPGRADE, "websocket")
@@ -99,121 +76,17 @@ pub(super) fn answer(
     subscription: Subscription,
 ) -> Reply {
     let care = Care {
-        standing,
+        is_valid: move || standing.holds(),
         heartbeat: web.streams().heartbeat,
         patience: web.limits().idle_timeout,
     };
     *reply.body_mut() = Payload::switched(async move {
         match on.await {
-            Ok(upgraded) => talk(TokioIo::new(upgraded), subscription, care).await,
+            Ok(upgraded) => talk::go_on(TokioIo::new(upgraded), subscription, care).await,
             Err(error) => tracing::debug!(%error, "a WebSocket did not come about"),
         }
     });
     reply
-}
-
-async fn talk<S>(io: S, mut subscription: Subscription, care: Care)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send,
-{
-    let config = WebSocketConfig::default()
-        .read_buffer_size(TAKEN_BYTES_MAX)
-        .write_buffer_size(GATHERED_BYTES)
-        .max_message_size(Some(TAKEN_BYTES_MAX))
-        .max_frame_size(Some(TAKEN_BYTES_MAX));
-    let mut socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
-    let Some(close) = tell(&mut socket, &mut subscription, &care).await else {
-        return;
-    };
-    drop(subscription);
-    let goodbye = async {
-        if socket.close(Some(close)).await.is_ok() {
-            while let Some(Ok(_)) = socket.next().await {}
-        }
-    };
-    // Who does not answer is closed all the same.
-    let _ = timeout(GOODBYE, goodbye).await;
-}
-
-/// Tells what there is, until there is a reason to close: the reason, or nothing if the other end
-/// is gone.
-async fn tell<S>(
-    socket: &mut WebSocketStream<S>,
-    subscription: &mut Subscription,
-    care: &Care,
-) -> Option<CloseFrame>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send,
-{
-    let opening = text(subscription.opening_frame())?;
-    timeout(care.patience, socket.send(opening))
-        .await
-        .ok()?
-        .ok()?;
-    let mut beat = interval(care.heartbeat);
-    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut was_heard = true;
-    loop {
-        tokio::select! {
-            told = subscription.next() => {
-                let Some(told) = told else {
-                    return Some(close(CloseCode::Away, "the server is stopping"));
-                };
-                let sending = async {
-                    let mut next = Some(told);
-                    while let Some(told) = next {
-                        let frame = subscription.form(&told, Form::Frame);
-                        socket.feed(text(frame)?).await.ok()?;
-                        next = subscription.take();
-                    }
-                    socket.flush().await.ok()
-                };
-                timeout(care.patience, sending).await.ok()??;
-            }
-            said = socket.next() => match said {
-                Some(Ok(Message::Text(_) | Message::Binary(_))) => {
-                    let why = "nothing is taken here: publish with POST";
-                    return Some(close(CloseCode::Unsupported, why));
-                }
-                // One that closes is answered by the library, and is at its end next.
-                Some(Ok(_)) => was_heard = true,
-                Some(Err(error)) => return blame(&error),
-                None => return None,
-            },
-            _ = beat.tick() => {
-                if !care.standing.holds() {
-                    return Some(close(CloseCode::Policy, "the key is not valid any more"));
-                }
-                if !std::mem::take(&mut was_heard) {
-                    return None;
-                }
-                let ping = socket.send(Message::Ping(Default::default()));
-                timeout(care.patience, ping).await.ok()?.ok()?;
-            }
-        }
-    }
-}
-
-/// Why a socket is closed whose other end did what it may not.
-fn blame(error: &Error) -> Option<CloseFrame> {
-    match error {
-        Error::Capacity(_) => Some(close(CloseCode::Size, "nothing so large is taken here")),
-        Error::Protocol(_) => Some(close(CloseCode::Protocol, "this is no WebSocket's frame")),
-        Error::Utf8(_) => Some(close(CloseCode::Invalid, "a text is not UTF-8")),
-        _ => None,
-    }
-}
-
-fn text(frame: bytes::Bytes) -> Option<Message> {
-    // JSON is UTF-8.
-    Utf8Bytes::try_from(frame).ok().map(Message::Text)
-}
-
-fn close(code: CloseCode, reason: &'static str) -> CloseFrame {
-    CloseFrame {
-        code,
-        reason: Utf8Bytes::from_static(reason),
-    }
 }
 
 fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
