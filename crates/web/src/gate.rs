@@ -13,8 +13,9 @@ use crate::error::ApiError;
 use crate::route::Route;
 use http::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, ORIGIN};
 use http::{Method, StatusCode, Uri};
+use pando_queue::listeners::QUEUE_PREFIX;
 use pando_store::Store;
-use pando_store::keys::{KeyInfo, Surface, Verb};
+use pando_store::keys::{KeyInfo, Scopes, Surface, Verb};
 use std::sync::Arc;
 
 const APIKEY: HeaderName = HeaderName::from_static("apikey");
@@ -82,9 +83,10 @@ pub(crate) fn require(
     verb: Verb,
     collection: Option<&str>,
 ) -> Result<(), ApiError> {
-    if key.scopes.allow(surface, verb, collection) {
+    if allows(&key.scopes, surface, verb, collection) {
         return Ok(());
     }
+    let is_own = of_listener(surface, collection).is_some();
     let (message, scope) = match collection {
         Some(name) => (
             format!("permission denied for {} {name}", thing_of(surface)),
@@ -95,14 +97,35 @@ pub(crate) fn require(
             format!("{surface}:{verb}"),
         ),
     };
-    Err(ApiError::new(StatusCode::FORBIDDEN, "42501", message)
-        .hint(format!("The key needs the scope {scope}.")))
+    let hint = match is_own {
+        true => format!("The key needs the scope {scope}, by that name, or those of admin."),
+        false => format!("The key needs the scope {scope}."),
+    };
+    Err(ApiError::new(StatusCode::FORBIDDEN, "42501", message).hint(hint))
+}
+
+/// Whether scopes allow it. What a listener is told is what tables, documents and the others hold, so
+/// a scope for all queues does not open its queue.
+fn allows(scopes: &Scopes, surface: Surface, verb: Verb, collection: Option<&str>) -> bool {
+    let Some(queue) = of_listener(surface, collection) else {
+        return scopes.allow(surface, verb, collection);
+    };
+    let as_admin = match verb {
+        Verb::Read => Verb::Read,
+        Verb::Write | Verb::Lease => Verb::Write,
+    };
+    scopes.allow(Surface::Admin, as_admin, None) || scopes.allow_by_name(surface, verb, queue)
+}
+
+/// The queue of a listener, if it is one.
+fn of_listener(surface: Surface, collection: Option<&str>) -> Option<&str> {
+    collection.filter(|name| surface == Surface::Queue && name.starts_with(QUEUE_PREFIX))
 }
 
 /// Whether a caller may see what its write leaves there.
 pub(crate) fn may_read(caller: &Caller, surface: Surface, collection: &str) -> bool {
     let scopes = caller.as_ref().map(|key| &key.scopes);
-    scopes.is_none_or(|scopes| scopes.allow(surface, Verb::Read, Some(collection)))
+    scopes.is_none_or(|scopes| allows(scopes, surface, Verb::Read, Some(collection)))
 }
 
 /// The key that a request brings: `Authorization: Bearer`, else `apikey`.
@@ -249,6 +272,37 @@ mod tests {
         assert_eq!(host_of(&absolute, &headers), Some("example.com"));
         headers.append(HOST, foreign);
         assert_eq!(host_of(&Uri::from_static("/"), &headers), None);
+    }
+
+    #[test]
+    fn a_listeners_queue_is_open_to_admins_and_to_those_whose_scope_names_it() {
+        use Verb::{Lease, Read, Write};
+        let own = "listener.search";
+        for (scopes, verb, queue, expected) in [
+            ("queue:*", Read, own, false),
+            ("queue:read", Read, own, false),
+            ("queue:lease", Lease, own, false),
+            ("queue:write", Write, own, false),
+            ("*:lease", Lease, own, false),
+            ("queue:*:*", Read, own, false),
+            ("queue:*:listener.other", Read, own, false),
+            ("queue:read:listener.search", Read, own, true),
+            ("queue:read:listener.search", Lease, own, false),
+            ("queue:*:listener.search", Lease, own, true),
+            ("admin:read", Read, own, true),
+            ("admin:read,queue:lease", Lease, own, false),
+            ("admin:*", Lease, own, true),
+            ("*:read", Read, own, true),
+            ("*", Lease, own, true),
+            ("queue:*", Lease, "listeners", true),
+            ("admin:*", Lease, "mail", false),
+        ] {
+            let parsed: Scopes = scopes.parse().expect(scopes);
+            let allowed = allows(&parsed, Surface::Queue, verb, Some(queue));
+            assert_eq!(allowed, expected, "{scopes} {verb} {queue}");
+        }
+        let parsed: Scopes = "kv:read".parse().expect("a scope");
+        assert!(allows(&parsed, Surface::Kv, Read, Some(own)));
     }
 
     #[test]

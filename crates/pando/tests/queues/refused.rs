@@ -222,3 +222,43 @@ fn a_producer_s_a_worker_s_and_an_onlooker_s_key_are_three() {
         assert_eq!(answer.status, status, "{answer:?}");
     }
 }
+
+#[test]
+fn a_listeners_queue_is_not_open_to_who_may_use_all_others() {
+    let site = Site::of("[auth]\nrequired = true\n");
+    let key = |scope: &str| {
+        let made = crate::support::json(site.folder(), &["keys", "create", "--scope", scope]);
+        let key = made["key"].as_str().expect("a key").to_owned();
+        format!("Authorization: Bearer {key}\r\n")
+    };
+    let plain = key("queue:*");
+    let named = key("queue:*:listener.search");
+    let admin = key("admin:*");
+    for (method, path, body) in [
+        ("GET", "", ""),
+        ("GET", "/messages", ""),
+        ("GET", "/dead", ""),
+        ("POST", "/lease", "{}"),
+        ("POST", "/purge", ""),
+        ("POST", "/messages", "{\"body\":1}"),
+    ] {
+        let at = |queue: &str| format!("/queue/v1/{queue}{path}");
+        let ask = |key: &str, path: &str| site.server.connect().ask(method, path, key, body);
+        let refused = ask(&plain, &at("listener.search"));
+        assert_eq!(refused.status, 403, "{method} {path}: {refused:?}");
+        let refused = refused.json();
+        let hint = refused["hint"].as_str().expect("a hint");
+        assert!(hint.contains(":listener.search"), "{hint}");
+        assert!(ask(&plain, &at("mail")).status < 300, "{method} {path}");
+        // Nobody publishes there.
+        let status = if path == "/messages" && method == "POST" {
+            422
+        } else {
+            200
+        };
+        for key in [&named, &admin] {
+            let answer = ask(key, &at("listener.search"));
+            assert_eq!(answer.status, status, "{method} {path}: {answer:?}");
+        }
+    }
+}

@@ -125,6 +125,13 @@ impl Scopes {
             .any(|scope| scope.allows(surface, verb, collection))
     }
 
+    /// The same, and by that name: a scope for all collections is not enough.
+    pub fn allow_by_name(&self, surface: Surface, verb: Verb, collection: &str) -> bool {
+        self.0.iter().any(|scope| {
+            scope.collection.is_some() && scope.allows(surface, verb, Some(collection))
+        })
+    }
+
     /// The scopes, in the order given.
     pub fn iter(&self) -> impl Iterator<Item = &Scope> {
         self.0.iter()

@@ -259,7 +259,7 @@ fn scope_list() -> Value {
 const NAME: &str = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$";
 
 const SCOPE: &str = "^(\\*|(rest|docs|kv|wide|graph|sessions|queue|exchanges|topics|changes|assets|\
-    edge|admin|metrics|\\*):(read|write|\\*)(:[A-Za-z0-9_-]+)?|queue:lease(:[A-Za-z0-9_-]+)?)$";
+    edge|admin|metrics|\\*):(read|write|\\*)(:[A-Za-z0-9_.-]+)?|queue:lease(:[A-Za-z0-9_.-]+)?)$";
 
 fn admin(id: &str, summary: &str, status: &'static str) -> Value {
     let body = json_body(json!({ "type": "object" }));
