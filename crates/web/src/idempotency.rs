@@ -63,6 +63,16 @@ pub(crate) fn identify(
     }))
 }
 
+/// What the beginning of a request is recognised by, where that is a write of its own.
+pub(crate) fn beginning(of: &Idempotency) -> Idempotency {
+    let mut scope = [0; 16];
+    scope.copy_from_slice(&digest(&[&of.scope, b"its beginning"])[..16]);
+    Idempotency {
+        scope,
+        ..of.clone()
+    }
+}
+
 impl UnderWay {
     /// Claims a keyed request; 409 while the same key is under way.
     pub(crate) fn claim(&self, idempotency: &Idempotency) -> Result<Claim, ApiError> {

@@ -8,6 +8,7 @@ mod commands;
 mod declared;
 mod exchanges;
 mod forms;
+mod keyed;
 mod looking;
 mod measured;
 mod moving;

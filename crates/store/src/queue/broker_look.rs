@@ -2,8 +2,8 @@
 
 use super::broker_words::message;
 use super::look::{Depth, Peeked, PeekedState};
-use super::{Acked, DEFAULT_GROUP, DeadLetter};
-use crate::operation::{Operation, Reach};
+use super::{Acked, DEFAULT_GROUP, DeadLetter, Lane};
+use crate::operation::Operation;
 use crate::session::Result;
 use crate::store::Store;
 
@@ -107,8 +107,9 @@ impl Store {
         replayed.map_err(|error| brokered.told(queue, error))
     }
 
-    /// What was settled elsewhere, as an operation beside which nothing is done.
-    pub fn queue_settled(&self, done: Acked) -> Operation<Acked> {
-        Operation::reading(Reach::Nothing, Vec::new(), move |_| Ok(done))
+    /// What was settled elsewhere, as an operation of the queue beside which nothing is done.
+    pub fn queue_settled(&self, queue: &str, done: Acked) -> Result<Operation<Acked>> {
+        let reach = Lane::of(queue)?.reach();
+        Ok(Operation::reading(reach, Vec::new(), move |_| Ok(done)))
     }
 }

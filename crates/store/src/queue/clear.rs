@@ -19,8 +19,12 @@ const BATCH: u64 = 500;
 impl Store {
     /// Removes all messages that were published until now, from all groups; gives how many.
     pub async fn queue_purge(&self, queue: &str) -> Result<u64> {
+        self.queue_purge_until(queue, self.clock().now_us()).await
+    }
+
+    /// The same of those that were published until a time in microseconds since 1970.
+    pub async fn queue_purge_until(&self, queue: &str, until_us: i64) -> Result<u64> {
         let lane = Lane::of(queue)?;
-        let now_us = self.clock().now_us();
         let mut purged = 0;
         let each = [
             (&*LOG, log::ID, log::PUBLISHED_AT),
@@ -29,7 +33,7 @@ impl Store {
         for (table, id, published_at) in each {
             loop {
                 let mut filters = lane.filters();
-                let published = Value::Timestamp(now_us);
+                let published = Value::Timestamp(until_us);
                 filters.push(compare(published_at, Comparison::Le, published));
                 let removed = self.purge_batch(&lane, table, id, filters).await?;
                 purged += removed;

@@ -269,6 +269,7 @@ fn purge() -> Value {
         "properties": { "purged": { "type": "integer", "minimum": 0 } },
     });
     Operation::new("queue_purge", TAG, "Remove all there is, of all groups")
+        .write()
         .answer("200", "How many messages", Some(purged))
         .describe()
 }

@@ -8,28 +8,17 @@ use crate::error::ApiError;
 use crate::operate::Asked;
 use crate::params::{Params, malformed};
 use crate::web::Web;
-use http::{Method, StatusCode};
+use http::StatusCode;
 use pando_store::operation::Operation;
 use pando_store::queue::{Acked, LeaseToken, QueuePage, Settle};
+use pando_store::session::Session;
 use serde_json::json;
 
-/// Whether something is asked of the broker, of a queue that is or was there.
-pub(super) fn is_asked(method: &Method, rest: &[&str]) -> bool {
-    let is_read = matches!(*method, Method::GET | Method::HEAD);
-    match rest {
-        ["messages" | "dead"] => is_read,
-        ["redrive" | "replay"] => *method == Method::POST,
-        _ => false,
-    }
-}
-
-/// Answers what [`is_asked`].
-pub(super) async fn answer(web: &Web, queue: &str, rest: &[&str], asked: &Asked<'_>) -> Answered {
+/// Looks at what is there.
+pub(super) async fn look(web: &Web, queue: &str, rest: &[&str], asked: &Asked<'_>) -> Answered {
     match rest {
         ["messages"] => messages(web, queue, asked).await,
         ["dead"] => dead(web, queue, asked).await,
-        ["redrive"] => redrive(web, queue, asked).await,
-        ["replay"] => replay(web, queue, asked).await,
         _ => Err(ApiError::no_such_path()),
     }
 }
@@ -52,7 +41,7 @@ pub(super) async fn settle(
     let settled = web.store().queue_settle_brokered(queue, &there, &how);
     let settled = settled.await?;
     if here.is_empty() {
-        return Ok(web.store().queue_settled(settled));
+        return Ok(web.store().queue_settled(queue, settled)?);
     }
     Ok(own(here, read)?.map(move |done| {
         Ok(Acked {
@@ -76,7 +65,7 @@ async fn messages(web: &Web, queue: &str, asked: &Asked<'_>) -> Answered {
 /// The dead of the store, which they were before the queue moved, and those of the broker.
 async fn dead(web: &Web, queue: &str, asked: &Asked<'_>) -> Answered {
     let page = look::page(asked.parts)?;
-    let session = pando_store::session::Session::default();
+    let session = Session::default();
     let here = web.store().queue_dead(queue, &page)?;
     let (here, _) = web.store().answer(&here, &session).await?;
     let there = web
@@ -88,7 +77,8 @@ async fn dead(web: &Web, queue: &str, asked: &Asked<'_>) -> Answered {
     Ok(look::dead_letters(&all))
 }
 
-async fn redrive(web: &Web, queue: &str, asked: &Asked<'_>) -> Answered {
+/// Gives dead letters another chance, those of the store first.
+pub(super) async fn redrive(web: &Web, queue: &str, asked: &Asked<'_>) -> Answered {
     let read = RedriveBody::read(asked)?;
     if read.ids.is_some() {
         let message = "dead letters on a broker are redriven in their order, not by ids";
@@ -98,7 +88,7 @@ async fn redrive(web: &Web, queue: &str, asked: &Asked<'_>) -> Answered {
         );
     }
     let group = read.group.as_deref();
-    let session = pando_store::session::Session::default();
+    let session = Session::default();
     let here = web.store().queue_redrive(queue, group, None)?;
     let here = here.map(|done| Ok(done.redriven.to_le_bytes().to_vec()));
     let here = web.store().carry_out(&here, None, &session).await?.answer;
@@ -108,7 +98,8 @@ async fn redrive(web: &Web, queue: &str, asked: &Asked<'_>) -> Answered {
     Ok(Answer::json(StatusCode::OK, &body))
 }
 
-async fn replay(web: &Web, queue: &str, asked: &Asked<'_>) -> Answered {
+/// Gives a group again what is kept.
+pub(super) async fn replay(web: &Web, queue: &str, asked: &Asked<'_>) -> Answered {
     let params = Params::read(&asked.parts.uri, &["from", "group"])?;
     let Some(from) = params.text("from") else {
         return Err(malformed(

@@ -4,6 +4,7 @@
 //! `Idempotency-Key` the first write decides: its answer is what a repetition gets, an empty one
 //! included; and it is looked for before anything else, so that a repetition does not wait.
 
+use super::apart;
 use super::body::LeaseBody;
 use super::given::GivenLease;
 use super::news::{Count, Counted, News};
@@ -23,7 +24,6 @@ use bytes::Bytes;
 use http::StatusCode;
 use http::request::Parts;
 use hyper::body::Body;
-use pando_model::error::Refusal;
 use pando_store::operation::Operation;
 use pando_store::queue::{DEFAULT_GROUP, Leased};
 use pando_store::request::Idempotency;
@@ -35,8 +35,6 @@ use tokio::time::Instant;
 /// How long a broker is waited for at a time, and between two looks at least.
 const BROKER_WAIT: Duration = Duration::from_secs(1);
 const BROKER_LEAST: Duration = Duration::from_millis(50);
-/// What refuses to do what was not done before.
-const NOT_BEFORE: &str = "not_done_before";
 
 /// A request for a lease.
 struct Asking<'a> {
@@ -189,21 +187,11 @@ impl Asking<'_> {
 
     /// What was answered to the same key before.
     async fn done_before(&self, deadline: Deadline) -> Result<Option<Done>, ApiError> {
-        if self.key.is_none() {
+        let Some(key) = &self.key else {
             return Ok(None);
-        }
-        // It is refused, and nothing of it stays, unless there is a receipt.
-        let refused = |_| Err(Refusal::new(NOT_BEFORE, "it was not done before"));
-        let look = self
-            .web
-            .store()
-            .queue_has_some(self.queue, &self.sent.lease);
-        let look: Operation<Answer> = look?.map(refused).as_write();
-        match self.carry_out(look, deadline).await {
-            Ok(done) => Ok(Some(done)),
-            Err(error) if error.code() == NOT_BEFORE => Ok(None),
-            Err(error) => Err(error),
-        }
+        };
+        let look = apart::done_before(self.web, self.queue, key, &self.session);
+        deadline.for_write(look).await
     }
 
     /// Whether there is something.

@@ -133,15 +133,20 @@ pub(super) fn dead(web: &Web, queue: &str, parts: &Parts) -> Result<Operation<An
     }))
 }
 
-/// Removes all that is there; several transactions, so it is none with others.
-pub(super) async fn purge(web: &Web, queue: &str, asked: &Asked<'_>) -> Answered {
+/// Removes all that was published until a time; several transactions, so it is none with others.
+pub(super) async fn purge(web: &Web, queue: &str, until_us: i64) -> Answered {
+    web.store().queue_purge_brokered(queue).await?;
+    let purged = web.store().queue_purge_until(queue, until_us).await?;
+    Ok(Answer::json(StatusCode::OK, &json!({ "purged": purged })))
+}
+
+/// Refuses what a purge does not take.
+pub(super) fn check_purge(asked: &Asked<'_>) -> Result<(), ApiError> {
     refuse_query(asked)?;
     if !asked.body.is_empty() {
         return Err(malformed("a purge has no body").hint("It removes all there is."));
     }
-    web.store().queue_purge_brokered(queue).await?;
-    let purged = web.store().queue_purge(queue).await?;
-    Ok(Answer::json(StatusCode::OK, &json!({ "purged": purged })))
+    Ok(())
 }
 
 pub(super) fn page(parts: &Parts) -> Result<QueuePage, ApiError> {

@@ -4,6 +4,7 @@
 //! ([`lease`]); who waits is woken by what this process publishes, and by a look four times a second
 //! at what others did ([`waiting`], [`clock`]).
 
+mod apart;
 mod body;
 mod brokered;
 mod clock;
@@ -81,24 +82,18 @@ where
         (&Method::GET | &Method::HEAD, []) => {
             deadline.for_read(look::depth(web, queue, parts)).await?
         }
-        (_, rest) if is_by_itself(web, queue, &parts.method, rest) => {
-            let max = web.limits().max_body;
-            let body = deadline.for_body(intake::taken(body, max)).await?;
+        (&Method::POST, rest) if apart::is_done(web, queue, rest) => {
             let news = News::default();
-            let asked = Asked {
-                caller,
-                parts,
-                body,
-                is_part: false,
-                news: &news,
-            };
-            let done = async {
-                match rest {
-                    ["purge"] => look::purge(web, queue, &asked).await,
-                    rest => brokered::answer(web, queue, rest, &asked).await,
-                }
-            };
-            deadline.for_write(done).await?
+            let asked = asked(web, (parts, body), (caller, &news), deadline).await?;
+            return apart::answer(web, place, asked, deadline).await;
+        }
+        (&Method::GET | &Method::HEAD, rest @ ["messages" | "dead"])
+            if web.store().queue_is_brokered(queue) =>
+        {
+            let news = News::default();
+            let asked = asked(web, (parts, body), (caller, &news), deadline).await?;
+            let looked = brokered::look(web, queue, rest, &asked);
+            deadline.for_read(looked).await?
         }
         _ => return operate::answer(web, place, parts, body, caller, deadline).await,
     };
@@ -109,11 +104,25 @@ where
     Ok(reply)
 }
 
-/// Whether something is no operation of the store: a purge, which is several, and what is asked of a
-/// broker.
-fn is_by_itself(web: &Web, queue: &str, method: &Method, rest: &[&str]) -> bool {
-    let is_purge = (method, rest) == (&Method::POST, &["purge"]);
-    is_purge || (web.store().queue_is_brokered(queue) && brokered::is_asked(method, rest))
+/// A request with its body.
+async fn asked<'a, B>(
+    web: &Web,
+    (parts, body): (&'a Parts, &mut Option<B>),
+    (caller, news): (&'a Caller, &'a News),
+    deadline: Deadline,
+) -> Result<Asked<'a>, ApiError>
+where
+    B: Body<Data = Bytes>,
+{
+    let max = web.limits().max_body;
+    let body = deadline.for_body(intake::taken(body, max)).await?;
+    Ok(Asked {
+        caller,
+        parts,
+        body,
+        is_part: false,
+        news,
+    })
 }
 
 /// Plans what a request asks for; a lease is not among it.
