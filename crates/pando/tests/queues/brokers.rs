@@ -122,3 +122,27 @@ async fn a_broker_that_does_not_answer_is_named_and_costs_no_more_than_its_queue
     let broker = findings.iter().find(|found| found["check"] == "broker");
     assert_eq!(broker.expect("a finding")["severity"], "fail", "{doctor}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn leases_of_the_store_are_settled_though_the_broker_of_those_beside_them_is_down() {
+    let nats = Nats::builder().start().await.expect("NATS");
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), &on(&nats));
+    let server = Server::start(folder.path());
+    let lease = |body: &str| {
+        let published = ask(&server, "mail/messages", &json!({ "body": body }));
+        assert_eq!(published.status, 201, "{published:?}");
+        let leased = ask(&server, "mail/lease", &json!({ "wait": "30s" })).json();
+        assert_eq!(leased["messages"][0]["body"], body, "{leased}");
+        leased["messages"][0]["lease"].clone()
+    };
+    let there = lease("there");
+    support::json(folder.path(), &["queue", "move", "mail", "--to", "store"]);
+    let here = lease("here");
+    nats.kill().await.expect("killed");
+    let both = json!({ "leases": [there, here] });
+    let told = ask(&server, "mail/ack", &both);
+    assert_eq!(told.status, 503, "{told:?}");
+    let again = ask(&server, "mail/ack", &json!({ "leases": [here] }));
+    assert_eq!(again.json(), json!({ "acked": 0, "gone": 1 }), "{again:?}");
+}

@@ -24,6 +24,12 @@ pub(super) async fn look(web: &Web, queue: &str, rest: &[&str], asked: &Asked<'_
 }
 
 /// Settles what the broker gave; what is left is the store's, with what was done already.
+///
+/// A token says itself who gave it, so where the queue is by now does not matter: neither is asked for the
+/// other's leases. The broker comes first, as the store's part is one transaction with the receipt of
+/// an `Idempotency-Key`, which holds the whole answer. Where the broker fails, the store's leases are
+/// settled all the same, and the request is told of the broker: else they would run out and be given
+/// again, for as long as it is down. Whoever repeats it is told of those as gone.
 pub(super) async fn settle(
     web: &Web,
     queue: &str,
@@ -38,8 +44,17 @@ pub(super) async fn settle(
         return own(here, read);
     }
     let how = how(&read);
-    let settled = web.store().queue_settle_brokered(queue, &there, &how);
-    let settled = settled.await?;
+    let store = web.store();
+    let settled = match store.queue_settle_brokered(queue, &there, &how).await {
+        Ok(settled) => settled,
+        Err(error) => {
+            if !here.is_empty() {
+                let own = own(here, read)?.map(|_| Ok(Vec::new()));
+                store.carry_out(&own, None, &Session::default()).await?;
+            }
+            return Err(error.into());
+        }
+    };
     if here.is_empty() {
         return Ok(web.store().queue_settled(queue, settled)?);
     }
