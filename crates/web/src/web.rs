@@ -222,7 +222,7 @@ impl Web {
             let body = deadline
                 .for_body(intake::taken(body, self.limits.max_body))
                 .await?;
-            return admin::answer(self, method, path, &body).await;
+            return admin::answer(self, parts, path, &body).await;
         }
         if let Route::Rpc(name) = route {
             return Err(rest::no_such_function(name));

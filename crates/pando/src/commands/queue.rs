@@ -85,7 +85,7 @@ async fn ask(
         return moving::run(args, surface).await;
     }
     if let QueueCommand::List = command {
-        return call(surface, Asked::get("/admin/v1/queues", JSON)).await;
+        return list(surface).await;
     }
     let base = format!("/queue/v1/{}", encoded(command.queue()));
     if let Some(messages) = messages {
@@ -109,6 +109,24 @@ async fn ask(
         }
     };
     call(surface, asked).await
+}
+
+/// All queues, page by page.
+async fn list(surface: &Surface) -> anyhow::Result<Value> {
+    let mut queues = Vec::new();
+    let mut path = "/admin/v1/queues".to_owned();
+    loop {
+        let reply = surface.send(Asked::get(&path, JSON)).await;
+        let reply = reply.map_err(|not| not.error)?;
+        let mut page: Value = serde_json::from_slice(&reply.body)?;
+        if let Some(some) = page["queues"].as_array_mut() {
+            queues.append(some);
+        }
+        let Some(cursor) = reply.headers.get("pando-cursor") else {
+            return Ok(json!({ "queues": queues }));
+        };
+        path = format!("/admin/v1/queues?cursor={}", encoded(cursor.to_str()?));
+    }
 }
 
 async fn call(surface: &Surface, asked: Asked<'_>) -> anyhow::Result<Value> {

@@ -103,3 +103,44 @@ fn a_queue_is_purged_and_one_that_keeps_nothing_is_not_replayed() {
     let absent: Value = site.post_with("q/ack", "", "{\"leases\":[\"x\"]}").json();
     assert!(absent["hint"].is_string(), "{absent}");
 }
+
+#[test]
+fn queues_are_listed_page_by_page() {
+    let site = Site::of("[queues.e]\n");
+    for queue in ["d", "b", "a", "c"] {
+        site.lease(queue, &json!({}));
+        site.publish(queue, &json!({ "body": 1 }));
+        site.lease(queue, &json!({}));
+    }
+    let names = |listed: &Value| -> Vec<String> {
+        let queues = listed["queues"].as_array().expect("queues").iter();
+        let name = |queue: &Value| queue["name"].as_str().expect("a name").to_owned();
+        queues.map(name).collect()
+    };
+    let ask = |query: &str| {
+        let path = format!("/admin/v1/queues{query}");
+        site.server.connect().ask("GET", &path, "", "")
+    };
+    let mut query = "?limit=2".to_owned();
+    let mut pages = Vec::new();
+    loop {
+        let page = ask(&query);
+        assert_eq!(page.status, 200, "{page:?}");
+        pages.push(names(&page.json()));
+        let Some(cursor) = page.header("pando-cursor") else {
+            break;
+        };
+        assert!(
+            page.header("link")
+                .is_some_and(|link| link.contains(cursor))
+        );
+        query = format!("?limit=2&cursor={cursor}");
+    }
+    assert_eq!(pages, [&["a", "b"][..], &["c", "d"], &["e"]]);
+    for wrong in ["?limit=0", "?limit=x", "?cursor=x", "?page=2"] {
+        let refused = ask(wrong);
+        assert_eq!(refused.status, 400, "{wrong}: {refused:?}");
+    }
+    let listed = crate::support::json(site.folder(), &["queue", "list"]);
+    assert_eq!(names(&listed), ["a", "b", "c", "d", "e"]);
+}

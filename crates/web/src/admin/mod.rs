@@ -20,6 +20,7 @@ use crate::object;
 use crate::reply::{self, Reply};
 use crate::web::Web;
 use async_trait::async_trait;
+use http::request::Parts;
 use http::{Method, StatusCode};
 use pando_model::working::WorkerReport;
 use pando_queue::listeners::ListenerReport;
@@ -182,11 +183,12 @@ struct SentFile {
 /// backup takes as long as it takes.
 pub(crate) async fn answer(
     web: &Web,
-    method: &Method,
+    parts: &Parts,
     path: &str,
     body: &[u8],
 ) -> Result<Reply, ApiError> {
     let admin = web.admin();
+    let method = &parts.method;
     match (method.as_str(), path) {
         ("GET" | "HEAD", "status") => status::answer(web).await,
         ("GET" | "HEAD", "config") => Ok(ok(&admin.config())),
@@ -215,7 +217,7 @@ pub(crate) async fn answer(
         }
         ("GET" | "HEAD", "keys") => keys::list(web.store()).await,
         ("POST", "keys") => keys::create(web.store(), body).await,
-        ("GET" | "HEAD", "queues") => queues::list(web).await,
+        ("GET" | "HEAD", "queues") => queues::list(web, parts).await,
         ("GET" | "HEAD", "caches") => Ok(caches::list(web)),
         ("GET" | "HEAD", "listeners") => Ok(listeners::list(web)),
         ("GET" | "HEAD", "workers") => Ok(workers::list(web)),

@@ -2,18 +2,22 @@
 //! moves.
 
 use super::{json_of, ok};
+use crate::answer::Answer;
 use crate::error::ApiError;
+use crate::operate::NextLink;
+use crate::params::{Params, malformed};
 use crate::reply::Reply;
 use crate::web::Web;
-use http::Method;
+use http::request::Parts;
+use http::{Method, StatusCode};
 use pando_store::queue::Home;
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
 
-/// Callers name queues, so there may be any number.
-const QUEUES_MAX: usize = 1_000;
+/// Queues of a page where it is not said: callers name queues, so there may be any number, and each
+/// is counted.
+const QUEUES: usize = 100;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -31,15 +35,20 @@ enum Place {
 
 /// The answer to `GET /admin/v1/queues`: the declared, those that somebody has leased from, and those
 /// that were moved; of their groups the declared ones.
-pub(super) async fn list(web: &Web) -> Result<Reply, ApiError> {
+pub(super) async fn list(web: &Web, parts: &Parts) -> Result<Reply, ApiError> {
+    let params = Params::read(&parts.uri, &["limit", "cursor"])?;
+    let limit = params.number::<usize>("limit")?;
+    if limit == Some(0) {
+        return Err(malformed("limit is a number of queues, from 1"));
+    }
     let store = web.store();
+    let max = usize::try_from(store.config().max_rows).unwrap_or(usize::MAX);
+    let limit = limit.map_or(QUEUES, |limit| limit.min(max));
+    let page = store.fetch_queue_page(limit, params.text("cursor")).await?;
     let homes = store.fetch_queue_homes().await?;
     let declared = &store.config().queues.declared;
-    let mut names: BTreeSet<String> = declared.keys().chain(homes.keys()).cloned().collect();
-    names.extend(store.fetch_queue_names().await?);
-    let more = names.len() > QUEUES_MAX;
     let mut queues = Vec::new();
-    for name in names.iter().take(QUEUES_MAX) {
+    for name in &page.names {
         let home = homes.get(name).copied().unwrap_or_default();
         queues.push(json!({
             "name": name,
@@ -49,7 +58,11 @@ pub(super) async fn list(web: &Web) -> Result<Reply, ApiError> {
             "groups": groups(web, name).await,
         }));
     }
-    Ok(ok(&json!({ "queues": queues, "more": more })))
+    let more = page.cursor.is_some();
+    let answer = json!({ "queues": queues, "more": more });
+    let answer = Answer::json(StatusCode::OK, &answer);
+    let answer = NextLink::of(parts).on_list(answer, queues.len(), more, page.cursor);
+    Ok(answer.into_reply())
 }
 
 /// Answers what concerns one queue: `queues/mail/move`.

@@ -59,10 +59,7 @@ fn admin_paths() -> Map<String, Value> {
             "/admin/v1/caches".to_owned(),
             json!({ "get": admin("caches", "What is cached, and how well", "200") }),
         ),
-        (
-            "/admin/v1/queues".to_owned(),
-            json!({ "get": admin("queues", "Which queues there are, where, and how full", "200") }),
-        ),
+        ("/admin/v1/queues".to_owned(), json!({ "get": queues() })),
         ("/admin/v1/queues/{queue}/move".to_owned(), move_queue()),
         (
             "/admin/v1/caches/flush".to_owned(),
@@ -211,6 +208,22 @@ fn migrate() -> Value {
         })),
     });
     operation
+}
+
+fn queues() -> Value {
+    let summary = "Which queues there are, where, and how full";
+    let mut list = admin("queues", summary, "200");
+    list["parameters"] = json!([
+        {
+            "name": "limit", "in": "query", "description": "How many at most",
+            "schema": { "type": "integer", "minimum": 1 },
+        },
+        reference("parameters", "cursor"),
+    ]);
+    let names = ["Pando-Cursor", "Pando-Truncated", "Link", "Content-Range"];
+    let headers = names.map(|name| (name.to_owned(), reference("headers", name)));
+    list["responses"]["200"]["headers"] = Value::Object(object(headers));
+    list
 }
 
 fn move_queue() -> Value {

@@ -121,11 +121,7 @@ fn queues(answer: &Value) -> String {
             rows.push(row);
         }
     }
-    let mut text = columns(&rows);
-    if answer["more"] == true {
-        text.push_str("\nthere are more");
-    }
-    text
+    columns(&rows)
 }
 
 fn place(answer: &Value) -> &'static str {
