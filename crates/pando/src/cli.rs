@@ -5,11 +5,13 @@
 
 mod admin;
 mod adopt;
+mod listeners;
 mod queue;
 mod transfer;
 
 pub use admin::{BenchArgs, ConfigCommand, GenerateCommand, KeysCommand, Workload};
 pub use adopt::AdoptArgs;
+pub use listeners::ListenersCommand;
 pub use queue::{MoveArgs, PublishArgs, QueueCommand};
 pub use transfer::{ExportArgs, ImportArgs, Model, OnError, Target};
 
@@ -121,6 +123,14 @@ pub enum Command {
   pando queue move mail --to broker"
     )]
     Queue(QueueCommand),
+    /// Look at what is called when data changes, and clear up behind one that is no more
+    #[command(
+        subcommand,
+        before_help = "Examples:
+  pando listeners list
+  pando listeners forget search"
+    )]
+    Listeners(ListenersCommand),
     /// Check or show the configuration
     #[command(
         subcommand,

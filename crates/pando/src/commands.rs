@@ -8,6 +8,7 @@ mod doctor;
 mod export;
 mod generate;
 mod keys;
+mod listeners;
 pub mod migrate;
 mod queue;
 mod serve;
@@ -57,6 +58,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Import(args) => block_on(import::run(*args, &context)),
         Command::Export(args) => block_on(export::run(args, &context)),
         Command::Keys(command) => block_on(keys::run(command, &context)),
+        Command::Listeners(command) => block_on(listeners::run(command, &context)),
         Command::Queue(command) => block_on(queue::run(command, &context)),
         Command::Doctor => block_on(doctor::run(&context)),
         Command::Status => block_on(status::run(&context)),

@@ -3,6 +3,7 @@
 
 use crate::config::Config;
 use crate::failure::fail;
+use crate::parts::listeners;
 use crate::roles::web::web_config;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -10,6 +11,7 @@ use http::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderMap, HeaderName};
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use pando_client::Client;
+use pando_queue::listeners::ListenerReport;
 use pando_store::Store;
 use pando_store::migrate::MigrationFile;
 use pando_web::{Admin, AdminError, AdminErrorKind, Exposure, Web};
@@ -67,13 +69,16 @@ pub struct NotDone {
 impl Surface {
     /// The surface of a store that is open here. Whoever could open it may do everything.
     pub fn here(store: &Arc<Store>, config: &Config) -> Surface {
+        let process = NoProcess {
+            listeners: listeners::told(config, &[]),
+        };
         let mut config = web_config(config);
         config.auth_required = false;
         let limits = &mut config.limits;
         limits.request_timeout = REQUEST_TIMEOUT;
         limits.max_batch *= ROOM;
         limits.max_operations *= ROOM;
-        let web = Web::new(Arc::clone(store), Arc::new(NoProcess), config);
+        let web = Web::new(Arc::clone(store), Arc::new(process), config);
         Surface::Here(Box::new(web))
     }
 
@@ -228,8 +233,10 @@ impl NotDone {
     }
 }
 
-/// There is no process to administer: the command is its own.
-struct NoProcess;
+/// There is no process to administer: the command is its own. But for what is in its configuration.
+struct NoProcess {
+    listeners: Vec<ListenerReport>,
+}
 
 #[async_trait]
 impl Admin for NoProcess {
@@ -251,6 +258,10 @@ impl Admin for NoProcess {
 
     async fn backup(&self, _path: &Path) -> Result<Value, AdminError> {
         Err(no_process())
+    }
+
+    fn listeners(&self) -> Vec<ListenerReport> {
+        self.listeners.clone()
     }
 
     fn shutdown(&self) {}

@@ -9,7 +9,7 @@ mod support;
 use std::path::Path;
 use support::{refused, run, text};
 
-const COMMANDS: [&[&str]; 21] = [
+const COMMANDS: [&[&str]; 23] = [
     &[],
     &["serve"],
     &["migrate"],
@@ -24,6 +24,8 @@ const COMMANDS: [&[&str]; 21] = [
     &["queue", "lease"],
     &["queue", "purge"],
     &["queue", "move"],
+    &["listeners"],
+    &["listeners", "forget"],
     &["config", "show"],
     &["doctor"],
     &["status"],

@@ -14,6 +14,7 @@ mod before;
 #[allow(dead_code)] // it is shared
 #[path = "../several/database.rs"]
 mod database;
+mod forgotten;
 mod killed;
 mod refused;
 mod site;

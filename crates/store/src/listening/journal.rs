@@ -81,6 +81,16 @@ struct Standing {
 }
 
 impl Store {
+    /// Ends the journal unless another process takes it in: `false` where one does, or did within
+    /// `term`. Not for a process whose configuration has listeners after commits.
+    pub async fn listeners_end(&self, term: Duration) -> Result<bool> {
+        if !self.keeps_intake(term).await? {
+            return Ok(false);
+        }
+        self.listeners_forget().await?;
+        Ok(true)
+    }
+
     /// Ends the journal: nobody hears of commits any more, and nothing is recorded for it.
     pub async fn listeners_forget(&self) -> Result<()> {
         Ok(self.engine().unfollow(NAME).await?)

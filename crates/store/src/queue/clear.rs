@@ -1,7 +1,7 @@
-//! Emptying a queue.
+//! Emptying a queue, and forgetting one that nobody uses any more.
 
 use super::Lane;
-use super::relation::{self, LATER, LOG, OUT, later, log, out};
+use super::relation::{self, CURSOR, GROUP, LATER, LOG, OUT, later, log, out};
 use super::row::delete;
 use crate::operation::{Operation, Reach};
 use crate::relation::{compare, rows_of, select, tree};
@@ -44,6 +44,18 @@ impl Store {
             }
         }
         self.gauges().forget(queue);
+        Ok(purged)
+    }
+
+    /// The same, and what is known of its groups: it is as if nobody had ever leased from it. Only for
+    /// a queue that nobody publishes to or leases from.
+    pub async fn queue_forget(&self, queue: &str) -> Result<u64> {
+        let purged = self.queue_purge(queue).await?;
+        let lane = Lane::of(queue)?;
+        let of_lane = || Filter::And(lane.filters());
+        let steps = vec![delete(&GROUP, of_lane()), delete(&CURSOR, of_lane())];
+        let forget = Operation::writing(Reach::Many, steps, |_| Ok(Vec::new())).unasked();
+        self.carry_out(&forget, None, &Session::default()).await?;
         Ok(purged)
     }
 

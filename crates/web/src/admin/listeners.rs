@@ -1,15 +1,58 @@
 //! `/admin/v1/listeners`: what of the application is called when data changes, as this process sees
-//! it.
+//! it; and the end of what one leaves behind that is no more.
 
+use crate::error::ApiError;
 use crate::reply::{self, Reply};
 use crate::web::Web;
-use http::StatusCode;
+use http::{Method, StatusCode};
 use pando_queue::listeners::{ListenerReport, Phase, queue_of};
+use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
+use std::time::Duration;
+
+/// For how long a process that has taken commits in is taken for one that goes on: as long as its turn.
+const TERM: Duration = Duration::from_secs(5);
 
 pub(super) fn list(web: &Web) -> Reply {
     let listeners: Vec<Value> = web.admin().listeners().iter().map(told).collect();
     reply::json(StatusCode::OK, &json!(listeners))
+}
+
+/// Answers what concerns one listener: `listeners/search/forget`.
+pub(super) async fn answer(web: &Web, method: &Method, path: &str) -> Result<Reply, ApiError> {
+    let segments: Vec<&str> = path.split('/').skip(1).collect();
+    let [name, "forget"] = segments.as_slice() else {
+        return Err(ApiError::no_such_path());
+    };
+    if method != Method::POST {
+        return Err(ApiError::method(method, "POST"));
+    }
+    let name = percent_decode_str(name).decode_utf8();
+    let name = name.map_err(|_| ApiError::no_such_path())?;
+    forget(web, &name).await
+}
+
+/// Removes what waits for a listener that is in no configuration any more, its dead letters among it;
+/// and ends the journal where nobody hears of commits.
+async fn forget(web: &Web, name: &str) -> Result<Reply, ApiError> {
+    let reports = web.admin().listeners();
+    let hears = |report: &&ListenerReport| report.phase == Phase::AfterCommit;
+    let mut hearing = reports.iter().filter(hears).peekable();
+    let others = hearing.peek().is_some();
+    if hearing.any(|report| report.name == name) {
+        let message = format!("the listener {name:?} is in the configuration of this process");
+        let error = ApiError::new(StatusCode::CONFLICT, "listener_declared", message);
+        return Err(error.hint(format!(
+            "Take [listeners.{name}] out, in every process, and restart them."
+        )));
+    }
+    let store = web.store();
+    let removed = store.queue_forget(&queue_of(name)).await?;
+    // What others do not hear of any more they would miss.
+    let ended = !others && store.listeners_end(TERM).await?;
+    let journal = if ended { "ended" } else { "kept" };
+    let answer = json!({ "name": name, "removed": removed, "journal": journal });
+    Ok(reply::json(StatusCode::OK, &answer))
 }
 
 fn told(report: &ListenerReport) -> Value {

@@ -223,6 +223,7 @@ pub(crate) async fn answer(
         ("GET" | "HEAD", "workers") => Ok(workers::list(web)),
         ("POST", "caches/flush") => caches::flush_all(web).await,
         (_, path) if path.starts_with("queues/") => queues::answer(web, method, path, body).await,
+        (_, path) if path.starts_with("listeners/") => listeners::answer(web, method, path).await,
         (_, path) if path.starts_with("caches/") && path != "caches/flush" => {
             caches::answer(web, method, path, body).await
         }

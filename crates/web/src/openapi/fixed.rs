@@ -5,11 +5,15 @@ mod caches;
 use super::operations::in_path;
 use super::{object, reference};
 use crate::admin::NAME_CHARS_MAX;
+use pando_queue::listeners::QUEUE_PREFIX;
 use pando_store::kv::NAME_BYTES_MAX;
 use serde_json::{Map, Value, json};
 
 /// What can go wrong with any request.
 const ERRORS: [u16; 8] = [400, 401, 403, 405, 413, 414, 431, 503];
+
+/// Bytes of a listener's name at most: its queue is called by it.
+const LISTENER_MAX: usize = NAME_BYTES_MAX - QUEUE_PREFIX.len();
 
 /// The paths.
 pub(super) fn paths() -> Map<String, Value> {
@@ -61,6 +65,10 @@ fn admin_paths() -> Map<String, Value> {
         ),
         ("/admin/v1/queues".to_owned(), json!({ "get": queues() })),
         ("/admin/v1/queues/{queue}/move".to_owned(), move_queue()),
+        (
+            "/admin/v1/listeners/{listener}/forget".to_owned(),
+            forget_listener(),
+        ),
         (
             "/admin/v1/caches/flush".to_owned(),
             json!({ "post": caches::flush_all() }),
@@ -224,6 +232,25 @@ fn queues() -> Value {
     let headers = names.map(|name| (name.to_owned(), reference("headers", name)));
     list["responses"]["200"]["headers"] = Value::Object(object(headers));
     list
+}
+
+fn forget_listener() -> Value {
+    let summary = "Remove what a listener that is in no configuration any more has left";
+    let mut operation = admin("forget_listener", summary, "200");
+    let forgotten = json!({
+        "type": "object",
+        "required": ["name", "removed", "journal"],
+        "properties": {
+            "name": { "type": "string" },
+            "removed": { "type": "integer", "minimum": 0, "description": "Messages of its queue" },
+            "journal": {
+                "enum": ["ended", "kept"],
+                "description": "Ended where nobody hears of commits any more",
+            },
+        },
+    });
+    operation["responses"]["200"]["content"] = json_body(forgotten);
+    json!({ "parameters": [in_path("listener", LISTENER_MAX, "A listener")], "post": operation })
 }
 
 fn move_queue() -> Value {
