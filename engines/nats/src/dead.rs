@@ -92,7 +92,7 @@ impl Queue {
         };
         confirmed
             .map(drop)
-            .map_err(|error| fault::of_publish(&error))
+            .map_err(|error| fault::of_publish(&self.spec.name, &error))
     }
 }
 

@@ -85,7 +85,7 @@ impl Queue {
         let turn = self.turn(lanes.len());
         let infos = lanes.iter().map(|way| way.consumer.get_info());
         let infos = try_join_all(infos).await;
-        let infos = infos.map_err(|error| fault::unavailable(&format!("lease: {error}")))?;
+        let infos = infos.map_err(|error| fault::of_consumer(&self.spec.name, "lease", &error))?;
         let (mut ready, mut busy) = (Vec::new(), Vec::new());
         for at in (0..lanes.len()).map(|at| (at + turn) % lanes.len()) {
             match (infos[at].num_ack_pending, infos[at].num_pending) {
@@ -100,15 +100,17 @@ impl Queue {
     async fn ask(&self, consumer: &PullConsumer, max: usize) -> Result<Vec<jetstream::Message>> {
         let batch = consumer.fetch().max_messages(max).messages().await;
         let batch = batch.map_err(|error| fault::unavailable(&format!("lease: {error}")))?;
-        let found = collect(batch, Instant::now() + QUIET).await?;
-        match found {
-            Some(found) => Ok(found),
+        match collect(batch, Instant::now() + QUIET).await {
+            Ok(Some(found)) => Ok(found),
             // It has nothing to give, or is not there.
-            None => match consumer.get_info().await {
-                Ok(_) => Ok(Vec::new()),
-                Err(error) => Err(fault::unavailable(&format!("lease: {error}"))),
-            },
+            Ok(None) => self.is_there(consumer).await.map(|()| Vec::new()),
+            Err(error) => self.is_there(consumer).await.and(Err(error)),
         }
+    }
+
+    async fn is_there(&self, consumer: &PullConsumer) -> Result<()> {
+        let info = consumer.get_info().await.map(drop);
+        info.map_err(|error| fault::of_consumer(&self.spec.name, "lease", &error))
     }
 
     /// What comes within a time, and as soon as it is so much.
@@ -121,8 +123,12 @@ impl Queue {
         let batch = consumer.batch().max_messages(max).expires(span);
         let batch = batch.messages().await;
         let batch = batch.map_err(|error| fault::unavailable(&format!("lease: {error}")))?;
-        let found = collect(batch, Instant::now() + span + self.bound).await?;
-        found.ok_or_else(|| fault::unavailable("lease: no answer"))
+        match collect(batch, Instant::now() + span + self.bound).await {
+            Ok(Some(found)) => Ok(found),
+            Ok(None) => Err(fault::unavailable("lease: no answer")),
+            // It may have been removed meanwhile.
+            Err(error) => self.is_there(consumer).await.and(Err(error)),
+        }
     }
 
     /// Makes leases of what came; an error, where it is all there is: the rest is leased.

@@ -1,7 +1,9 @@
 //! What an error of the library's means: whether something was done.
 
 use crate::ENGINE;
-use async_nats::jetstream::context::{PublishError, PublishErrorKind};
+use async_nats::jetstream::context::{
+    ConsumerInfoError, ConsumerInfoErrorKind, PublishError, PublishErrorKind,
+};
 use pando_model::broker::BrokerError;
 use std::fmt::Display;
 use std::time::Duration;
@@ -26,11 +28,28 @@ pub(crate) fn unknown(verb: &str, error: &dyn Display) -> BrokerError {
     }
 }
 
-pub(crate) fn of_publish(error: &PublishError) -> BrokerError {
+/// A queue is not there, or not this group of it.
+pub(crate) fn no_such(queue: &str, group: &str) -> BrokerError {
+    BrokerError::NoSuchQueue {
+        queue: queue.to_owned(),
+        group: group.to_owned(),
+    }
+}
+
+/// Nothing was done with a consumer of a queue.
+pub(crate) fn of_consumer(queue: &str, verb: &str, error: &ConsumerInfoError) -> BrokerError {
     match error.kind() {
-        PublishErrorKind::StreamNotFound => unavailable(
-            "no stream takes this queue's messages: the server is starting, or it was removed",
-        ),
+        ConsumerInfoErrorKind::NotFound | ConsumerInfoErrorKind::StreamNotFound => {
+            no_such(queue, "*")
+        }
+        _ => unavailable(&format!("{verb}: {error}")),
+    }
+}
+
+pub(crate) fn of_publish(queue: &str, error: &PublishError) -> BrokerError {
+    match error.kind() {
+        // It was removed; or the server is starting, and then it is made once it has.
+        PublishErrorKind::StreamNotFound => no_such(queue, "*"),
         PublishErrorKind::MaxAckPending => unavailable("too many publishes are under way"),
         PublishErrorKind::MaxPayloadExceeded => BrokerError::Invalid {
             what: format!("a message is too large for this NATS ({error})"),

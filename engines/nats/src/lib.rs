@@ -49,8 +49,8 @@ use async_nats::jetstream::{Context, ContextBuilder};
 use async_nats::{Client, Event};
 use async_trait::async_trait;
 use pando_model::broker::{
-    Abilities, Ability, Broker, BrokerError, BrokerInfo, Counts, Dead, Delivery, Lease, LeaseAsk,
-    MESSAGES_MAX, Message, QueueSpec, Result, Settled, at_most,
+    Abilities, Ability, Broker, BrokerInfo, Counts, Dead, Delivery, Lease, LeaseAsk, MESSAGES_MAX,
+    Message, QueueSpec, Result, Settled, at_most,
 };
 use pando_model::engine::Durability;
 use parking_lot::RwLock;
@@ -128,10 +128,7 @@ impl NatsBroker {
             return Err(fault::unavailable("the engine is closed"));
         }
         let queue = self.queues.read().get(name).cloned();
-        queue.ok_or_else(|| BrokerError::NoSuchQueue {
-            queue: name.to_owned(),
-            group: "*".to_owned(),
-        })
+        queue.ok_or_else(|| fault::no_such(name, "*"))
     }
 
     /// What to do about an ability that is missing.

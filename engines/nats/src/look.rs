@@ -61,6 +61,6 @@ impl Queue {
 
     async fn info(&self, way: &Way) -> Result<consumer::Info> {
         let info = way.consumer.get_info().await;
-        info.map_err(|error| fault::unavailable(&format!("consumer: {error}")))
+        info.map_err(|error| fault::of_consumer(&self.spec.name, "consumer", &error))
     }
 }

@@ -24,7 +24,10 @@ impl Queue {
                     Ok(sent) => sent.await.map(drop),
                     Err(error) => Err(error),
                 };
-                (at, confirmed.map_err(|error| fault::of_publish(&error)))
+                (
+                    at,
+                    confirmed.map_err(|error| fault::of_publish(&self.spec.name, &error)),
+                )
             });
             for (at, confirmed) in join_all(answers).await {
                 outcomes[at] = Some(confirmed);

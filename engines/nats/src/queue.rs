@@ -132,10 +132,7 @@ impl Queue {
 
     pub(crate) fn ways(&self, group: &str) -> Result<&[Way]> {
         let ways = self.groups.get(group).map(Vec::as_slice);
-        ways.ok_or_else(|| BrokerError::NoSuchQueue {
-            queue: self.spec.name.clone(),
-            group: group.to_owned(),
-        })
+        ways.ok_or_else(|| fault::no_such(&self.spec.name, group))
     }
 
     /// The way of a consumer, by its name.

@@ -36,6 +36,13 @@ impl Subject for OnNats {
     async fn start(&self) {
         self.server.start().await.expect("started");
     }
+
+    async fn remove(&self, queue: &str) {
+        let client = async_nats::connect(self.server.url()).await;
+        let context = async_nats::jetstream::new(client.expect("connected"));
+        let removed = context.delete_stream(format!("pando-q-{queue}")).await;
+        removed.expect("removed");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -43,6 +43,10 @@ impl Subject for OnRabbit {
     async fn start(&self) {
         self.server.start().await.expect("started");
     }
+
+    async fn remove(&self, queue: &str) {
+        remove(&self.server, &format!("pando.{queue}.default"), 0).await;
+    }
 }
 
 impl Drop for OnRabbit {

@@ -36,6 +36,12 @@ impl Subject for OnRedis {
     async fn start(&self) {
         self.server.start().await.expect("started");
     }
+
+    async fn remove(&self, queue: &str) {
+        let key = format!("pando:{{{queue}}}");
+        let removed = self.server.cli(&["DEL", &key]).await.expect("removed");
+        assert_eq!(removed.trim(), "1");
+    }
 }
 
 fn durable() -> pando_cluster::RedisBuilder {

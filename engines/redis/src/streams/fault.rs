@@ -28,6 +28,32 @@ pub(super) fn unavailable(why: &str) -> BrokerError {
     }
 }
 
+/// Why a script has no answer.
+#[derive(Debug)]
+pub(super) enum Failed {
+    /// What the queue lies in, or the group, is not there any more.
+    Missing,
+    Unanswered(String),
+}
+
+impl Failed {
+    /// Of a script that only looks.
+    pub(super) fn looked(self, queue: &str) -> BrokerError {
+        match self {
+            Failed::Missing => no_such(queue, "*"),
+            Failed::Unanswered(why) => unavailable(&why),
+        }
+    }
+
+    /// Of one that changes something.
+    pub(super) fn changed(self, queue: &str) -> BrokerError {
+        match self {
+            Failed::Missing => no_such(queue, "*"),
+            Failed::Unanswered(why) => unknown(why),
+        }
+    }
+}
+
 /// A call that changes something had no answer.
 pub(super) fn unknown(why: String) -> BrokerError {
     BrokerError::OutcomeUnknown {

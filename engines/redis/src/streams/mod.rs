@@ -32,7 +32,7 @@ use crate::config::RedisConfig;
 use crate::connect::Way;
 use crate::link::Link;
 use crate::script::Source;
-use crate::streams::fault::{invalid, no_such, unavailable, unknown};
+use crate::streams::fault::{Failed, invalid, no_such, unavailable};
 use crate::streams::server::Server;
 use crate::streams::store::{Scripts, Store, sweep};
 use crate::streams::wire::{keeps, ms, number, settled};
@@ -142,7 +142,8 @@ impl RedisBroker {
             arguments.extend_from_slice(tail);
             arguments.extend(of_it.iter().map(|(_, lease)| lease.as_bytes().to_vec()));
             let said = self.store.run(verb, &queue.name, arguments).await;
-            let places: Vec<usize> = said.map_err(unknown).and_then(read)?;
+            let changed = |failed: Failed| failed.changed(&queue.name);
+            let places: Vec<usize> = said.map_err(changed).and_then(read)?;
             for place in places {
                 if let Some((at, _)) = of_it.get(place) {
                     done[*at] = true;
@@ -223,7 +224,8 @@ impl Broker for RedisBroker {
         let publish = &self.store.scripts.publish;
         let said = self.store.run(publish, &queue.name, arguments).await;
         self.wake.notify_waiters();
-        let said = said.map(drop).map_err(unknown);
+        let said = said.map(drop);
+        let said = said.map_err(|failed| failed.changed(&queue.name));
         Ok(vec![said; messages.len()])
     }
 
@@ -246,7 +248,8 @@ impl Broker for RedisBroker {
             ];
             let lease = &self.store.scripts.lease;
             let said = self.store.run(lease, &queue.name, arguments).await;
-            let found = wire::read_all(said.map_err(|why| unavailable(&why)).and_then(read)?);
+            let looked = |failed: Failed| failed.looked(&queue.name);
+            let found = wire::read_all(said.map_err(looked).and_then(read)?);
             let left = until.saturating_duration_since(Instant::now());
             if !found.is_empty() || left.is_zero() {
                 let leased = found.into_iter();
@@ -337,14 +340,16 @@ impl Broker for RedisBroker {
         let redrive = &self.store.scripts.redrive;
         let said = self.store.run(redrive, &queue.name, arguments).await;
         self.wake.notify_waiters();
-        said.map_err(unknown).and_then(read)
+        let changed = |failed: Failed| failed.changed(&queue.name);
+        said.map_err(changed).and_then(read)
     }
 
     async fn purge(&self, queue: &str) -> Result<()> {
         let queue = self.queue(queue)?;
         let purge = &self.store.scripts.purge;
         let said = self.store.run(purge, &queue.name, vec![Vec::new()]).await;
-        said.map(drop).map_err(unknown)
+        let said = said.map(drop);
+        said.map_err(|failed| failed.changed(&queue.name))
     }
 
     async fn replay(&self, queue: &str, group: &str, from_us: i64) -> Result<()> {
@@ -353,7 +358,8 @@ impl Broker for RedisBroker {
         let replay = &self.store.scripts.replay;
         let said = self.store.run(replay, &queue.name, arguments).await;
         self.wake.notify_waiters();
-        said.map(drop).map_err(unknown)
+        let said = said.map(drop);
+        said.map_err(|failed| failed.changed(&queue.name))
     }
 
     async fn close(&self) -> Result<()> {
@@ -373,7 +379,7 @@ impl RedisBroker {
         let arguments = vec![group.into(), number(max)];
         let look = &self.store.scripts.look;
         let said = self.store.run(look, &queue.name, arguments).await;
-        let said = said.map_err(|why| unavailable(&why))?;
+        let said = said.map_err(|failed| failed.looked(&queue.name))?;
         let (depth, in_flight, dead, oldest, first): (u64, u64, u64, String, Vec<wire::Raw>) =
             read(said)?;
         let counts = Counts {

@@ -1,5 +1,6 @@
 //! The scripts and the connection that runs them, and what is swept by them.
 
+use super::fault::Failed;
 use super::wire::ms;
 use crate::link::Link;
 use crate::script::{Run, Source};
@@ -47,17 +48,24 @@ impl Store {
         format!("{}:{{{queue}}}", self.prefix)
     }
 
-    /// Runs a script; the error is why there is no answer.
+    /// Runs a script.
     pub(super) async fn run(
         &self,
         source: &Source,
         queue: &str,
         arguments: Vec<Vec<u8>>,
-    ) -> std::result::Result<Value, String> {
+    ) -> std::result::Result<Value, Failed> {
         let key = self.key(queue);
         let run = Run::of(source, vec![key.as_bytes()], arguments);
-        let said = self.link.call(async |connection| run.run(connection).await);
-        said.await.map_err(|error| error.reason)
+        let said = self
+            .link
+            .call(async |connection| match run.run(connection).await {
+                Err(error) if error.code() == Some("NOGROUP") => Ok(None),
+                said => said.map(Some),
+            });
+        let said = said.await;
+        let said = said.map_err(|error| Failed::Unanswered(error.reason))?;
+        said.ok_or(Failed::Missing)
     }
 }
 
@@ -79,7 +87,7 @@ pub(super) async fn sweep(store: Arc<Store>) {
             let done = store.run(&store.scripts.sweep, &queue.name, arguments);
             if let Err(error) = done.await {
                 // The next one does it.
-                tracing::debug!("sweeping queue {}: {error}", queue.name);
+                tracing::debug!("sweeping queue {}: {error:?}", queue.name);
             }
         }
     }

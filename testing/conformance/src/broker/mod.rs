@@ -40,6 +40,9 @@ pub trait Subject: Send + Sync {
 
     /// Starts it again on what it has.
     async fn start(&self);
+
+    /// Removes what a queue lies in, behind the engine's back.
+    async fn remove(&self, queue: &str);
 }
 
 /// What a case has.
@@ -102,6 +105,7 @@ fn at_once() -> Vec<Case> {
     all.extend(cases![refusals:
         a_queue_that_asks_for_more_than_there_is_is_refused_by_name,
         what_was_not_declared_is_no_queue,
+        what_was_removed_is_no_queue_until_it_is_declared_again,
         calls_have_bounds,
     ]);
     all

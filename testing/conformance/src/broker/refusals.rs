@@ -1,6 +1,6 @@
 //! What is refused, and how.
 
-use super::{Bench, GROUP, NOW, message};
+use super::{Bench, GROUP, NOW, SHORT, message};
 use pando_model::broker::{Ability, BrokerError, Lease, LeaseAsk, MESSAGES_MAX, QueueSpec};
 use std::time::Duration;
 
@@ -68,6 +68,39 @@ pub(super) async fn what_was_not_declared_is_no_queue(bench: Bench) {
             "{error:?}"
         );
     }
+}
+
+pub(super) async fn what_was_removed_is_no_queue_until_it_is_declared_again(bench: Bench) {
+    let queue = bench.declare(|_| {}).await;
+    let stays = bench.declare(|_| {}).await;
+    queue.fill(1).await;
+    bench.subject.remove(queue.name()).await;
+    let broker = &bench.broker;
+    let published = broker.publish(queue.name(), &[message()]).await;
+    let published = published.and_then(|mut each| each.pop().expect("one answer"));
+    let errors = [
+        published.err(),
+        broker
+            .lease(queue.name(), GROUP, &queue.ask(1, NOW))
+            .await
+            .err(),
+        broker
+            .lease(queue.name(), GROUP, &queue.ask(1, SHORT))
+            .await
+            .err(),
+        broker.counts(queue.name(), GROUP).await.err(),
+    ];
+    for error in errors {
+        assert!(
+            matches!(error, Some(BrokerError::NoSuchQueue { .. })),
+            "{error:?}"
+        );
+    }
+    stays.fill(1).await;
+    stays.one().await;
+    broker.declare(&queue.spec).await.expect("declared");
+    let ids = queue.fill(1).await;
+    assert_eq!(queue.one().await.message.id, ids[0]);
 }
 
 pub(super) async fn calls_have_bounds(bench: Bench) {

@@ -1,6 +1,10 @@
 -- What all scripts have. KEYS[1] is the log; the rest of a queue's keys begin as it does, and lie
 -- in its slot. ARGV[1] is the group.
 local log, group = KEYS[1], ARGV[1]
+-- An empty log is there, with its groups. One that is not there would be made without any.
+if redis.call('EXISTS', log) == 0 then
+  return redis.error_reply('NOGROUP the queue is not there')
+end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
