@@ -35,6 +35,7 @@ pub mod session;
 pub mod sessions;
 mod store;
 pub mod tables;
+pub mod tasks;
 pub mod token;
 pub mod wide;
 

@@ -12,6 +12,7 @@ use crate::queue::{Brokered, Gauges};
 use crate::seal::Sealer;
 use crate::session::Result;
 use crate::tables::{DirectoryCache, ReadQuery};
+use crate::tasks::Tasks;
 use crate::token::Token;
 use arc_swap::ArcSwap;
 use pando_model::clock::Clock;
@@ -47,6 +48,8 @@ pub struct Store {
     /// Queues on a broker that this process was told nothing of.
     stranded: ArcSwap<BTreeSet<String>>,
     listeners: OnceLock<Arc<Listeners>>,
+    /// What goes on beside requests in this process.
+    tasks: Tasks,
     /// This process, among those over one catalog.
     name: String,
     /// Held while migrations are applied: one at a time.
@@ -90,6 +93,7 @@ impl Store {
             brokered: OnceLock::new(),
             stranded: ArcSwap::default(),
             listeners: OnceLock::new(),
+            tasks: Tasks::default(),
             name: random_name()?,
             migrating: tokio::sync::Mutex::new(()),
         }))
@@ -103,6 +107,11 @@ impl Store {
     /// The clock that the store goes by.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
+    }
+
+    /// What goes on beside requests in this process.
+    pub fn tasks(&self) -> &Tasks {
+        &self.tasks
     }
 
     /// Limits and times.

@@ -52,7 +52,8 @@ pub(crate) fn started() -> Reply {
 ///
 /// A server that is told of no broker, though queues are on one, is not ready: its configuration is
 /// wrong. A broker that does not answer is told, and the server stays ready: publishes are kept in
-/// the store meanwhile, all else is served, and another server would have no other broker.
+/// the store meanwhile, all else is served, and another server would have no other broker. So it is
+/// with a task that keeps failing.
 pub(crate) async fn ready(store: &Store, phase: Phase) -> Reply {
     let (probe, broker) = tokio::join!(
         tokio::time::timeout(PROBE_TIMEOUT, store.probe()),
@@ -87,6 +88,13 @@ pub(crate) async fn ready(store: &Store, phase: Phase) -> Reply {
             },
         },
     });
+    for task in store.tasks().reports() {
+        // What it panicked with is in the log.
+        if task.fault.is_some() {
+            let reason = format!("it panicked {} times and is begun anew", task.restarts);
+            told["checks"][task.name] = json!({ "ok": false, "reason": reason });
+        }
+    }
     if let Some(broker) = broker {
         // Which queues is not for everybody.
         told["checks"]["broker"] = json!({

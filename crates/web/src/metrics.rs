@@ -7,6 +7,7 @@ mod caches;
 mod called;
 mod listeners;
 mod queues;
+mod tasks;
 mod workers;
 
 use crate::reply::{self, Reply};
@@ -124,6 +125,7 @@ impl Metrics {
         registry.register("build", "What is running", build);
         let queues = registry.sub_registry_with_prefix("queue");
         let queues = QueueMetrics::new(store, queues);
+        tasks::register(store.tasks(), &mut registry);
         let store = StoreMetrics::default();
         store.register(registry.sub_registry_with_prefix("store"));
         let caches = CacheMetrics::default();

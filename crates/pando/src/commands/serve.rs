@@ -165,39 +165,61 @@ impl Upkeep {
         let declared = parts::documents(config)
             .map_err(|(path, reason)| fail(format!("[{path}]: {reason}")))?;
         store.declare_search(&declared).await?;
-        let tending = parts::tend_documents(Arc::clone(store), declared);
-        let mut tasks = vec![tokio::spawn(tending)];
-        if store.engine().is_shared() {
-            tasks.push(tokio::spawn(take_news(Arc::clone(store))));
-        }
         let subscribers = parts::listeners::subscribers(config);
         let intake = intake::begin(store, subscribers).await?;
-        Ok(Upkeep { tasks, intake })
+        let mut upkeep = Upkeep {
+            tasks: Vec::new(),
+            intake,
+        };
+        let tending = move |store| parts::tend_documents(store, declared.clone());
+        upkeep.keep(store, "documents", tending);
+        if store.engine().is_shared() {
+            upkeep.keep(store, "news", take_news);
+        }
+        Ok(upkeep)
+    }
+
+    /// Has something done until the server stops, whether it panics or not.
+    fn keep<F>(
+        &mut self,
+        store: &Arc<Store>,
+        name: &'static str,
+        mut begin: impl FnMut(Arc<Store>) -> F + Send + 'static,
+    ) where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let store = Arc::clone(store);
+        self.tasks.push(tokio::spawn(async move {
+            let tasks = store.tasks().clone();
+            tasks.keep(name, || begin(Arc::clone(&store))).await;
+        }));
     }
 
     /// Has what has run out swept away, the rules of caching follow what they are made of, what
     /// waits in the journal applied, and what is published to queues on a broker handed over.
     fn go_on(&mut self, store: &Arc<Store>, config: &Config, caches: Arc<Caches>) {
-        let shared = || Arc::clone(store);
-        let swept = sweep(shared(), config.store.sweep_interval.get());
+        let every = config.store.sweep_interval.get();
+        self.keep(store, "sweep", move |store| sweep(store, every));
+        self.keep(store, "caches", move |_| Arc::clone(&caches).keep());
         let every = config.cache.journal.flush_interval.get();
-        self.tasks.push(tokio::spawn(swept));
-        self.tasks.push(tokio::spawn(caches.keep()));
-        self.tasks
-            .push(tokio::spawn(journal::flush(shared(), every)));
+        self.keep(store, "journal", move |store| journal::flush(store, every));
         if config.queue.broker().is_some() {
-            self.tasks.push(tokio::spawn(outbox::relay(shared())));
+            self.keep(store, "relay", outbox::relay);
         } else if store.engine().is_shared() {
-            self.tasks.push(tokio::spawn(outbox::watch(shared())));
+            self.keep(store, "homes", outbox::watch);
         }
     }
 
     /// Has messages worked on, and listeners hear of what is committed.
     fn work(&mut self, store: &Arc<Store>, config: &Config, crew: &Crew) -> anyhow::Result<()> {
         crew.start(store, config)?;
-        let intake = self.intake.take();
-        let running = intake.map(|intake| intake::run(Arc::clone(store), intake));
-        self.tasks.extend(running.map(tokio::spawn));
+        if let Some(intake) = self.intake.take() {
+            let subscribers = parts::listeners::subscribers(config);
+            let mut begun = Some(intake);
+            self.keep(store, "intake", move |store| {
+                intake::run(store, begun.take(), subscribers.clone())
+            });
+        }
         Ok(())
     }
 

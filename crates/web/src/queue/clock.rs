@@ -34,12 +34,21 @@ impl Clock {
 
 /// Runs until the server stops.
 pub(crate) async fn run(web: Arc<Web>) {
-    let released = unless_closed(web.waiting(), release(&web));
-    let looked = unless_closed(web.waiting(), look(&web));
-    let published = unless_closed(web.waiting(), run_schedules(&web));
-    let measured = unless_closed(web.waiting(), measure(&web));
-    let declared = unless_closed(web.waiting(), measure_declared(&web));
-    tokio::join!(released, looked, published, measured, declared);
+    let web = &*web;
+    let (tasks, waiting) = (web.store().tasks(), web.waiting());
+    tokio::join!(
+        unless_closed(waiting, tasks.keep("queue-release", || release(web))),
+        unless_closed(waiting, tasks.keep("queue-look", || look(web))),
+        unless_closed(
+            waiting,
+            tasks.keep("queue-schedules", || run_schedules(web))
+        ),
+        unless_closed(waiting, tasks.keep("queue-measure", || measure(web))),
+        unless_closed(
+            waiting,
+            tasks.keep("queue-gauges", || measure_declared(web))
+        ),
+    );
 }
 
 async fn unless_closed(waiting: &Waiting, work: impl Future<Output = ()>) {

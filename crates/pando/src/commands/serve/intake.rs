@@ -32,8 +32,10 @@ pub(super) async fn begin(
     Ok(Some(intake))
 }
 
-/// Takes in what is committed, again and again; of several processes one does.
-pub(super) async fn run(store: Arc<Store>, mut intake: Intake) {
+/// Takes in what is committed, again and again; of several processes one does. What was begun is gone
+/// where it panicked: then it is begun once more.
+pub(super) async fn run(store: Arc<Store>, begun: Option<Intake>, subscribers: Vec<Subscriber>) {
+    let mut intake = begun.unwrap_or_else(|| Intake::new(Arc::clone(&store), subscribers));
     let is_shared = store.engine().is_shared();
     let every = if is_shared { LOOK_SHARED } else { LOOK_ALONE };
     let mut due = tokio::time::interval(every);
