@@ -12,7 +12,6 @@ use crate::relation::{rows_of, select, tree};
 use crate::session::Result;
 use crate::store::Store;
 use pando_model::engine::{Outcome, Step};
-use pando_model::value::Value;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -181,9 +180,9 @@ impl Ack {
             }
             let keys = keys_of(&held);
             if !keys.is_empty() {
-                let values = keys.into_iter().map(Value::Text).collect();
-                steps.push(keys::read(&of.lane, &of.group, values));
+                let ids = held.iter().map(|out| out.id);
                 steps.push(cursor::read(&of.lane, &of.group));
+                steps.extend(keys::read(&of.lane, &of.group, keys, ids));
             }
             steps.push(ack.done());
             Ok(steps)
@@ -215,7 +214,8 @@ impl Ack {
             steps.extend(delete_log(&of.lane, spots.collect()));
             let keys = keys_of(&held);
             if !keys.is_empty() {
-                steps.extend(freed(of, keys, reads.next(), reads.next()));
+                let cursor = reads.next();
+                steps.extend(freed(of, keys, &keys::found(reads), cursor));
             }
             Ok(steps)
         })
@@ -232,11 +232,9 @@ fn is_done(standing: &Standing, out: &HashSet<i64>, message: &Out) -> bool {
 pub(super) fn freed(
     of: &OfGroup,
     keys: Vec<String>,
-    of_keys: Option<&Outcome>,
+    out: &[Out],
     cursor: Option<&Outcome>,
 ) -> Option<Step> {
-    let rows = of_keys.map_or(&[][..], rows_of);
-    let out: Vec<Out> = rows.iter().filter_map(|row| Out::read(row)).collect();
     let still = |key: &String| {
         let own = out
             .iter()
@@ -249,6 +247,6 @@ pub(super) fn freed(
     put_out(
         &of.lane,
         &of.group,
-        &keys::next_of(keys, &out, due_us, of.now_us),
+        &keys::next_of(keys, out, due_us, of.now_us),
     )
 }

@@ -215,11 +215,13 @@ impl GivingBack {
             let (rows, keys) = back.decided(outcomes);
             let mut steps: Vec<Step> = put_out(&of.lane, &of.group, &rows).into_iter().collect();
             if !keys.is_empty() {
-                let values = keys.iter().cloned().map(Value::Text).collect();
-                steps.push(keys::read(&of.lane, &of.group, values));
+                // The dead are not among what is found.
+                let ids = of.leases.iter().map(|(id, _)| *id);
+                steps.extend(keys::read(&of.lane, &of.group, keys.clone(), ids));
                 let back = Arc::clone(&back);
                 steps.push(Step::decide(move |outcomes| {
-                    let freed = freed(&back.of, keys.clone(), outcomes.last(), outcomes.get(1));
+                    let out = keys::found(outcomes.iter().skip(2));
+                    let freed = freed(&back.of, keys.clone(), &out, outcomes.get(1));
                     Ok(freed.into_iter().collect())
                 }));
             }

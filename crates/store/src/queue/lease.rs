@@ -70,7 +70,7 @@ struct Found<'a> {
     fresh: Vec<Vec<(Spot, Message)>>,
     /// What is due again as the log has it.
     bodies: &'a [Vec<Value>],
-    /// What is out of the ordering keys that matter.
+    /// What comes first of what is out of the ordering keys that matter.
     of_keys: Vec<Out>,
 }
 
@@ -200,10 +200,10 @@ impl Plan {
             let keys = log_of(&self.lane, spots);
             steps.push(Step::read(tree(select(&LOG, &MESSAGE, keys))));
         }
-        let of_keys = found.keys(self);
-        if !of_keys.is_empty() {
-            steps.push(keys::read(&self.lane, &self.group, of_keys));
-        }
+        let dying = found.due.iter().filter(|out| self.is_used_up(out));
+        let (lane, of_keys) = (&self.lane, found.keys(self));
+        let ids = dying.map(|out| out.id);
+        steps.extend(keys::read(lane, &self.group, of_keys, ids));
         let plan = Arc::clone(self);
         steps.push(Step::decide(move |outcomes| {
             let found = plan.found(outcomes);
@@ -269,8 +269,7 @@ impl Plan {
             found.bodies = reads.next().map_or(&[][..], rows_of);
         }
         if !found.keys(self).is_empty() {
-            let rows = reads.next().map_or(&[][..], rows_of);
-            found.of_keys = rows.iter().filter_map(|row| Out::read(row)).collect();
+            found.of_keys = keys::found(reads);
         }
         found
     }
@@ -299,7 +298,7 @@ impl Plan {
         }
         let gone: HashSet<i64> = others.iter().map(|out: &Out| out.id).collect();
         let alive = found.of_keys.iter();
-        let alive = alive.filter(|out| out.state != State::Dead && !gone.contains(&out.id));
+        let alive = alive.filter(|out| !gone.contains(&out.id));
         let (mut busy, freed) = keys::busy(alive);
         let at_once = standing.not_below(self.now_us);
         others.extend(keys::next_of(freed, &found.of_keys, at_once, self.now_us));
@@ -355,18 +354,15 @@ impl Plan {
 impl Found<'_> {
     /// The keys of which it matters what else is out: those of messages that nobody has had, and
     /// of such as die now.
-    fn keys(&self, plan: &Plan) -> Vec<Value> {
+    fn keys(&self, plan: &Plan) -> Vec<String> {
         let fresh = self.fresh.iter().flatten();
         let fresh = fresh.filter_map(|(_, message)| message.ordering_key.as_ref());
         let dying = self.due.iter().filter(|out| plan.is_used_up(out));
         let dying = dying.filter_map(|out| out.ordering_key.as_ref());
         let keys: HashSet<&String> = fresh.chain(dying).collect();
-        let mut keys: Vec<Value> = keys.into_iter().cloned().map(Value::Text).collect();
+        let mut keys: Vec<String> = keys.into_iter().cloned().collect();
         // Engines are asked the same each time.
-        keys.sort_by(|one, other| match (one, other) {
-            (Value::Text(one), Value::Text(other)) => one.cmp(other),
-            _ => std::cmp::Ordering::Equal,
-        });
+        keys.sort();
         keys
     }
 }

@@ -13,7 +13,6 @@ use crate::session::Result;
 use crate::store::Store;
 use pando_model::engine::Step;
 use pando_model::plan::Filter;
-use pando_model::value::Value;
 use std::collections::HashSet;
 
 /// Dead letters that one request gives another chance.
@@ -72,15 +71,13 @@ impl Store {
 fn revived(lane: Lane, group: String, now_us: i64) -> Step {
     Step::decide(move |outcomes| {
         let dead = outs(outcomes.first());
-        let keys = keys_of(&dead).into_iter().map(Value::Text).collect();
         let (lane, group) = (lane.clone(), group.clone());
-        let mut steps = vec![keys::read(&lane, &group, keys)];
+        let mut steps = keys::read(&lane, &group, keys_of(&dead), std::iter::empty());
         steps.push(Step::decide(move |outcomes| {
             let mut dead = outs(outcomes.first());
             dead.sort_by_key(|out| out.spot);
             let due_us = cursor::found(outcomes.get(1)).standing.not_below(now_us);
-            let of_keys = outs(outcomes.get(2)).into_iter();
-            let alive = of_keys.filter(|out| out.state != State::Dead);
+            let alive = keys::found(outcomes.iter().skip(2)).into_iter();
             let mut busy: HashSet<String> = alive.filter_map(|out| out.ordering_key).collect();
             let each = dead.into_iter().map(|mut out| {
                 out.attempt = 0;

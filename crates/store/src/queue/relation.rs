@@ -155,7 +155,7 @@ pub(crate) static LOG: LazyLock<Arc<Table>> = LazyLock::new(|| {
 });
 
 /// What groups have out of the log. Rows are found by what is due next, and those of an ordering
-/// key by it.
+/// key by it: first what is leased or waits, then what is held, in order.
 pub(crate) static OUT: LazyLock<Arc<Table>> = LazyLock::new(|| {
     let shape = Shape {
         name: "_pando_queue_out",
@@ -190,7 +190,17 @@ pub(crate) static OUT: LazyLock<Arc<Table>> = LazyLock::new(|| {
     });
     table.indexes.push(Index {
         name: format!("{}_by_ordering_key", table.name),
-        columns: ascending(&[out::ORDERING_KEY, QUEUE, LANE, out::GROUP]),
+        columns: ascending(&[
+            out::ORDERING_KEY,
+            QUEUE,
+            LANE,
+            out::GROUP,
+            out::STATE,
+            out::RANK,
+            out::POSITION,
+            out::PLACE,
+            out::ID,
+        ]),
         sparse: true,
         ..Index::default()
     });

@@ -5,7 +5,7 @@ use super::message::{Message, Spot};
 use super::relation::{LANE, LOG, OUT, QUEUE, log, out};
 use crate::relation::rows_of;
 use pando_model::engine::{Outcome, Step};
-use pando_model::plan::{Change, Conflict, Delete, Filter, Insert, Row, Scalar};
+use pando_model::plan::{Change, Conflict, Delete, Filter, Insert, Row};
 use pando_model::schema::{ColumnIx, Table};
 use pando_model::value::Value;
 use std::sync::Arc;
@@ -247,9 +247,10 @@ pub(super) fn delete(table: &Arc<Table>, filter: Filter) -> Step {
 /// that they are found in their slot.
 pub(super) fn out_of(lane: &Lane, group: &str, ids: impl Iterator<Item = i64>) -> Filter {
     let mut filters = super::cursor::of_group(lane, out::GROUP, group);
-    filters.push(Filter::In {
-        left: Scalar::Column(out::ID),
-        values: ids.map(Value::Int).collect(),
+    // As keys: PostgreSQL compares each row of the group with a list, where it may choose.
+    filters.push(Filter::Keys {
+        columns: vec![out::ID],
+        keys: ids.map(|id| vec![Value::Int(id)]).collect(),
     });
     Filter::And(filters)
 }

@@ -87,6 +87,44 @@ async fn what_was_held_behind_a_message_that_a_replay_takes_back_comes_before_it
 }
 
 #[tokio::test]
+async fn the_next_of_each_key_comes_whether_its_keys_have_few_or_many_held() {
+    on_each(|bench: Bench| async move {
+        let mut left: Vec<(String, usize)> = Vec::new();
+        for key in 0..6 {
+            let many = if key % 3 == 0 { 90 } else { 3 };
+            left.push((format!("k{key}"), many));
+            let each = (0..many).map(|number| keyed(&format!("{number}"), &format!("k{key}")));
+            bench.publish("q", each.collect()).await;
+        }
+        assert_eq!(
+            bench.lease("q", 300).await.len(),
+            6,
+            "the first of each key"
+        );
+        bench.wait(VISIBILITY);
+        for round in 0..90 {
+            bench.wait(1);
+            let leased = bench.lease("q", 300).await;
+            let expected = left.iter().filter(|(_, many)| *many > round);
+            assert_eq!(leased.len(), expected.count(), "round {round}");
+            for one in &leased {
+                assert_eq!(one.message.body, round.to_string());
+            }
+            // All at once, and each by itself.
+            match round % 2 {
+                0 => drop(bench.ack("q", &leased).await),
+                _ => {
+                    for one in leased {
+                        bench.ack("q", &[one]).await;
+                    }
+                }
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_highest_priority_comes_first_and_in_order() {
     on_each(|bench: Bench| async move {
         let low = bench.publish("p", vec![message("low")]).await;
