@@ -13,17 +13,38 @@ const PAGE: usize = 100;
 impl Store {
     /// How much a group has before it, in the store and on the broker.
     pub async fn queue_depth_anywhere(&self, queue: &str, group: Option<&str>) -> Result<Depth> {
-        let mut depth = self.queue_measure(queue, group).await?;
-        if let Some(brokered) = self.brokered_of(queue).await? {
-            let group = group.unwrap_or(DEFAULT_GROUP);
-            let counts = brokered.broker().counts(queue, group).await;
-            let counts = counts.map_err(|error| brokered.told(queue, error))?;
-            depth.ready += counts.depth;
-            depth.in_flight += counts.in_flight.unwrap_or(0);
-            depth.dead += counts.dead;
-            depth.oldest_us = depth.oldest_us.into_iter().chain(counts.oldest_us).min();
-        }
-        Ok(depth)
+        let here = self.queue_measure_lately(queue, group).await?;
+        self.queue_ensure(queue).await?;
+        let there = self.measure_there(queue, group.unwrap_or(DEFAULT_GROUP));
+        let there = there.await?;
+        Ok(Depth {
+            ready: here.ready + there.ready,
+            in_flight: here.in_flight + there.in_flight,
+            dead: here.dead + there.dead,
+            oldest_us: here.oldest_us.into_iter().chain(there.oldest_us).min(),
+            ..here
+        })
+    }
+
+    /// What the broker has for a group, of a queue that is or was there; it is remembered for who
+    /// leases.
+    pub(super) async fn measure_there(&self, queue: &str, group: &str) -> Result<Depth> {
+        let brokered = self.brokered().get();
+        let Some(brokered) = brokered.filter(|_| self.queue_is_brokered(queue)) else {
+            return Ok(Depth::default());
+        };
+        self.declare(queue).await?;
+        let counts = brokered.broker().counts(queue, group).await;
+        let counts = counts.map_err(|error| brokered.told(queue, error))?;
+        let there = Depth {
+            ready: counts.depth,
+            in_flight: counts.in_flight.unwrap_or(0),
+            dead: counts.dead,
+            oldest_us: counts.oldest_us,
+            ..Depth::default()
+        };
+        self.gauges().keep_there(queue, group, there);
+        Ok(there)
     }
 
     /// The first messages that the broker has for a group.

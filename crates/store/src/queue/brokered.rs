@@ -1,16 +1,15 @@
 //! Queues on a broker, as the store sees them: which ones they are, whose turn it is where a queue
 //! moves, and what becomes of the broker's answers.
 
-use super::broker_words::{leased, missing, spec, told};
+use super::Home;
+use super::broker_words::{missing, spec, told};
 use super::extended::ExtendedLeases;
-use super::lease::{Lease, Leased, checked_visibility};
 use super::wanted::Places;
-use super::{DEFAULT_GROUP, Home, check_key};
 use crate::error::StoreError;
 use crate::session::{Result, Session};
 use crate::store::Store;
 use arc_swap::ArcSwap;
-use pando_model::broker::{Broker, BrokerError, LeaseAsk};
+use pando_model::broker::{Broker, BrokerError};
 use pando_model::engine::Durability;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -71,27 +70,25 @@ impl Brokered {
         self.places.load_full()
     }
 
-    fn home(&self, queue: &str) -> Option<Home> {
+    pub(super) fn home(&self, queue: &str) -> Option<Home> {
         self.places.load().homes.get(queue).copied()
+    }
+
+    /// Whether a group was found to have nothing left, just now, where its queue was before a move.
+    pub(super) fn is_settled(&self, queue: &str, group: &str, since: i64) -> bool {
+        let key = (queue.to_owned(), group.to_owned(), since);
+        let settled = self.settled.lock().get(&key).copied();
+        settled.is_some_and(|at| at.elapsed() < SETTLED)
+    }
+
+    pub(super) fn settle(&self, queue: &str, group: &str, since: i64) {
+        let key = (queue.to_owned(), group.to_owned(), since);
+        self.settled.lock().insert(key, Instant::now());
     }
 
     pub(super) fn extended(&self) -> &ExtendedLeases {
         &self.extended
     }
-}
-
-/// Who has what a group gets next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Turn {
-    Store,
-    Broker,
-    /// The broker, which has what is older, and gets nothing new; nobody waits there, as the
-    /// queue may have moved once more meanwhile.
-    RestOfBroker,
-    /// The store, and the broker where that has nothing.
-    Both,
-    /// The broker, and the store where that has nothing.
-    BrokerThenStore,
 }
 
 impl Store {
@@ -230,39 +227,6 @@ impl Store {
         }
     }
 
-    /// Leases messages of a queue that is, or was, on a broker, from where the group's next ones
-    /// are; waits for the broker for so long.
-    pub async fn queue_lease_anywhere(
-        &self,
-        queue: &str,
-        lease: &Lease,
-        wait: Duration,
-    ) -> Result<Vec<Leased>> {
-        let group = lease.group.as_deref().unwrap_or(DEFAULT_GROUP);
-        check_key("a group", group)?;
-        let turn = self.turn(queue, group).await?;
-        let first = match turn {
-            Turn::Store | Turn::Both => self.lease_here(queue, lease).await?,
-            Turn::Broker => return self.lease_there(queue, group, lease, wait).await,
-            Turn::RestOfBroker => {
-                let none = Duration::ZERO;
-                return self.lease_there(queue, group, lease, none).await;
-            }
-            Turn::BrokerThenStore => {
-                let none = Duration::ZERO;
-                self.lease_there(queue, group, lease, none).await?
-            }
-        };
-        if !first.is_empty() {
-            return Ok(first);
-        }
-        match turn {
-            Turn::Both => self.lease_there(queue, group, lease, wait).await,
-            Turn::BrokerThenStore => self.lease_here(queue, lease).await,
-            Turn::Store | Turn::Broker | Turn::RestOfBroker => Ok(first),
-        }
-    }
-
     /// The broker, if a queue is or was there.
     pub(super) async fn brokered_of(&self, queue: &str) -> Result<Option<&Brokered>> {
         self.queue_ensure(queue).await?;
@@ -293,103 +257,5 @@ impl Store {
         let handover = self.config().queues.handover;
         let handover_us = i64::try_from(handover.as_micros()).unwrap_or(i64::MAX);
         home.moved_at_us > self.clock().now_us().saturating_sub(handover_us)
-    }
-
-    /// Whose turn it is: what a queue had where it was before comes first.
-    async fn turn(&self, queue: &str, group: &str) -> Result<Turn> {
-        let Some(brokered) = self.brokered().get() else {
-            return Ok(Turn::Store);
-        };
-        let home = brokered.home(queue);
-        let Some((home, since)) = home.and_then(|home| Some((home, home.since?))) else {
-            return Ok(Turn::Store);
-        };
-        let key = (queue.to_owned(), group.to_owned(), since);
-        let settled = brokered.settled.lock().get(&key).copied();
-        if settled.is_some_and(|at| at.elapsed() < SETTLED) {
-            return Ok(if home.on_broker {
-                Turn::Broker
-            } else {
-                Turn::Store
-            });
-        }
-        let turn = match home.on_broker {
-            true => {
-                let left = self.queue_left(queue, Some(group))?;
-                let (left, _) = self.answer(&left, &Session::default()).await?;
-                match (left.comes_first, left.any) {
-                    (true, _) => Turn::Store,
-                    (false, true) => Turn::Both,
-                    (false, false) => Turn::Broker,
-                }
-            }
-            // The last that was handed over may not be there yet.
-            false if self.is_on_its_way(&home) => return Ok(Turn::RestOfBroker),
-            false => {
-                self.declare(queue).await?;
-                let counts = brokered.broker.counts(queue, group).await;
-                let counts = counts.map_err(|error| brokered.told(queue, error))?;
-                // What is out may come back there; a broker that does not tell is always asked.
-                let none_out = counts.in_flight == Some(0);
-                match (counts.depth, none_out, self.queue_rules(queue).ordered) {
-                    (0, true, _) => Turn::Store,
-                    (0, _, false) => Turn::BrokerThenStore,
-                    _ => Turn::RestOfBroker,
-                }
-            }
-        };
-        if turn
-            == (if home.on_broker {
-                Turn::Broker
-            } else {
-                Turn::Store
-            })
-        {
-            brokered.settled.lock().insert(key, Instant::now());
-        }
-        Ok(turn)
-    }
-
-    async fn lease_here(&self, queue: &str, lease: &Lease) -> Result<Vec<Leased>> {
-        let has_some = self.queue_has_some(queue, lease)?;
-        if !self.answer(&has_some, &Session::default()).await?.0 {
-            return Ok(Vec::new());
-        }
-        let kept = Arc::new(Mutex::new(Vec::new()));
-        let place = Arc::clone(&kept);
-        let write = self.queue_lease(queue, lease)?.map(move |leased| {
-            *place.lock() = leased;
-            Ok(Vec::new())
-        });
-        self.carry_out(&write, None, &Session::default()).await?;
-        let leased = std::mem::take(&mut *kept.lock());
-        Ok(leased)
-    }
-
-    async fn lease_there(
-        &self,
-        queue: &str,
-        group: &str,
-        lease: &Lease,
-        wait: Duration,
-    ) -> Result<Vec<Leased>> {
-        let Some(brokered) = self.brokered().get() else {
-            return Ok(Vec::new());
-        };
-        self.declare(queue).await?;
-        let rules = self.queue_rules(queue);
-        let visibility = lease.visibility.unwrap_or(rules.visibility);
-        checked_visibility(visibility)?;
-        let max = lease.max.unwrap_or(1).clamp(1, rules.lease_max());
-        let ask = LeaseAsk {
-            max: usize::try_from(max).unwrap_or(1),
-            visibility,
-            wait,
-        };
-        let given = brokered.broker.lease(queue, group, &ask).await;
-        let given = given
-            .map_err(|error| brokered.told(queue, error))?
-            .into_iter();
-        Ok(given.map(|delivery| leased(delivery, group)).collect())
     }
 }

@@ -92,8 +92,15 @@ impl Store {
             home::read(&plan.lane),
             plan.look(),
         ];
+        let gauges = self.gauges().clone();
         Ok(Operation::writing(reach, steps, move |outcomes| {
-            Ok(plan.leased(&outcomes))
+            let taken = plan.taken(&plan.found(&outcomes));
+            let is_held = |out: &&Out| out.state == State::Held;
+            let held = taken.others.iter().filter(is_held).count();
+            if held > 0 {
+                gauges.hold(&plan.lane.name, &plan.group, held);
+            }
+            Ok(plan.leased(taken))
         }))
     }
 
@@ -131,7 +138,11 @@ impl Store {
             lane,
             group: group.to_owned(),
             max: usize::try_from(max).unwrap_or(1),
-            ranks: (0..rules.priorities.max(1)).rev().map(rank_of).collect(),
+            // What is due comes all the same: it is what takes down what is held.
+            ranks: match self.holds_enough(queue, group) {
+                true => Vec::new(),
+                false => (0..rules.priorities.max(1)).rev().map(rank_of).collect(),
+            },
             attempts_max: rules.backoff.attempts_max(),
             lease: chance()?,
             now_us,
@@ -334,8 +345,7 @@ impl Plan {
         out.state == State::Leased && out.attempt >= self.attempts_max
     }
 
-    fn leased(&self, outcomes: &[Outcome]) -> Vec<Leased> {
-        let taken = self.taken(&self.found(outcomes));
+    fn leased(&self, taken: Taken) -> Vec<Leased> {
         let each = taken.leased.into_iter().map(|(out, message)| Leased {
             lease: LeaseToken {
                 group: self.group.clone(),

@@ -93,6 +93,8 @@ pub struct Depth {
     pub in_flight: u64,
     /// Messages that wait for their next attempt, or for another of their key.
     pub waiting: u64,
+    /// Of these, messages that wait for another of their key.
+    pub held: u64,
     /// Messages whose time has not come; of all groups.
     pub scheduled: u64,
     /// Dead letters.
@@ -190,7 +192,7 @@ impl Store {
         check_key("a group", &group)?;
         let priorities = self.queue_rules(queue).priorities.max(1);
         let ranks: Arc<[i64]> = (0..priorities).map(rank_of).collect();
-        let scheduled = count(select(&LATER, &[], Filter::And(lane.filters())));
+        let scheduled = scheduled(&lane);
         let own = (lane.clone(), Arc::clone(&ranks));
         let unread = Step::decide(move |outcomes| {
             let (lane, ranks) = &own;
@@ -215,13 +217,13 @@ impl Store {
     }
 }
 
-fn group_of(page: &QueuePage) -> Result<String> {
+pub(super) fn group_of(page: &QueuePage) -> Result<String> {
     let group = page.group.as_deref().unwrap_or(DEFAULT_GROUP);
     check_key("a group", group)?;
     Ok(group.to_owned())
 }
 
-fn limit_of(page: &QueuePage) -> u64 {
+pub(super) fn limit_of(page: &QueuePage) -> u64 {
     page.limit.unwrap_or(PAGE_MAX).min(PAGE_MAX)
 }
 
@@ -347,6 +349,11 @@ pub(super) fn counted(outcome: Option<&Outcome>) -> u64 {
     }
 }
 
+/// Counts what waits for its time.
+pub(super) fn scheduled(lane: &Lane) -> Select {
+    count(select(&LATER, &[], Filter::And(lane.filters())))
+}
+
 /// Counts what a group has out, by state.
 pub(super) fn by_state(lane: &Lane, group: &str) -> Select {
     let filter = Filter::And(cursor::of_group(lane, out::GROUP, group));
@@ -367,7 +374,11 @@ pub(super) fn depth_of_states(outcome: Option<&Outcome>) -> Depth {
         let rows = rows.unsigned_abs();
         match State::read(state) {
             Some(State::Leased) => depth.in_flight = rows,
-            Some(State::Waiting | State::Held) => depth.waiting += rows,
+            Some(State::Waiting) => depth.waiting += rows,
+            Some(State::Held) => {
+                depth.waiting += rows;
+                depth.held = rows;
+            }
             Some(State::Dead) => depth.dead = rows,
             None => {}
         }

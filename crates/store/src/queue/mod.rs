@@ -15,6 +15,7 @@
 //! (`docs/decisions/0011-queues.md`).
 
 mod ack;
+mod broker_lease;
 mod broker_look;
 mod broker_state;
 mod broker_words;
@@ -33,6 +34,8 @@ mod look;
 mod message;
 mod names;
 mod outbox;
+mod pace;
+mod pieces;
 mod publish;
 mod redrive;
 mod relation;

@@ -107,6 +107,7 @@ async fn a_look_tells_how_each_message_stands_and_changes_nothing() {
             ready: 3,
             in_flight: 1,
             waiting: 1,
+            held: 0,
             scheduled: 1,
             dead: 1,
             oldest_us: Some(published),

@@ -125,6 +125,35 @@ async fn the_next_of_each_key_comes_whether_its_keys_have_few_or_many_held() {
 }
 
 #[tokio::test]
+async fn what_is_held_is_bounded_and_all_of_it_comes() {
+    on_each(|bench: Bench| async move {
+        let hot = (0..12).map(|number| keyed(&format!("a{number}"), "a"));
+        bench.publish("small", hot.collect()).await;
+        bench.publish_each("small", &["free"]).await;
+        let (mut came, mut out) = (Vec::new(), Vec::new());
+        for round in 0..40 {
+            bench.store.queue_measure_watched().await.unwrap();
+            let leased = bench.lease("small", 2).await;
+            let depth = bench.store.queue_depth("small", None).unwrap();
+            let depth = concluded(&bench.store, depth).await.unwrap();
+            assert!(depth.held <= 4, "{depth:?}: a lease more than it is known");
+            came.extend(leased.iter().map(|one| text(std::slice::from_ref(one))));
+            out.extend(leased);
+            if round >= 10 && !out.is_empty() {
+                bench.ack("small", &out).await;
+                out.clear();
+            }
+            bench.wait(1);
+        }
+        assert_eq!(came.len(), 13);
+        let keyed: Vec<&String> = came.iter().filter(|body| body.starts_with('a')).collect();
+        let in_order: Vec<String> = (0..12).map(|number| format!("a{number} 1")).collect();
+        assert_eq!(keyed, in_order.iter().collect::<Vec<_>>());
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_highest_priority_comes_first_and_in_order() {
     on_each(|bench: Bench| async move {
         let low = bench.publish("p", vec![message("low")]).await;

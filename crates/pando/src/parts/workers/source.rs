@@ -52,6 +52,13 @@ impl StoreSource {
         Ok(answered.map_err(|error| refused(&error))?.0)
     }
 
+    /// Whether the group has as much out as it may, whoever has it: workers wait then, as others are
+    /// told to.
+    fn is_full(&self, of: &Place) -> bool {
+        let admitted = self.store.queue_admit_lease(&of.queue, Some(&of.group));
+        admitted.is_err()
+    }
+
     async fn has_some(&self, of: &Place) -> Result<bool> {
         let some = self.store.queue_has_some(&of.queue, &asked(of, 1, None));
         self.answer(some.map_err(|error| refused(&error))?).await
@@ -67,6 +74,9 @@ impl Source for StoreSource {
     async fn lease(&self, of: &Place, max: usize, visibility: Duration) -> Result<Vec<Delivery>> {
         let (store, queue) = (&self.store, of.queue.as_str());
         store.queue_reach(queue).map_err(|error| refused(&error))?;
+        if self.is_full(of) {
+            return Ok(Vec::new());
+        }
         let asked = asked(of, max, Some(visibility));
         let leased = if store.queue_is_brokered(queue) {
             let leased = store.queue_lease_anywhere(queue, &asked, Duration::ZERO);
@@ -82,8 +92,8 @@ impl Source for StoreSource {
     async fn wait(&self, of: &Place, within: Duration) {
         let until = Instant::now() + within;
         let mut pause = LOOK_FIRST;
-        if self.store.queue_is_brokered(&of.queue) {
-            // A broker is asked by a lease alone.
+        if self.store.queue_is_brokered(&of.queue) || self.is_full(of) {
+            // A broker is asked by a lease alone; and what is out is not looked at.
             return sleep(LOOK_LAST.min(within)).await;
         }
         while Instant::now() < until {
@@ -163,7 +173,7 @@ impl Source for StoreSource {
     }
 
     async fn fetch_backlog(&self, of: &Place) -> Result<Backlog> {
-        let measured = self.store.queue_measure(&of.queue, Some(&of.group));
+        let measured = self.store.queue_measure_lately(&of.queue, Some(&of.group));
         let depth = measured.await.map_err(|error| refused(&error))?;
         let mut backlog = Backlog {
             ready: depth.ready,
