@@ -8,7 +8,7 @@ use crate::error::StoreError;
 use crate::ids::Ids;
 use crate::keys::Keyring;
 use crate::kv::Journal;
-use crate::queue::{Brokered, Gauges};
+use crate::queue::{Brokered, Gauges, Ranks};
 use crate::seal::Sealer;
 use crate::session::Result;
 use crate::tables::{DirectoryCache, ReadQuery};
@@ -44,6 +44,7 @@ pub struct Store {
     query_reader: OnceLock<ReadQuery>,
     journal: Journal,
     gauges: Gauges,
+    ranks: Ranks,
     brokered: OnceLock<Brokered>,
     /// Queues on a broker that this process was told nothing of.
     stranded: ArcSwap<BTreeSet<String>>,
@@ -90,6 +91,7 @@ impl Store {
             query_reader: OnceLock::new(),
             journal: Journal::default(),
             gauges: Gauges::default(),
+            ranks: Ranks::default(),
             brokered: OnceLock::new(),
             stranded: ArcSwap::default(),
             listeners: OnceLock::new(),
@@ -242,6 +244,11 @@ impl Store {
 
     pub(crate) fn gauges(&self) -> &Gauges {
         &self.gauges
+    }
+
+    /// What was found above the priorities of queues.
+    pub(crate) fn known_ranks(&self) -> &Ranks {
+        &self.ranks
     }
 
     pub(crate) fn listeners_cell(&self) -> &OnceLock<Arc<Listeners>> {

@@ -160,6 +160,7 @@ impl Store {
 
     /// The same for one that is watched, and is for no longer because of it.
     async fn measure_known(&self, queue: &str, group: &str, anew: Anew) -> Result<Depth> {
+        self.look_above(queue).await?;
         let lane = Lane::of(queue)?;
         let now_us = self.clock().now_us();
         let (pieces, out, is_waited_for) = self.gauges().known(queue, group, |gauge| {
@@ -177,9 +178,7 @@ impl Store {
             scheduled = self.count(scheduled_of(&lane), |count| *count).await?;
             self.gauges().keep_scheduled(queue, scheduled);
         }
-        let ranks = 0..self.queue_rules(queue).priorities.max(1);
-        let ranks = ranks.map(super::message::rank_of).collect();
-        let count = pieces::count(&lane, group, pieces, ranks);
+        let count = pieces::count(&lane, group, pieces, self.ranks(queue));
         let (unread, _) = self.answer(&count, &Session::default()).await?;
         let mut out = out;
         if is_due(out.is_due(Instant::now(), is_waited_for)) {

@@ -82,8 +82,7 @@ impl Store {
         let lane = Lane::of(queue)?;
         let group = group.unwrap_or(DEFAULT_GROUP).to_owned();
         check_key("a group", &group)?;
-        let ranks = 0..self.queue_rules(queue).priorities.max(1);
-        let ranks: Vec<i64> = ranks.map(super::message::rank_of).collect();
+        let ranks = self.ranks(queue);
         let mut alive = cursor::of_group(&lane, out::GROUP, &group);
         alive.push(Filter::Not(Box::new(equals(
             out::STATE,

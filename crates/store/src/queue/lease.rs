@@ -3,7 +3,7 @@
 use super::cursor::{self, Standing};
 use super::home;
 use super::keys;
-use super::message::{MESSAGE, Message, Spot, rank_of};
+use super::message::{MESSAGE, Message, Spot};
 use super::relation::LOG;
 use super::row::{Out, State, log_of, put_out};
 use super::token::{LeaseToken, Of};
@@ -141,7 +141,7 @@ impl Store {
             // What is due comes all the same: it is what takes down what is held.
             ranks: match self.holds_enough(queue, group) {
                 true => Vec::new(),
-                false => (0..rules.priorities.max(1)).rev().map(rank_of).collect(),
+                false => self.ranks(queue),
             },
             attempts_max: rules.backoff.attempts_max(),
             lease: chance()?,

@@ -2,7 +2,7 @@
 
 use super::ack::read_out;
 use super::cursor::{self, Standing};
-use super::message::{MESSAGE, Message, Spot, rank_of};
+use super::message::{MESSAGE, Message, Spot};
 use super::relation::{LATER, LOG, OUT, log, out};
 use super::row::{self, COLUMNS, Out, State, log_of, outs};
 use super::{DEFAULT_GROUP, Lane, check_key};
@@ -190,8 +190,7 @@ impl Store {
         let lane = Lane::of(queue)?;
         let group = group.unwrap_or(DEFAULT_GROUP).to_owned();
         check_key("a group", &group)?;
-        let priorities = self.queue_rules(queue).priorities.max(1);
-        let ranks: Arc<[i64]> = (0..priorities).map(rank_of).collect();
+        let ranks: Arc<[i64]> = self.ranks(queue).into();
         let scheduled = scheduled(&lane);
         let own = (lane.clone(), Arc::clone(&ranks));
         let unread = Step::decide(move |outcomes| {

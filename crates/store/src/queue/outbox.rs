@@ -5,7 +5,7 @@
 
 use super::broker_words::for_broker;
 use super::home;
-use super::message::{Message, Spot, rank_of};
+use super::message::{Message, Spot};
 use super::row::delete_log;
 use super::{Brokered, Lane};
 use crate::operation::Operation;
@@ -57,6 +57,7 @@ impl Store {
 
     async fn relay_one(&self, queue: &str, brokered: &Brokered) -> Result<bool> {
         self.declare(queue).await?;
+        self.look_above(queue).await?;
         let relayed = self.queue_relay(queue, &**brokered.broker()).await?;
         relayed
             .error
@@ -93,8 +94,7 @@ impl Store {
 
     /// The oldest messages of the outbox, by rank, and since when it is one.
     async fn fetch_outbox(&self, lane: &Lane, limit: u64) -> Result<Found> {
-        let ranks = 0..self.queue_rules(&lane.name).priorities.max(1);
-        let ranks: Vec<i64> = ranks.rev().map(rank_of).collect();
+        let ranks = self.ranks(&lane.name);
         let own = lane.clone();
         let page = Step::decide(move |outcomes| {
             let home = home::found(outcomes.first());

@@ -1,7 +1,6 @@
 //! Setting a group back, where the log is kept.
 
 use super::cursor;
-use super::message::rank_of;
 use super::relation::{LOG, OUT, log, out};
 use super::row::delete;
 use super::{DEFAULT_GROUP, Lane, check_key};
@@ -32,9 +31,9 @@ impl Store {
             let hint = format!("Set retention of [queues.{queue}], such as \"7d\".");
             return Err(refused::unprocessable(message).hint(hint).into());
         }
-        let priorities = self.queue_rules(queue).priorities.max(1);
         let mut first = BTreeMap::new();
-        for rank in (0..priorities).map(rank_of) {
+        self.look_above(queue).await?;
+        for rank in self.ranks(queue) {
             first.extend(self.first_since(&lane, rank, from_us).await?);
         }
         let reach = lane.reach();

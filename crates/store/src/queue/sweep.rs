@@ -2,7 +2,7 @@
 
 use super::Lane;
 use super::cursor;
-use super::message::{Spot, rank_of};
+use super::message::Spot;
 use super::relation::{GROUP, LOG, QUEUE, group, log};
 use super::row::{delete_log, outs, timestamp};
 use crate::operation::{Operation, Reach};
@@ -33,7 +33,8 @@ impl Store {
             let kept = i64::try_from(retention.as_micros()).unwrap_or(i64::MAX);
             let before_us = self.clock().now_us().saturating_sub(kept);
             // Each by itself: what is young in one stands before what is old in the next.
-            for rank in (0..rules.priorities.max(1)).map(rank_of) {
+            self.look_above(&queue).await?;
+            for rank in self.ranks(&queue) {
                 // Messages that stay, the dead among them, are not looked at again and again; but
                 // from time to time, as what a group has out goes without a look at the log.
                 let key = (queue.clone(), rank);

@@ -2,7 +2,9 @@
 
 use crate::bench::{Bench, NOW, SECOND, VISIBILITY, keyed, message, on_each, text};
 use crate::concluded::concluded;
-use pando_store::queue::{Nack, NewMessage};
+use pando_store::queue::{Lease, Nack, NewMessage};
+use pando_store::{Store, StoreConfig};
+use std::sync::Arc;
 
 #[tokio::test]
 async fn messages_of_a_key_are_out_one_at_a_time_and_others_go_past() {
@@ -149,6 +151,34 @@ async fn what_is_held_is_bounded_and_all_of_it_comes() {
         let keyed: Vec<&String> = came.iter().filter(|body| body.starts_with('a')).collect();
         let in_order: Vec<String> = (0..12).map(|number| format!("a{number} 1")).collect();
         assert_eq!(keyed, in_order.iter().collect::<Vec<_>>());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_lies_above_the_priorities_that_a_queue_has_left_is_leased_first() {
+    on_each(|bench: Bench| async move {
+        let urgent = |body, priority| NewMessage {
+            priority,
+            ..message(body)
+        };
+        bench
+            .publish("p", vec![urgent("two", 2), urgent("one", 1)])
+            .await;
+        bench.publish("p", vec![message("plain")]).await;
+        let engine = Arc::clone(bench.store.engine());
+        // Another process, with the file as it is now.
+        let fewer = Store::open(engine, bench.clock.clone(), StoreConfig::default());
+        let fewer = fewer.await.unwrap();
+        let measured = fewer.queue_measure("p", None).await.unwrap();
+        assert_eq!(measured.ready, 3);
+        let asked = Lease {
+            max: Some(9),
+            ..Lease::default()
+        };
+        let lease = fewer.queue_lease("p", &asked).unwrap();
+        let leased = concluded(&fewer, lease).await.unwrap();
+        assert_eq!(text(&leased), "two 1, one 1, plain 1");
     })
     .await;
 }
