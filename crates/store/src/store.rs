@@ -8,7 +8,7 @@ use crate::error::StoreError;
 use crate::ids::Ids;
 use crate::keys::Keyring;
 use crate::kv::Journal;
-use crate::queue::{Brokered, Gauges, Ranks};
+use crate::queue::{Brokered, Floors, Gauges, Ranks};
 use crate::seal::Sealer;
 use crate::session::Result;
 use crate::tables::{DirectoryCache, ReadQuery};
@@ -44,6 +44,7 @@ pub struct Store {
     query_reader: OnceLock<ReadQuery>,
     journal: Journal,
     gauges: Gauges,
+    relayed: Floors,
     ranks: Ranks,
     brokered: OnceLock<Brokered>,
     /// Queues on a broker that this process was told nothing of.
@@ -91,6 +92,7 @@ impl Store {
             query_reader: OnceLock::new(),
             journal: Journal::default(),
             gauges: Gauges::default(),
+            relayed: Floors::default(),
             ranks: Ranks::default(),
             brokered: OnceLock::new(),
             stranded: ArcSwap::default(),
@@ -244,6 +246,11 @@ impl Store {
 
     pub(crate) fn gauges(&self) -> &Gauges {
         &self.gauges
+    }
+
+    /// What this process has handed over to a broker.
+    pub(crate) fn relayed(&self) -> &Floors {
+        &self.relayed
     }
 
     /// What was found above the priorities of queues.

@@ -1,20 +1,42 @@
 //! Emptying a queue, and forgetting one that nobody uses any more.
 
 use super::Lane;
-use super::relation::{self, CURSOR, GROUP, LATER, LOG, OUT, later, log, out};
-use super::row::delete;
+use super::cursor;
+use super::relation::{self, CURSOR, GROUP, LATER, LOG, OUT, later, log};
+use super::row::{delete, out_of};
 use crate::operation::{Operation, Reach};
 use crate::relation::{compare, rows_of, select, tree};
 use crate::session::{Result, Session};
 use crate::store::Store;
 use pando_model::engine::Step;
-use pando_model::plan::{Comparison, Filter, Scalar};
+use pando_model::plan::{Comparison, Filter, Row};
 use pando_model::schema::{ColumnIx, Table};
 use pando_model::value::Value;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Messages that go in one write.
 const BATCH: u64 = 500;
+
+/// Some of a queue's messages.
+#[derive(Clone)]
+struct Purge {
+    lane: Lane,
+    declared: Vec<String>,
+    table: Arc<Table>,
+    id: ColumnIx,
+    /// When they were published.
+    published: Filter,
+    /// Behind this one, in the order of the key; queue and lane are not said.
+    behind: Option<Row>,
+}
+
+/// What a batch removed.
+#[derive(Default, Serialize, Deserialize)]
+struct Gone {
+    count: u64,
+    last: Option<Row>,
+}
 
 impl Store {
     /// Removes all messages that were published until now, from all groups; gives how many.
@@ -26,20 +48,28 @@ impl Store {
     pub async fn queue_purge_until(&self, queue: &str, until_us: i64) -> Result<u64> {
         let lane = Lane::of(queue)?;
         let mut purged = 0;
+        // What enters the log meanwhile is found there.
         let each = [
-            (&*LOG, log::ID, log::PUBLISHED_AT),
             (&*LATER, later::ID, later::PUBLISHED_AT),
+            (&*LOG, log::ID, log::PUBLISHED_AT),
         ];
         for (table, id, published_at) in each {
+            let mut purge = Purge {
+                lane: lane.clone(),
+                declared: self.queue_rules(queue).groups.clone(),
+                table: Arc::clone(table),
+                id,
+                published: compare(published_at, Comparison::Le, Value::Timestamp(until_us)),
+                behind: None,
+            };
             loop {
-                let mut filters = lane.filters();
-                let published = Value::Timestamp(until_us);
-                filters.push(compare(published_at, Comparison::Le, published));
-                let removed = self.purge_batch(&lane, table, id, filters).await?;
-                purged += removed;
-                if removed < BATCH {
+                let gone = self.purge_batch(&purge).await?;
+                purged += gone.count;
+                if gone.count < BATCH {
                     break;
                 }
+                // What died before it may still lie there.
+                purge.behind = gone.last;
                 tokio::task::yield_now().await;
             }
         }
@@ -59,58 +89,79 @@ impl Store {
         Ok(purged)
     }
 
-    async fn purge_batch(
-        &self,
-        lane: &Lane,
-        table: &Arc<Table>,
-        id: ColumnIx,
-        which: Vec<Filter>,
-    ) -> Result<u64> {
-        let key = table.primary_key.columns.clone();
-        let mut columns = key.clone();
-        columns.push(id);
-        let mut some = select(table, &columns, Filter::And(which));
+    async fn purge_batch(&self, purge: &Purge) -> Result<Gone> {
+        let steps = vec![
+            Step::read(tree(purge.some())),
+            cursor::read_groups(&purge.lane),
+            purge.removal(),
+        ];
+        let write = Operation::writing(Reach::Many, steps, |outcomes| {
+            let rows = outcomes.first().map_or(&[][..], rows_of);
+            let gone = Gone {
+                count: rows.len() as u64,
+                last: rows.last().and_then(|row| row.split_last()).map(key_of),
+            };
+            serde_json::to_vec(&gone).map_err(|_| crate::refused::conflict("an unreadable key"))
+        });
+        let done = self.carry_out(&write, None, &Session::default()).await?;
+        Ok(serde_json::from_slice(&done.answer).unwrap_or_default())
+    }
+}
+
+fn key_of((_, key): (&Value, &[Value])) -> Row {
+    key.to_vec()
+}
+
+impl Purge {
+    /// What tells messages of the lane apart: its key without queue and lane, which lead it.
+    fn key(&self) -> &[ColumnIx] {
+        let key = &self.table.primary_key.columns;
+        key.get(relation::LANE + 1..).unwrap_or_default()
+    }
+
+    /// Keys of messages, and their ids.
+    fn some(&self) -> pando_model::plan::Select {
+        let mut which = self.lane.filters();
+        which.push(self.published.clone());
+        which.extend(self.behind.clone().map(|values| Filter::After {
+            columns: self.key().to_vec(),
+            values,
+        }));
+        let mut columns = self.key().to_vec();
+        columns.push(self.id);
+        let mut some = select(&self.table, &columns, Filter::And(which));
         some.limit = Some(BATCH);
-        let (lane, table) = (lane.clone(), Arc::clone(table));
-        let decide = Step::decide(move |outcomes| {
+        some
+    }
+
+    /// Removes them, and what groups have out of them.
+    fn removal(&self) -> Step {
+        let purge = self.clone();
+        Step::decide(move |outcomes| {
             let rows = outcomes.first().map_or(&[][..], rows_of);
             if rows.is_empty() {
                 return Ok(Vec::new());
             }
-            let ids = rows.iter().filter_map(|row| row.last().cloned());
-            let mut of_them = lane.filters();
-            of_them.push(Filter::In {
-                left: Scalar::Column(out::ID),
-                values: ids.collect(),
-            });
-            // Queue and lane lead every key.
-            let behind = relation::LANE + 1;
+            let (lane, each) = (&purge.lane, rows.iter().filter_map(|row| row.split_last()));
             let mut gone = lane.filters();
             gone.push(Filter::Keys {
-                columns: key[behind..].to_vec(),
-                keys: rows
-                    .iter()
-                    .map(|row| row[behind..key.len()].to_vec())
-                    .collect(),
+                columns: purge.key().to_vec(),
+                keys: each.map(key_of).collect(),
             });
-            let steps = vec![
-                delete(&table, Filter::And(gone)),
-                delete(&OUT, Filter::And(of_them)),
-            ];
+            let mut steps = vec![delete(&purge.table, Filter::And(gone))];
+            let ids: Vec<i64> = rows.iter().filter_map(|row| id_of(row)).collect();
+            for group in cursor::groups(outcomes.get(1), &purge.declared) {
+                let out = out_of(lane, &group, ids.iter().copied());
+                steps.push(delete(&OUT, out));
+            }
             Ok(steps)
-        });
-        self.count_of_first(vec![Step::read(tree(some)), decide])
-            .await
+        })
     }
+}
 
-    /// Carries steps out; gives how many rows the first one read.
-    async fn count_of_first(&self, steps: Vec<Step>) -> Result<u64> {
-        let write = Operation::writing(Reach::Many, steps, |outcomes| {
-            let rows = outcomes.first().map_or(0, |read| rows_of(read).len());
-            Ok((rows as u64).to_le_bytes().to_vec())
-        });
-        let done = self.carry_out(&write, None, &Session::default()).await?;
-        let count = done.answer.first_chunk().copied().unwrap_or_default();
-        Ok(u64::from_le_bytes(count))
+fn id_of(row: &[Value]) -> Option<i64> {
+    match row.last() {
+        Some(Value::Int(id)) => Some(*id),
+        _ => None,
     }
 }

@@ -176,11 +176,10 @@ pub(super) fn up_to(mut messages: Select, home: Home) -> Select {
     messages
 }
 
-/// Of a rank, what belongs to the relay, behind what it has seen.
-pub(super) fn of_relay(lane: &Lane, rank: i64, home: Home, limit: u64) -> Select {
-    let since = home.until().unwrap_or(i64::MAX);
+/// Of a rank, what belongs to the relay behind a message.
+pub(super) fn of_relay(lane: &Lane, rank: i64, behind: (i64, i64), limit: u64) -> Select {
     let behind = Standing {
-        read: [(rank, (since, i64::MAX))].into(),
+        read: [(rank, behind)].into(),
         floor_us: 0,
     };
     behind.unread(lane, rank, &super::message::MESSAGE, limit)

@@ -4,6 +4,7 @@
 //! the two it is handed over again, and a broker that knows ids takes it for the same.
 
 use super::broker_words::for_broker;
+use super::floor::{Floor, History};
 use super::home;
 use super::message::{Message, Spot};
 use super::row::delete_log;
@@ -18,8 +19,8 @@ use pando_model::engine::Step;
 /// Messages that are handed over together.
 const BATCH: u64 = 500;
 
-/// Messages, and since when their queue is on the broker.
-type Found = (Option<i64>, Vec<(Spot, Message)>);
+/// Messages, and the history that they are of.
+type Found = (History, Vec<(Spot, Message)>);
 
 /// What a relay did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,7 +70,15 @@ impl Store {
     pub async fn queue_relay(&self, queue: &str, broker: &dyn Broker) -> Result<Relayed> {
         let lane = Lane::of(queue)?;
         let limit = BATCH.min(self.queue_rules(queue).lease_max());
-        let (since, found) = self.fetch_outbox(&lane, limit).await?;
+        let floor = self.relayed().of(queue);
+        let (of, found) = self.fetch_outbox(&lane, floor.clone(), limit).await?;
+        if !floor.holds_in(of) {
+            self.relayed().forget(queue);
+            return Ok(Relayed {
+                more: true,
+                ..Relayed::default()
+            });
+        }
         if found.is_empty() {
             return Ok(Relayed::default());
         }
@@ -79,30 +88,33 @@ impl Store {
             .collect();
         let confirmed = hand_over(broker, queue, &messages).await;
         let mut relayed = Relayed::default();
-        let mut spots = Vec::with_capacity(found.len());
+        let mut each = Vec::with_capacity(found.len());
         for ((spot, _), confirmed) in found.iter().zip(confirmed) {
-            match confirmed {
-                Ok(()) => spots.push(*spot),
-                Err(error) => relayed.error = relayed.error.or(Some(error)),
-            }
+            each.push((*spot, confirmed.is_ok()));
+            relayed.error = relayed.error.or(confirmed.err());
         }
+        let taken = each.iter().filter(|(_, is_taken)| *is_taken);
+        let spots: Vec<Spot> = taken.map(|(spot, _)| *spot).collect();
         relayed.confirmed = spots.len() as u64;
         relayed.more = relayed.error.is_none() && found.len() as u64 == limit;
-        self.remove_relayed(&lane, since, spots).await?;
+        self.remove_relayed(&lane, of.since, spots).await?;
+        // Only now: what is confirmed and still there is handed over again.
+        self.relayed().raise(queue, of, &each);
         Ok(relayed)
     }
 
-    /// The oldest messages of the outbox, by rank, and since when it is one.
-    async fn fetch_outbox(&self, lane: &Lane, limit: u64) -> Result<Found> {
+    /// The oldest messages of the outbox, by rank, behind a floor; and of which history they are.
+    async fn fetch_outbox(&self, lane: &Lane, floor: Floor, limit: u64) -> Result<Found> {
         let ranks = self.ranks(&lane.name);
         let own = lane.clone();
         let page = Step::decide(move |outcomes| {
             let home = home::found(outcomes.first());
-            if home.until().is_none() {
+            let Some(since) = home.until() else {
                 return Ok(Vec::new());
-            }
+            };
             let each = ranks.iter().map(|rank| {
-                let page = home::of_relay(&own, *rank, home, limit);
+                let behind = floor.behind(*rank, since);
+                let page = home::of_relay(&own, *rank, behind, limit);
                 Step::read(crate::relation::tree(page))
             });
             Ok(each.collect())
@@ -112,9 +124,12 @@ impl Store {
             let rows = outcomes.iter().skip(1).flat_map(rows_of);
             let all = rows.filter_map(|row| Message::read(row));
             let some = all.take(usize::try_from(limit).unwrap_or(usize::MAX));
-            Ok((home::found(outcomes.first()).since, some.collect()))
+            let some: Vec<(Spot, Message)> = some.collect();
+            Ok((home::found(outcomes.first()).since, some))
         });
-        Ok(self.answer(&read, &Session::default()).await?.0)
+        let ((since, found), stamped) = self.answer(&read, &Session::default()).await?;
+        let timeline = stamped.high.timeline;
+        Ok((History { since, timeline }, found))
     }
 
     /// Deletes what was handed over, unless the queue has moved meanwhile: then it may be leased from

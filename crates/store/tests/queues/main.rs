@@ -11,6 +11,8 @@
 mod bench;
 #[path = "../shard/concluded.rs"]
 mod concluded;
+mod entries;
+mod fake_broker;
 mod gauges;
 mod groups;
 mod leases;
