@@ -2,7 +2,7 @@
 
 use super::lease::Leased;
 use super::message::Message;
-use super::token::{LeaseToken, Of};
+use super::token::{LeaseToken, Of, OfBroker};
 use super::{DEFAULT_GROUP, QueueRules};
 use crate::error::StoreError;
 use crate::refused;
@@ -20,7 +20,10 @@ pub(super) fn leased(delivery: Delivery, group: &str) -> Leased {
     Leased {
         lease: LeaseToken {
             group: group.to_owned(),
-            of: Of::Broker(delivery.lease),
+            of: Of::Broker(OfBroker {
+                lease: delivery.lease,
+                attempt: delivery.attempt,
+            }),
         },
         attempt: delivery.attempt,
         message: message(delivery.message),

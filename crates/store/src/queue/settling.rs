@@ -1,11 +1,13 @@
 //! Settling leases of a broker.
 
 use super::lease::checked_visibility;
-use super::token::{LeaseToken, Of};
+use super::token::{LeaseToken, Of, OfBroker};
 use super::{Acked, Brokered, Nack};
 use crate::session::Result;
 use crate::store::Store;
 use pando_model::broker::{self, Ability};
+use pando_queue::{Failure, Next};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What is done to leases.
@@ -45,20 +47,35 @@ impl Store {
         };
         let how = &how.checked()?;
         self.declare(queue).await?;
-        let leases: Vec<broker::Lease> = leases
-            .iter()
-            .filter_map(|token| match &token.of {
-                Of::Broker(lease) => Some(lease.clone()),
-                Of::Store { .. } => None,
-            })
-            .collect();
         let mut settled = Acked::default();
-        for some in leases.chunks(broker::MESSAGES_MAX) {
-            let done = self.settle_some(brokered, queue, some, how).await?;
-            settled.acked += done.acked;
-            settled.gone += done.gone;
+        for (attempt, leases) in apart(leases, how) {
+            for some in leases.chunks(broker::MESSAGES_MAX) {
+                let how = self.backed_off(queue, brokered, how, attempt);
+                let done = self.settle_some(brokered, queue, some, &how).await?;
+                settled.acked += done.acked;
+                settled.gone += done.gone;
+            }
         }
         Ok(settled)
+    }
+
+    /// What is done after so many attempts, with the queue's backoff where no delay is said and the
+    /// broker can wait. Whether it was the last attempt is the broker's engine to judge.
+    fn backed_off(&self, queue: &str, brokered: &Brokered, how: &Settle, attempt: u32) -> Settle {
+        let Settle::Nack(nack) = how else {
+            return how.clone();
+        };
+        let mut nack = nack.clone();
+        if nack.delay.is_none() && brokered.broker().abilities().has(Ability::NackDelay) {
+            let failure = Failure::Nacked { delay: None };
+            let backoff = &self.queue_rules(queue).backoff;
+            let next = backoff.after(failure, attempt.max(1), 0, &mut rand::rng());
+            nack.delay = match next {
+                Next::Visible { at_us } => u64::try_from(at_us).ok().map(Duration::from_micros),
+                Next::Dead(_) => None,
+            };
+        }
+        Settle::Nack(nack)
     }
 
     async fn settle_some(
@@ -83,11 +100,7 @@ impl Store {
         match how {
             Settle::Ack => Ok(of(broker.ack(queue, leases).await.map_err(said)?)),
             Settle::Nack(nack) => {
-                let can_wait = broker.abilities().has(Ability::NackDelay);
-                let backoff = self.queue_rules(queue).backoff.first_wait();
-                let delay = nack
-                    .delay
-                    .unwrap_or(if can_wait { backoff } else { Duration::ZERO });
+                let delay = nack.delay.unwrap_or_default();
                 let error = nack.error.as_deref().unwrap_or("the worker gave it back");
                 let nacked = broker.nack(queue, leases, delay, error).await;
                 Ok(of(nacked.map_err(said)?))
@@ -111,6 +124,20 @@ impl Store {
             }
         }
     }
+}
+
+/// Leases by how they are settled: those that are given back wait the longer the more attempts
+/// there were.
+fn apart(leases: &[LeaseToken], how: &Settle) -> BTreeMap<u32, Vec<broker::Lease>> {
+    let backs_off = matches!(how, Settle::Nack(Nack { delay: None, .. }));
+    let mut apart: BTreeMap<u32, Vec<broker::Lease>> = BTreeMap::new();
+    for token in leases {
+        if let Of::Broker(OfBroker { lease, attempt }) = &token.of {
+            let attempt = if backs_off { *attempt } else { 1 };
+            apart.entry(attempt).or_default().push(lease.clone());
+        }
+    }
+    apart
 }
 
 #[cfg(test)]

@@ -22,12 +22,20 @@ pub(super) enum Of {
     /// A message in the store, and what tells this lease from others of it.
     Store { id: i64, lease: i64 },
     /// A message on the broker, which knows its leases by a text of its own.
-    Broker(broker::Lease),
+    Broker(OfBroker),
+}
+
+/// A lease on the broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct OfBroker {
+    pub lease: broker::Lease,
+    /// Which attempt it is, from 1: how long the next one waits goes by it.
+    pub attempt: u32,
 }
 
 /// What the first byte says of those behind it: message, lease and group.
 const OF_STORE: u8 = 1;
-/// The group's length, the group, and the broker's text.
+/// The attempt in two bytes, the group's length, the group, and the broker's text.
 const OF_BROKER: u8 = 2;
 /// Bytes of a token: a broker's text, and what is around it.
 const BYTES_MAX: usize = 2 * 1024;
@@ -44,8 +52,10 @@ impl LeaseToken {
                 bytes.extend_from_slice(&lease.to_be_bytes());
                 bytes.extend_from_slice(group);
             }
-            Of::Broker(lease) => {
+            Of::Broker(OfBroker { lease, attempt }) => {
                 bytes.push(OF_BROKER);
+                let attempt = u16::try_from(*attempt).unwrap_or(u16::MAX);
+                bytes.extend_from_slice(&attempt.to_be_bytes());
                 bytes.push(u8::try_from(group.len()).unwrap_or(u8::MAX));
                 bytes.extend_from_slice(group);
                 bytes.extend_from_slice(lease.as_str().as_bytes());
@@ -76,10 +86,13 @@ impl LeaseToken {
                 (group, Of::Store { id, lease })
             }
             OF_BROKER => {
+                let (attempt, bytes) = bytes.split_first_chunk()?;
+                let attempt = u32::from(u16::from_be_bytes(*attempt));
                 let (length, bytes) = bytes.split_first()?;
                 let (group, lease) = bytes.split_at_checked(usize::from(*length))?;
                 let lease = std::str::from_utf8(lease).ok()?;
-                (group, Of::Broker(broker::Lease::new(lease)))
+                let lease = broker::Lease::new(lease);
+                (group, Of::Broker(OfBroker { lease, attempt }))
             }
             _ => return None,
         };
@@ -103,9 +116,11 @@ mod tests {
     proptest! {
         #[test]
         fn a_token_is_read_as_it_was_written_and_nothing_else_is_one(
-            id: i64, lease: i64, group in "[a-zé]{1,40}", text in "[ -~]{0,40}", garbage in ".{0,60}",
+            id: i64, lease: i64, group in "[a-zé]{1,40}", text in "[ -~]{0,40}", attempt: u16,
+            garbage in ".{0,60}",
         ) {
-            let of_broker = Of::Broker(broker::Lease::new(text));
+            let (attempt, lease_there) = (u32::from(attempt), broker::Lease::new(text));
+            let of_broker = Of::Broker(OfBroker { lease: lease_there, attempt });
             for of in [Of::Store { id, lease }, of_broker] {
                 let token = LeaseToken { group: group.clone(), of };
                 let text = token.to_text();
