@@ -2,8 +2,8 @@
 
 use super::broker_words::message;
 use super::look::{Depth, Peeked, PeekedState};
-use super::{Acked, DEFAULT_GROUP, DeadLetter, Lane};
-use crate::operation::Operation;
+use super::{Acked, DEFAULT_GROUP};
+use crate::operation::{Operation, Reach};
 use crate::session::Result;
 use crate::store::Store;
 
@@ -68,40 +68,6 @@ impl Store {
                 due_us: None,
             });
         Ok(each.collect())
-    }
-
-    /// The first dead letters that the broker has for a group.
-    pub async fn queue_dead_brokered(
-        &self,
-        queue: &str,
-        group: Option<&str>,
-    ) -> Result<Vec<DeadLetter>> {
-        let Some(brokered) = self.brokered_of(queue).await? else {
-            return Ok(Vec::new());
-        };
-        let group = group.unwrap_or(DEFAULT_GROUP);
-        let found = brokered.broker().dead(queue, group, PAGE).await;
-        let each = found
-            .map_err(|error| brokered.told(queue, error))?
-            .into_iter()
-            .map(|dead| DeadLetter {
-                message: message(dead.message),
-                attempts: dead.attempts,
-                error: dead.error,
-                died_at_us: dead.died_at_us,
-            });
-        Ok(each.collect())
-    }
-
-    /// Gives dead letters on the broker another chance, as many as one call takes; how many.
-    pub async fn queue_redrive_brokered(&self, queue: &str, group: Option<&str>) -> Result<u64> {
-        let Some(brokered) = self.brokered_of(queue).await? else {
-            return Ok(0);
-        };
-        let group = group.unwrap_or(DEFAULT_GROUP);
-        let most = pando_model::broker::MESSAGES_MAX;
-        let redriven = brokered.broker().redrive(queue, group, most).await;
-        redriven.map_err(|error| brokered.told(queue, error))
     }
 
     /// Empties a queue on the broker.

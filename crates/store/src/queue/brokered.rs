@@ -59,6 +59,11 @@ impl Brokered {
         missing(queue, self.broker.info().engine)
     }
 
+    /// Something has come back where a queue was before.
+    pub(super) fn unsettle(&self, queue: &str) {
+        self.settled.lock().retain(|(name, _, _), _| name != queue);
+    }
+
     /// The queues that are there.
     pub(super) fn queues(&self) -> Vec<String> {
         let places = self.places.load();

@@ -15,6 +15,7 @@
 //! (`docs/decisions/0011-queues.md`).
 
 mod ack;
+mod broker_dead;
 mod broker_lease;
 mod broker_look;
 mod broker_state;

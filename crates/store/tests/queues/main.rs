@@ -8,6 +8,7 @@
     reason = "a test: a panic is how it fails"
 )]
 
+mod behind_a_move;
 mod bench;
 #[path = "../shard/concluded.rs"]
 mod concluded;

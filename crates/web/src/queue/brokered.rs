@@ -5,7 +5,7 @@ use super::look;
 use super::{Answered, publish};
 use crate::answer::Answer;
 use crate::error::ApiError;
-use crate::operate::Asked;
+use crate::operate::{Asked, NextLink};
 use crate::params::{Params, malformed};
 use crate::web::Web;
 use http::StatusCode;
@@ -80,16 +80,8 @@ async fn messages(web: &Web, queue: &str, asked: &Asked<'_>) -> Answered {
 /// The dead of the store, which they were before the queue moved, and those of the broker.
 async fn dead(web: &Web, queue: &str, asked: &Asked<'_>) -> Answered {
     let page = look::page(asked.parts)?;
-    let session = Session::default();
-    let here = web.store().queue_dead(queue, &page)?;
-    let (here, _) = web.store().answer(&here, &session).await?;
-    let there = web
-        .store()
-        .queue_dead_brokered(queue, page.group.as_deref());
-    let mut all = here.messages;
-    all.extend(there.await?);
-    all.truncate(limit_of(&page));
-    Ok(look::dead_letters(&all))
+    let found = web.store().queue_dead_anywhere(queue, &page).await?;
+    Ok(look::dead_letters(&NextLink::of(asked.parts), found))
 }
 
 /// Gives dead letters another chance, those of the store first.
@@ -103,13 +95,8 @@ pub(super) async fn redrive(web: &Web, queue: &str, asked: &Asked<'_>) -> Answer
         );
     }
     let group = read.group.as_deref();
-    let session = Session::default();
-    let here = web.store().queue_redrive(queue, group, None)?;
-    let here = here.map(|done| Ok(done.redriven.to_le_bytes().to_vec()));
-    let here = web.store().carry_out(&here, None, &session).await?.answer;
-    let here = u64::from_le_bytes(here.first_chunk().copied().unwrap_or_default());
-    let there = web.store().queue_redrive_brokered(queue, group).await?;
-    let body = json!({ "redriven": here + there, "more": there > 0 });
+    let done = web.store().queue_redrive_anywhere(queue, group).await?;
+    let body = json!({ "redriven": done.redriven, "more": done.more });
     Ok(Answer::json(StatusCode::OK, &body))
 }
 

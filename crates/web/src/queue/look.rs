@@ -72,11 +72,10 @@ pub(super) fn peeked(found: &[Peeked]) -> Answer {
     Answer::json(StatusCode::OK, &List { messages })
 }
 
-/// Dead letters, without a page behind them.
-pub(super) fn dead_letters(found: &[DeadLetter]) -> Answer {
-    let messages: Vec<_> = found.iter().map(GivenDead::of).collect();
-    let messages = &messages;
-    Answer::json(StatusCode::OK, &List { messages })
+/// A page of dead letters that was found.
+pub(super) fn dead_letters(next: &NextLink, found: Peek<DeadLetter>) -> Answer {
+    let messages: Vec<_> = found.messages.iter().map(GivenDead::of).collect();
+    listed(next, &messages, found.cursor)
 }
 
 /// How much a group has before it.
@@ -127,10 +126,7 @@ pub(super) fn messages(
 pub(super) fn dead(web: &Web, queue: &str, parts: &Parts) -> Result<Operation<Answer>, ApiError> {
     let (page, next) = (page(parts)?, NextLink::of(parts));
     let dead = web.store().queue_dead(queue, &page)?;
-    Ok(dead.map(move |found: Peek<DeadLetter>| {
-        let messages: Vec<_> = found.messages.iter().map(GivenDead::of).collect();
-        Ok(listed(&next, &messages, found.cursor.clone()))
-    }))
+    Ok(dead.map(move |found: Peek<DeadLetter>| Ok(dead_letters(&next, found))))
 }
 
 /// Removes all that was published until a time; several transactions, so it is none with others.
