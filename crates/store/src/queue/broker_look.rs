@@ -2,8 +2,8 @@
 
 use super::broker_words::message;
 use super::look::{Depth, Peeked, PeekedState};
-use super::{Acked, DEFAULT_GROUP};
-use crate::operation::{Operation, Reach};
+use super::{Acked, DEFAULT_GROUP, Lane};
+use crate::operation::Operation;
 use crate::session::Result;
 use crate::store::Store;
 
