@@ -75,6 +75,8 @@ impl Store {
                 Turn::Store
             });
         }
+        // Behind a start with fewer priorities it is not known yet what lies above them.
+        self.look_above(queue).await?;
         let turn = match home.on_broker {
             true => {
                 let left = self.queue_left(queue, Some(group))?;

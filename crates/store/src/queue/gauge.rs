@@ -7,11 +7,12 @@
 //! often the longer that takes. What is known is up to a second old, or a hundred times as old as a count
 //! takes; what this process has published since is added to it.
 
-use super::look::{Depth, by_state, counted, depth_of_states, scheduled};
+use super::look::{Depth, by_state, counted, depth_of_states, ran_out, scheduled};
 use super::pace::Paced;
 use super::pieces::{self, Pieces};
 use super::{DEFAULT_GROUP, Lane, check_key};
 use crate::operation::Operation;
+use crate::refused;
 use crate::relation::tree;
 use crate::session::{Result, Session};
 use crate::store::Store;
@@ -28,6 +29,9 @@ const BELIEVED_US: i64 = 600 * 1_000_000;
 const WATCHED_MAX: usize = 4_096;
 /// How long a queue is measured after it was last asked about.
 const WATCHED_US: i64 = 60 * 1_000_000;
+/// How many times `max_in_flight` a group holds before it reads nothing more, while what it waits
+/// for is due later and nobody works on anything.
+const HELD_IDLE: u64 = 10;
 
 /// What is known of a queue, as a group sees it.
 #[derive(Clone, Debug, Default)]
@@ -74,14 +78,20 @@ impl Store {
         let Some(max_depth) = rules.max_depth else {
             return Ok(());
         };
+        let count = count as u64;
+        if count > max_depth {
+            let message = format!("{count} messages are more than the queue {queue:?} ever holds");
+            let hint = format!("Send fewer at once, or raise max_depth of [queues.{queue}].");
+            return Err(refused::unprocessable(message).hint(hint));
+        }
         let now_us = self.clock().now_us();
         let mut deepest = 0;
         for group in rules.groups() {
             let depth = self.gauges().asked(queue, group, now_us, |gauge| {
                 let here = gauge.depth.depth() + gauge.depth.scheduled + gauge.since;
                 let depth = here + gauge.there.depth();
-                if depth < max_depth {
-                    gauge.since += count as u64;
+                if depth.saturating_add(count) <= max_depth {
+                    gauge.since += count;
                 } else {
                     gauge.has_refused = true;
                 }
@@ -89,10 +99,10 @@ impl Store {
             });
             deepest = deepest.max(depth);
         }
-        if deepest < max_depth {
+        if deepest.saturating_add(count) <= max_depth {
             return Ok(());
         }
-        let message = format!("the queue {queue:?} is full: {max_depth} messages wait");
+        let message = format!("the queue {queue:?} is full: {deepest} messages wait");
         Err(Refusal::new("queue_full", message).hint(format!(
             "Try again later, add consumers, or raise max_depth of [queues.{queue}]."
         )))
@@ -124,15 +134,21 @@ impl Store {
     }
 
     /// Whether a group holds as much behind other messages of its ordering keys as it may, as far as it
-    /// is known: then nothing is read that nobody has had, until some of it is done. Not where nothing
-    /// is on its way that could be done.
+    /// is known: then nothing is read that nobody has had, until some of it is done. Where nobody works
+    /// on anything, and what they wait for is for later, it is [`HELD_IDLE`] times as much.
     pub(super) fn holds_enough(&self, queue: &str, group: &str) -> bool {
         let max = self.queue_rules(queue).max_in_flight;
         let now_us = self.clock().now_us();
         self.gauges().asked(queue, group, now_us, |gauge| {
             let out = gauge.depth;
-            let on_its_way = (out.in_flight + out.waiting).saturating_sub(out.held);
-            let is_full = out.held + gauge.held_since >= max && on_its_way > 0;
+            let is_waited_for = out.waiting > out.held;
+            let bound = match (out.in_flight > 0, is_waited_for) {
+                (true, _) => max,
+                (false, true) => max.saturating_mul(HELD_IDLE),
+                // Nothing is on its way that could be done.
+                (false, false) => u64::MAX,
+            };
+            let is_full = out.held + gauge.held_since >= bound;
             gauge.has_refused |= is_full;
             is_full
         })
@@ -186,7 +202,7 @@ impl Store {
                 gauge.held_since = 0;
                 gauge.has_refused = false;
             });
-            let count = out_of(&lane, group);
+            let count = out_of(&lane, group, now_us);
             out = self
                 .count(count, |depth| depth.depth() + depth.dead)
                 .await?;
@@ -323,9 +339,10 @@ fn scheduled_of(lane: &Lane) -> Operation<u64> {
 }
 
 /// Counts what a group has out.
-fn out_of(lane: &Lane, group: &str) -> Operation<Depth> {
-    let count = Step::read(tree(by_state(lane, group)));
-    Operation::reading(lane.reach(), vec![count], |outcomes| {
-        Ok(depth_of_states(outcomes.first()))
+fn out_of(lane: &Lane, group: &str, now_us: i64) -> Operation<Depth> {
+    let counts = [by_state(lane, group), ran_out(lane, group, now_us)];
+    let counts = counts.map(|count| Step::read(tree(count)));
+    Operation::reading(lane.reach(), counts.to_vec(), |outcomes| {
+        Ok(depth_of_states(outcomes.first(), outcomes.get(1)))
     })
 }

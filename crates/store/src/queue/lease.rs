@@ -23,6 +23,9 @@ use std::time::Duration;
 
 /// Messages of one lease at most.
 pub const MESSAGES_MAX: u64 = 1_000;
+/// What is due, and the first of what nobody has had, are read at once up to this: together with
+/// the bodies of what is due it is half of what a request may read.
+const SMALL_BYTES: usize = 32 << 20;
 /// A longer lease is a message that nobody will see again for as long.
 const VISIBILITY_MAX: Duration = Duration::from_secs(12 * 60 * 60);
 
@@ -54,6 +57,8 @@ struct Plan {
     lane: Lane,
     group: String,
     max: usize,
+    /// Its messages, and as many others, are read at once without a thought.
+    is_small: bool,
     /// The ranks, the first to be leased first.
     ranks: Vec<i64>,
     attempts_max: u32,
@@ -134,10 +139,12 @@ impl Store {
         let visibility = checked_visibility(lease.visibility.unwrap_or(rules.visibility))?;
         let max = lease.max.unwrap_or(1).clamp(1, rules.lease_max());
         let now_us = self.clock().now_us();
+        let max = usize::try_from(max).unwrap_or(1);
         Ok(Plan {
             lane,
             group: group.to_owned(),
-            max: usize::try_from(max).unwrap_or(1),
+            max,
+            is_small: max.saturating_mul(rules.message_bytes_max) <= SMALL_BYTES,
             // What is due comes all the same: it is what takes down what is held.
             ranks: match self.holds_enough(queue, group) {
                 true => Vec::new(),
@@ -177,9 +184,9 @@ impl Plan {
             let due = standing.due(&plan.lane, &plan.group, plan.now_us, plan.max as u64);
             let mut steps = vec![Step::read(tree(due))];
             // As a rule nothing is due, and an engine may answer both at once.
-            let first = plan.ranks.first();
+            let first = plan.ranks.first().filter(|_| plan.is_small);
             steps.extend(first.map(|rank| plan.unread(&standing, *rank, plan.max, outcomes)));
-            steps.push(plan.look_at(standing, 1));
+            steps.push(plan.look_at(standing, usize::from(plan.is_small)));
             Ok(steps)
         })
     }
@@ -259,8 +266,8 @@ impl Plan {
         let due: Vec<Out> = rows.iter().filter_map(|row| Out::read(row)).collect();
         let (mut fresh, mut known) = (Vec::new(), due.len());
         for nth in 0..self.ranks.len() {
-            // The first is looked at whatever is due.
-            if known >= self.max && nth > 0 {
+            // Of a small lease the first is looked at whatever is due.
+            if known >= self.max && !(nth == 0 && self.is_small) {
                 break;
             }
             let rows = reads.next().map_or(&[][..], rows_of);

@@ -192,6 +192,7 @@ impl Store {
         check_key("a group", &group)?;
         let ranks: Arc<[i64]> = self.ranks(queue).into();
         let scheduled = scheduled(&lane);
+        let now_us = self.clock().now_us();
         let own = (lane.clone(), Arc::clone(&ranks));
         let unread = Step::decide(move |outcomes| {
             let (lane, ranks) = &own;
@@ -207,6 +208,7 @@ impl Store {
         let steps = vec![
             cursor::read(&lane, &group),
             Step::read(tree(by_state(&lane, &group))),
+            Step::read(tree(ran_out(&lane, &group, now_us))),
             Step::read(tree(scheduled)),
             unread,
         ];
@@ -326,9 +328,9 @@ fn dead_letters(
 }
 
 fn depth(outcomes: &[Outcome]) -> Depth {
-    let mut depth = depth_of_states(outcomes.get(1));
-    depth.scheduled = counted(outcomes.get(2));
-    for pair in outcomes.get(3..).unwrap_or_default().chunks(2) {
+    let mut depth = depth_of_states(outcomes.get(1), outcomes.get(2));
+    depth.scheduled = counted(outcomes.get(3));
+    for pair in outcomes.get(4..).unwrap_or_default().chunks(2) {
         let first = pair.first().map_or(&[][..], rows_of).first();
         let first = first.and_then(|row| row::timestamp(row.first()?));
         depth.oldest_us = match (depth.oldest_us, first) {
@@ -363,10 +365,19 @@ pub(super) fn by_state(lane: &Lane, group: &str) -> Select {
     by_state
 }
 
-/// What [`by_state`] has counted.
-pub(super) fn depth_of_states(outcome: Option<&Outcome>) -> Depth {
+/// Counts what of it was leased, and whose time has run out: it waits for the next lease.
+pub(super) fn ran_out(lane: &Lane, group: &str, now_us: i64) -> Select {
+    let mut filters = cursor::of_group(lane, out::GROUP, group);
+    let leased = State::Leased.value();
+    filters.push(compare(out::STATE, Comparison::Eq, leased));
+    filters.push(compare(out::DUE, Comparison::Le, Value::Timestamp(now_us)));
+    count(select(&OUT, &[], Filter::And(filters)))
+}
+
+/// What [`by_state`] and [`ran_out`] have counted.
+pub(super) fn depth_of_states(by_state: Option<&Outcome>, ran_out: Option<&Outcome>) -> Depth {
     let mut depth = Depth::default();
-    for row in outcome.map_or(&[][..], rows_of) {
+    for row in by_state.map_or(&[][..], rows_of) {
         let [state, Value::Int(rows)] = row.as_slice() else {
             continue;
         };
@@ -382,5 +393,8 @@ pub(super) fn depth_of_states(outcome: Option<&Outcome>) -> Depth {
             None => {}
         }
     }
+    let ran_out = counted(ran_out).min(depth.in_flight);
+    depth.in_flight -= ran_out;
+    depth.waiting += ran_out;
     depth
 }

@@ -202,7 +202,7 @@ async fn finds(what: &str, synchronous: Synchronous, sent: Sent) {
         let mut world = World::new(&format!("models-{what}-{number}"), synchronous);
         let wrong = round(&mut world, sent, &mut chance).await;
         if let Some(line) = wrong.iter().find(|line| line.contains(what)) {
-            println!("found: {line}");
+            println!("found in round {number}: {line}");
             return;
         }
     }

@@ -50,9 +50,12 @@ async fn what_is_measured_in_pieces_is_what_a_count_of_all_gives() {
 async fn a_full_queue_refuses_until_there_is_room_again() {
     on_each(|bench: Bench| async move {
         let admit = |count| bench.store.queue_admit_publish("small", count);
+        assert_eq!(admit(6).unwrap_err().code, "unprocessable", "never");
         for n in 0..5 {
             admit(1).unwrap_or_else(|refusal| panic!("{n}: {refusal:?}"));
             bench.publish_each("small", &["x"]).await;
+            let refusal = admit(5).unwrap_err();
+            assert_eq!(refusal.code, "queue_full", "{n}: not at once");
         }
         let refusal = admit(1).unwrap_err();
         assert_eq!(refusal.code, "queue_full");
@@ -66,6 +69,23 @@ async fn a_full_queue_refuses_until_there_is_room_again() {
         bench.store.queue_measure_watched().await.unwrap();
         bench.store.queue_admit_lease("small", None).unwrap();
         admit(1).unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn leases_that_ran_out_do_not_keep_others_from_leasing() {
+    on_each(|bench| async move {
+        bench.publish_each("small", &["a", "b", "c"]).await;
+        assert_eq!(bench.lease("small", 3).await.len(), 3);
+        bench.store.queue_measure("small", None).await.unwrap();
+        let refusal = bench.store.queue_admit_lease("small", None).unwrap_err();
+        assert_eq!(refusal.code, "too_many_in_flight");
+        bench.wait(3_600_000_000);
+        let depth = bench.store.queue_measure("small", None).await.unwrap();
+        assert_eq!((depth.in_flight, depth.waiting), (0, 3));
+        bench.store.queue_admit_lease("small", None).unwrap();
+        assert_eq!(bench.lease("small", 3).await.len(), 3);
     })
     .await;
 }

@@ -2,9 +2,12 @@
 
 use super::body::{is_json, is_plain_json};
 use super::publish::JSON;
+use crate::error::ApiError;
 use crate::kv::instant;
+use crate::params::malformed;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use pando_store::queue::{Leased, Message};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -43,6 +46,19 @@ enum Body<'a> {
     Octets { base64: String },
 }
 
+/// The bytes of a JSON body. Refused is what a reader of the lease could choke on: nobody could then
+/// acknowledge what comes with it.
+pub(super) fn readable(json: &RawValue) -> Result<Bytes, ApiError> {
+    if let Err(error) = serde_json::from_str::<serde_json::Value>(json.get()) {
+        let message = format!("the body is JSON that many a reader cannot read: {error}");
+        return Err(malformed(message).hint(
+            "Nest at most 127 levels deep, write no half of a surrogate pair and no number beyond \
+             1e308; or send the bytes by themselves, with a Content-Type of their own.",
+        ));
+    }
+    Ok(Bytes::copy_from_slice(json.get().as_bytes()))
+}
+
 impl GivenLease<'_> {
     pub(super) fn of(leased: &Leased) -> GivenLease<'_> {
         GivenLease {
@@ -76,6 +92,8 @@ impl Body<'_> {
         }
         let text = std::str::from_utf8(bytes).ok();
         let json = text.filter(|_| is_plain_json(kind) || is_json(kind));
+        let is_read = |text: &&str| serde_json::from_str::<serde_json::Value>(text).is_ok();
+        let json = json.filter(|text| is_plain_json(kind) || is_read(text));
         if let Some(json) = json.and_then(|text| serde_json::from_str(text).ok()) {
             return Body::Json(json);
         }
@@ -85,5 +103,36 @@ impl Body<'_> {
                 base64: STANDARD.encode(bytes),
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_that_a_reader_could_choke_on_is_refused_and_others_are_kept_to_the_byte() {
+        let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+        for body in ["\"\\ud800\"", "1e400", deep.as_str()] {
+            let raw: &RawValue = serde_json::from_str(body).unwrap();
+            let refused = readable(raw).unwrap_err();
+            assert_eq!(
+                refused.status_code(),
+                http::StatusCode::BAD_REQUEST,
+                "{body}"
+            );
+        }
+        for body in ["{\"b\": 1.0,\"a\":\"\\ud83d\\ude00\"}", "null"] {
+            let raw: &RawValue = serde_json::from_str(body).unwrap();
+            assert_eq!(readable(raw).unwrap(), body);
+        }
+    }
+
+    #[test]
+    fn a_body_of_another_json_type_that_cannot_be_read_is_given_as_bytes() {
+        let given = Body::of(b"\"\\ud800\"", "application/problem+json");
+        assert!(matches!(given, Body::Octets { .. }));
+        let given = Body::of(b"{}", "application/problem+json");
+        assert!(matches!(given, Body::Json(_)));
     }
 }

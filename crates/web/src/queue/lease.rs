@@ -94,11 +94,11 @@ where
 impl Asking<'_> {
     async fn messages(&self, deadline: Deadline, pass: Pass<'_>) -> Result<Done, ApiError> {
         self.web.store().queue_ensure(self.queue).await?;
-        if self.web.store().queue_is_brokered(self.queue) {
-            return self.lease_anywhere(pass).await;
-        }
         if let Some(done) = self.done_before(deadline).await? {
             return Ok(done);
+        }
+        if self.web.store().queue_is_brokered(self.queue) {
+            return self.lease_anywhere(pass).await;
         }
         if self.sent.wait.is_zero() {
             return match self.look(deadline).await? {

@@ -8,7 +8,7 @@
 //! | another | the body, as what it was sent |
 
 use super::body::{SPAN, Span, is_json, is_plain_json};
-use super::refuse_query;
+use super::{given::readable, refuse_query};
 use crate::answer::Answer;
 use crate::error::ApiError;
 use crate::kv;
@@ -206,7 +206,7 @@ impl Sent<'_> {
             return Err(malformed(message).hint("POST /exchanges/v1/{exchange}/messages."));
         }
         let content = Content {
-            body: Bytes::copy_from_slice(self.body.get().as_bytes()),
+            body: readable(self.body)?,
             content_type: JSON.to_owned(),
             attributes: None,
         };

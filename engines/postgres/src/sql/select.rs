@@ -8,7 +8,7 @@ use crate::cell::Param;
 use pando_model::aggregate::AggregateFn;
 use pando_model::column::ColumnType;
 use pando_model::fixed::{Fixed, fixed_by};
-use pando_model::plan::{Filter, KeySource, Output, Scalar, Select};
+use pando_model::plan::{Filter, KeySource, OrderBy, Output, Scalar, Select};
 use pando_model::schema::{ColumnIx, SLOT_COLUMN, Table};
 use pando_model::tree::Keyed;
 
@@ -269,7 +269,27 @@ fn source<'a>(
     if let Some((keyed, columns, _)) = keys {
         sql.keys(columns, keyed.keys).push(" AND ");
     }
-    passing(sql, table, &select.filter, root, fixed);
+    if is_ordered_by_sparse_index(select, fixed) {
+        sql.push("(").filter(&select.filter, table, root).push(")");
+    } else {
+        passing(sql, table, &select.filter, root, fixed);
+    }
+}
+
+/// Whether a sparse index has the rows in the order that is wanted. Then the slot is not named, which
+/// the key begins with: where few rows live, the two look alike to the planner, and the key's index
+/// has all that died while somebody holds a snapshot.
+fn is_ordered_by_sparse_index(select: &Select, fixed: &Fixed<'_>) -> bool {
+    let first = select.order.first().map(|order| &order.by);
+    let Some(OrderBy::Scalar(Scalar::Column(first))) = first else {
+        return false;
+    };
+    let mut sparse = select.table.indexes.iter().filter(|index| index.sparse);
+    sparse.any(|index| {
+        let columns = index.columns.iter().map(|(ix, _)| ix);
+        let mut behind = columns.skip_while(|ix| fixed.value(**ix).is_some());
+        behind.next() == Some(first)
+    })
 }
 
 /// Adds a filter, and the slot where it follows from it.
