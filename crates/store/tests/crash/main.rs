@@ -108,8 +108,8 @@ async fn flush(store: Arc<Store>, disk: Disk) {
 /// Lets the writers write until the power goes, brings it back and looks. Gives what is wrong.
 async fn round(world: &mut World, sent: Sent, chance: &mut StdRng) -> Vec<String> {
     let store = world.open().await.unwrap();
-    // At any write, or when a commit is written and not answered.
-    let at_sync = chance.random_bool(0.5);
+    // At any write, or when a commit is written and not answered, if one waits for that.
+    let at_sync = world.waits_for_the_disk() && chance.random_bool(0.5);
     match at_sync {
         true => world.disk.cut_power_at_sync(chance.random_range(1..60)),
         false => world.disk.cut_power_after(chance.random_range(1..3_000)),

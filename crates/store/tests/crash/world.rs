@@ -72,6 +72,11 @@ impl World {
         }
     }
 
+    /// Whether commits wait for the disk.
+    pub fn waits_for_the_disk(&self) -> bool {
+        self.synchronous == Synchronous::Full
+    }
+
     /// Opens the store, with all that the workload needs.
     pub async fn open(&self) -> Result<Arc<Store>, StoreError> {
         let mut config = SqliteConfig::new(self.folder.path().join("pando.db"));

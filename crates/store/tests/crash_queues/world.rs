@@ -86,6 +86,11 @@ impl World {
         }
     }
 
+    /// Whether commits wait for the disk.
+    pub fn waits_for_the_disk(&self) -> bool {
+        self.synchronous == Synchronous::Full
+    }
+
     /// Opens the store, with the table that messages are about.
     pub async fn open(&self) -> Result<Arc<Store>, StoreError> {
         let mut sqlite = SqliteConfig::new(self.folder.path().join("pando.db"));
