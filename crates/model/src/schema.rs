@@ -77,6 +77,16 @@ pub struct Table {
     pub options: BTreeMap<String, String>,
 }
 
+/// What the names of relations begin with whose rows come and go: those of queues.
+pub const CHURNING: &str = "_pando_queue_";
+
+impl Table {
+    /// Whether its rows come and go, so that few are there where many were.
+    pub fn churns(&self) -> bool {
+        self.name.starts_with(CHURNING)
+    }
+}
+
 /// By its name, which tells it from all others of a schema.
 impl std::hash::Hash for Table {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {

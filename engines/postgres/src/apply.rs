@@ -10,8 +10,8 @@ use crate::layout::{
     BESIDE, NAME_BYTES_MAX, column_sql, create_beside_sql, definition_of, held_name, indexes,
     insert_sql, load, names, take_place_sql,
 };
+use crate::plans::{AS_FIT, Plans};
 use crate::session::Session;
-use crate::shard::AS_FIT;
 use crate::sql::{quoted, sent_as};
 use crate::writer::{Transaction, copy, insert_params};
 use pando_model::canonical;
@@ -40,6 +40,7 @@ pub(crate) fn carry_out(transaction: &mut Transaction<'_>, change: &SchemaChange
     transaction.check_schema(change.from_version)?;
     let session = transaction.session;
     session.batch(&format!("{AS_FIT} {LOCKS}"))?;
+    session.plans_were(Some(Plans::AsFit));
     for step in &change.steps {
         step_out(session, step)?;
     }
@@ -320,10 +321,7 @@ fn store_beside(session: &Session, to: &Table, insert: &str, rows: &[(Slot, Row)
             return Ok(());
         }
         Err(fault) if !fault.is_about_one_request() => return Err(fault),
-        Err(_) => {
-            let undo = "ROLLBACK TO beside; RELEASE beside;";
-            session.defer(undo, Some("SAVEPOINT beside;"));
-        }
+        Err(_) => session.undo("beside"),
     }
     for (slot, row) in rows {
         let params: Vec<_> = insert_params(to, *slot, row).collect();

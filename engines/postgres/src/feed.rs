@@ -6,8 +6,9 @@
 
 use crate::cell::Param;
 use crate::fault::{Step, corrupt};
+use crate::plans::Plans;
 use crate::session::Session;
-use crate::shard::{BY_INDEX, ShardRow};
+use crate::shard::ShardRow;
 use crate::writer::Transaction;
 use pando_model::engine::{FeedCursor, FeedEvent, FeedKind, FeedPage};
 use pando_model::slot::Slot;
@@ -32,7 +33,7 @@ pub(crate) fn read_page(
     after: FeedCursor,
     max: usize,
 ) -> Step<FeedPage> {
-    session.defer(BY_INDEX, None);
+    session.plan(Plans::ByIndex);
     let floor = read_floor(session)?;
     let lost = shard.history.reach(after.at, shard.at) != Reach::Contained;
     let behind = (after.at.p, after.ordinal) < (floor.at.p, floor.ordinal);
@@ -104,7 +105,7 @@ pub(crate) fn acknowledge(
 
 /// Whether more is kept than [`bound`] lets stay.
 pub(crate) fn is_too_long(session: &Session) -> Step<bool> {
-    session.defer(BY_INDEX, None);
+    session.plan(Plans::ByIndex);
     let floor = read_floor(session)?.at.p as i64;
     let first = span_end(session, floor, "p, ordinal")?;
     let last = span_end(session, floor, "p DESC, ordinal DESC")?;

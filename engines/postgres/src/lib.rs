@@ -34,6 +34,7 @@ mod inspect;
 mod layout;
 mod open;
 mod pipeline;
+mod plans;
 mod points;
 mod pool;
 mod progress;

@@ -17,7 +17,7 @@ impl Session {
     pub(crate) fn read_run(&self, run: &[engine::Step], found: &mut Vec<Outcome>) -> Step<()> {
         let plain: Option<Vec<&Select>> = run.iter().map(plain).collect();
         match plain {
-            Some(selects) if selects.len() > 1 => {
+            Some(selects) if selects.len() > 1 && are_planned_alike(&selects) => {
                 let all = self.select_together(&selects)?.into_iter();
                 found.extend(all.map(|rows| {
                     Outcome::found(RowSet {
@@ -48,6 +48,7 @@ impl Session {
             let statement = sql::select(select, None);
             let prepared = self.prepare(&statement.sql.text)?;
             statements.push((statement, prepared, &*select.table));
+            self.plan_for(&select.table);
         }
         self.handle().block_on(async {
             let front = self.front(self.take_deferred());
@@ -81,6 +82,12 @@ impl Session {
 }
 
 /// The select that is all there is to a read.
+/// Whether one setting does for all ([`Session::plan_for`]).
+fn are_planned_alike(selects: &[&Select]) -> bool {
+    let churning = selects.iter().filter(|one| one.table.churns()).count();
+    churning == 0 || churning == selects.len()
+}
+
 fn plain(step: &engine::Step) -> Option<&Select> {
     match step {
         engine::Step::Read { tree, count: false } if tree.children.is_empty() => Some(&tree.select),

@@ -94,6 +94,7 @@ impl Session {
         table: &Table,
         mut go_on: impl FnMut(&Value) -> Step<bool>,
     ) -> Step<Vec<Row>> {
+        self.plan_for(table);
         let mut rows = Vec::new();
         self.select_while(&statement.sql.text, &statement.sql.params, |raw| {
             let mut goes_on = true;
@@ -117,6 +118,7 @@ impl Source for Session {
 
     fn count(&self, select: &Select) -> Step<u64> {
         let count = sql::count(select);
+        self.plan_for(&select.table);
         let total = self.first_int(&count.text, &count.params)?;
         Ok(total.map_or(0, i64::unsigned_abs))
     }

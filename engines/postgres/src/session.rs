@@ -7,6 +7,7 @@
 
 use crate::cell::Param;
 use crate::fault::{Fault, Step};
+use crate::plans::Plans;
 use crate::tls::Target;
 use crate::wire::Wire;
 use bytes::Bytes;
@@ -31,6 +32,8 @@ pub(crate) struct Session {
     changes: Cell<u64>,
     /// Whether a transaction is open, or may be.
     open: Cell<bool>,
+    /// What its statements are planned with, if that is known.
+    plans: Cell<Option<Plans>>,
 }
 
 /// A statement with its parameters, to be sent with others.
@@ -52,6 +55,7 @@ impl Session {
             budget: RowBudget::default(),
             changes: Cell::new(0),
             open: Cell::new(false),
+            plans: Cell::new(Some(Plans::AsFit)),
         })
     }
 
@@ -88,6 +92,11 @@ impl Session {
     /// Counts rows that were changed by what gives rows.
     pub(crate) fn add_changes(&self, changed: u64) {
         self.changes.set(self.changes.get() + changed);
+    }
+
+    /// What statements were planned with, and are with what is set from here on.
+    pub(crate) fn plans_were(&self, now: Option<Plans>) -> Option<Plans> {
+        self.plans.replace(now)
     }
 
     /// What PostgreSQL has warned of since the last call.
@@ -142,6 +151,7 @@ impl Session {
             prepared.push(self.prepare(sql)?);
         }
         self.open.set(true);
+        self.plans.set(Some(Plans::AsFit));
         let client = &self.wire.client;
         let rows = prepared.iter().map(|statement| {
             let row = async move { client.query_opt(statement, &[]).await };

@@ -7,6 +7,7 @@
 
 use crate::cell::Param;
 use crate::fault::{Step, corrupt};
+use crate::plans::{Plans, by_index};
 use crate::session::Session;
 use pando_model::error::EngineError;
 use pando_model::stamp::{Fork, History, Position};
@@ -49,15 +50,8 @@ const LOCK: &str = "SELECT FROM _pando_shard WHERE one = 1 FOR UPDATE";
 /// A snapshot for several statements.
 pub(crate) const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 /// Each statement sees what was committed before it: once the shard is locked, all there is. What
-/// is looked at first, in Pando's own tables, is looked at [`BY_INDEX`].
-const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; \
-    SET LOCAL enable_seqscan = off; SET LOCAL jit = off";
-/// The statements that follow go by an index, though PostgreSQL may have counted few rows in a
-/// table: it does not count the dead ones, and keeps a plan that it has made. Where there is no
-/// index the cost that it reckons would have it compile the statement.
-pub(crate) const BY_INDEX: &str = "SET LOCAL enable_seqscan = off; SET LOCAL jit = off;";
-/// The statements that follow go as PostgreSQL sees fit.
-pub(crate) const AS_FIT: &str = "SET LOCAL enable_seqscan TO DEFAULT; SET LOCAL jit TO DEFAULT;";
+/// is looked at first, in Pando's own tables, is looked at [`Plans::ByIndex`].
+const BEGIN_WRITE: &str = concat!("BEGIN ISOLATION LEVEL READ COMMITTED; ", by_index!());
 
 /// What the one row says.
 #[derive(Clone, Debug)]
@@ -114,6 +108,7 @@ impl Locked {
     /// Begins a transaction that writes, once nobody else does.
     pub(crate) fn begin(session: &Session) -> Step<Locked> {
         let row = session.begin(BEGIN_WRITE, &[LOCK, REIGN])?;
+        session.plans_were(Some(Plans::ByIndex));
         Locked::of(row.as_ref())
     }
 

@@ -18,7 +18,8 @@ use tokio_postgres::types::ToSql;
 
 /// Whether a read is one statement.
 pub(crate) fn is_short(read: &Read) -> bool {
-    read.tree.children.is_empty()
+    // What comes and goes is planned with settings of a transaction of its own.
+    read.tree.children.is_empty() && !read.tree.select.table.churns()
 }
 
 /// Carries out a read [`is_short`] says to be one statement.

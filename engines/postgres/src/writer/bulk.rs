@@ -49,8 +49,7 @@ impl Transaction<'_> {
             Ok(rows) => rows,
             Err(fault) if !fault.is_about_one_request() => return Err(fault),
             Err(_) => {
-                let undo = "ROLLBACK TO bulk; RELEASE bulk;";
-                self.session.defer(undo, Some("SAVEPOINT bulk;"));
+                self.session.undo("bulk");
                 return Ok(None);
             }
         };
@@ -76,6 +75,7 @@ impl Transaction<'_> {
         }
         let rows = with_slots(table, rows);
         self.fence_all(&slots_of(&rows))?;
+        self.session.plan_for(table);
         let columns = RowsColumn::some(&table.primary_key.columns, &rows);
         let gone = self.execute_with(&delete_many_sql(table), columns)?;
         for (slot, row) in &rows {
@@ -94,6 +94,7 @@ impl Transaction<'_> {
         let singly = is_taken_singly(table, rows);
         let rows = with_slots(table, rows);
         self.fence_all(&slots_of(&rows))?;
+        self.session.plan_for(table);
         let mut gone = 0;
         if singly {
             for (slot, row) in &rows {
@@ -180,6 +181,7 @@ impl Transaction<'_> {
     ) -> Step<()> {
         self.fence_all(&slots_of(rows))?;
         let table = &*physical.table;
+        self.session.plan_for(table);
         let all: Vec<_> = (0..table.columns.len()).collect();
         if has_array_in(table, &all) && rows.len() < COPY_MIN || table.adopted {
             self.store_values(table, rows)?;

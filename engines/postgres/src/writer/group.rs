@@ -13,7 +13,6 @@ use super::together::{alike, look_ahead, store_together};
 use super::{ATTEMPTS_MAX, Doubt, Shared, Transaction, carry_out};
 use crate::fault::{Fault, Remedy};
 use crate::session::Session;
-use crate::shard::AS_FIT;
 use pando_model::engine::{Result, Write, WriteAnswer};
 use pando_model::error::EngineError;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -217,7 +216,6 @@ impl Shared {
             group.extend(more(GROUP_MAX - group.len().min(GROUP_MAX)));
         }
         look_ahead(&mut transaction, group)?;
-        session.defer(AS_FIT, None);
         let alone = group.len() == 1;
         let mut answers = Vec::with_capacity(group.len());
         // Members up to here have to be carried out one by one.
@@ -263,8 +261,7 @@ fn one(
         }
         Ok(Err(fault)) if alone || !fault.is_about_one_request() => Err(fault.into()),
         Ok(Err(fault)) => {
-            let undo = "ROLLBACK TO member; RELEASE member;";
-            session.defer(undo, Some("SAVEPOINT member;"));
+            session.undo("member");
             transaction.forget();
             Ok(Err(fault.into_engine("write")))
         }

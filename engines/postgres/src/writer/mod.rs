@@ -23,9 +23,9 @@ pub(crate) use transaction::Transaction;
 
 use crate::fault::{Remedy, Step};
 use crate::layout::load;
+use crate::plans::Plans;
 use crate::progress::Marks;
 use crate::session::Session;
-use crate::shard::BY_INDEX;
 use pando_model::engine::{self, Outcome, Write, WriteAnswer};
 use pando_model::layout::Layout;
 use pando_model::stamp::Position;
@@ -163,7 +163,7 @@ impl Shared {
         // Nothing is cancelled once COMMIT was sent: what waits for its standby is visible then,
         // and not copied.
         session.defer("SET LOCAL statement_timeout = 0;", None);
-        session.defer(BY_INDEX, None);
+        session.plan(Plans::ByIndex);
         let doubt = |reason| Ok(Some(Doubt { mark, at, reason }));
         session.take_warning();
         let start = Instant::now();

@@ -87,10 +87,11 @@ impl Storage for Transaction<'_> {
     fn finds(
         &self,
         text: &str,
-        _table: &Table,
+        table: &Table,
         _columns: &[ColumnIx],
         values: &[&Value],
     ) -> Step<bool> {
+        self.session.plan_for(table);
         let params: Vec<_> = values.iter().map(|value| Param::of(value)).collect();
         self.session.exists(text, &params)
     }
@@ -99,6 +100,7 @@ impl Storage for Transaction<'_> {
         let table = &*physical.table;
         let slot = canonical::slot_of_row(table, row);
         self.fence(slot)?;
+        self.session.plan_for(table);
         let params: Vec<_> = insert_params(table, slot, row).collect();
         if self.session.execute(&physical.insert, &params)? == 0 {
             return Ok(Some(unexplained(table)));
@@ -115,6 +117,7 @@ impl Storage for Transaction<'_> {
         );
         self.fence(old_slot)?;
         self.fence(slot)?;
+        self.session.plan_for(table);
         if let Some(refusal) = self.duplicate(table, row, Some(old))? {
             return Err(refusal);
         }
@@ -129,6 +132,7 @@ impl Storage for Transaction<'_> {
         let table = &*physical.table;
         let slot = canonical::slot_of_row(table, row);
         self.fence(slot)?;
+        self.session.plan_for(table);
         self.note_cascades(physical, row, None)?;
         let params: Vec<_> = key_params(table, slot, row).collect();
         if self.session.execute(&physical.delete, &params)? == 0 && table.adopted {

@@ -108,8 +108,7 @@ pub(super) fn store_together(
         Ok(Err(fault)) if !fault.is_about_one_request() => Err(fault),
         // Whose fault it was is found out one by one, and who panics.
         Ok(Err(_)) | Err(_) => {
-            let undo = "ROLLBACK TO together; RELEASE together;";
-            transaction.session.defer(undo, Some("SAVEPOINT together;"));
+            transaction.session.undo("together");
             transaction.forget();
             Ok(None)
         }
