@@ -36,6 +36,23 @@ fn any_json_is_given_back_as_it_was() {
 }
 
 #[test]
+fn json_that_a_reader_could_choke_on_is_refused_with_how_to_mend_it() {
+    let site = Site::start();
+    let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+    for body in ["\"\\ud800\"", deep.as_str()] {
+        let message = format!("{{\"body\":{body}}}");
+        let refused = site.post_with("forms/messages", "", &message);
+        assert_eq!(refused.status, 400, "{refused:?}");
+        let hint = refused.json()["hint"].to_string();
+        assert!(hint.contains("127 levels"), "{refused:?}");
+    }
+    assert!(site.lease("forms", &json!({})).is_empty());
+    let headers = "Content-Type: application/octet-stream\r\n";
+    let message = through(&site, "", headers, &deep);
+    assert!(message["body"]["base64"].is_string(), "{message}");
+}
+
+#[test]
 fn bytes_are_given_back_as_what_they_were_sent() {
     let site = Site::start();
     for (kind, body, given) in [

@@ -188,6 +188,21 @@ fn other_forms_and_methods_are_refused_with_those_there_are() {
 }
 
 #[test]
+fn a_publish_that_passes_max_depth_is_refused_for_now_or_for_ever() {
+    let site = Site::of("[queues.small]\nmax_depth = 2\n");
+    let three = json!([{ "body": 1 }, { "body": 2 }, { "body": 3 }]);
+    let never = site.post("small/messages", &three);
+    assert_eq!(never.status, 422, "{never:?}");
+    assert!(never.body.contains("max_depth"), "{never:?}");
+    site.publish("small", &json!([{ "body": 1 }, { "body": 2 }]));
+    let full = site.post("small/messages", &json!({ "body": 3 }));
+    assert_eq!(full.status, 429, "{full:?}");
+    assert_eq!(full.json()["code"], "queue_full");
+    assert!(full.header("retry-after").is_some(), "{full:?}");
+    assert_eq!(site.lease("small", &json!({ "max": 9 })).len(), 2);
+}
+
+#[test]
 fn a_producer_s_a_worker_s_and_an_onlooker_s_key_are_three() {
     let site = Site::of("[auth]\nrequired = true\n");
     let key = |scope: &str| {

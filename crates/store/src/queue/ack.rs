@@ -5,7 +5,7 @@ use super::keys;
 use super::relation::OUT;
 use super::row::{COLUMNS, Out, State, delete, delete_log, out_of, put_out};
 use super::token::{LeaseToken, Of};
-use super::{Lane, QueueRules};
+use super::{Gauges, Lane, QueueRules};
 use crate::operation::Operation;
 use crate::refused;
 use crate::relation::{rows_of, select, tree};
@@ -48,7 +48,8 @@ impl Store {
     pub fn queue_ack(&self, queue: &str, leases: Vec<LeaseToken>) -> Result<Operation<Acked>> {
         let rules = self.queue_rules(queue);
         let groups = self.leases_of_groups(queue, leases)?;
-        let each = groups.into_iter().map(|of| ack(of, rules));
+        let gauges = self.gauges();
+        let each = groups.into_iter().map(|of| ack(of, rules, gauges));
         let sum = Operation::all(each.collect(), |_| {});
         Ok(sum.map(|all: Vec<Acked>| {
             Ok(all.iter().fold(Acked::default(), |sum, one| Acked {
@@ -119,6 +120,16 @@ impl OfGroup {
         }
         (held, gone)
     }
+
+    /// What became of them, where none is leased any more.
+    pub(super) fn settled(&self, outcome: Option<&Outcome>, gauges: &Gauges) -> Acked {
+        let (held, gone) = self.held(outcome);
+        gauges.settle(&self.lane.name, &self.group, held.len());
+        Acked {
+            acked: held.len() as u64,
+            gone,
+        }
+    }
 }
 
 /// Reads what a group has out of some messages.
@@ -137,19 +148,16 @@ pub(super) fn keys_of(out: &[Out]) -> Vec<String> {
     keys
 }
 
-fn ack(of: OfGroup, rules: &QueueRules) -> Operation<Acked> {
+fn ack(of: OfGroup, rules: &QueueRules, gauges: &Gauges) -> Operation<Acked> {
     let ack = Arc::new(Ack {
         declared: rules.groups.clone(),
         keeps: rules.retention.is_some(),
         of,
     });
     let steps = vec![ack.of.read(), cursor::read_groups(&ack.of.lane), ack.look()];
+    let gauges = gauges.clone();
     Operation::writing(ack.of.lane.reach(), steps, move |outcomes| {
-        let (held, gone) = ack.of.held(outcomes.first());
-        Ok(Acked {
-            acked: held.len() as u64,
-            gone,
-        })
+        Ok(ack.of.settled(outcomes.first(), &gauges))
     })
 }
 

@@ -1,9 +1,11 @@
 //! Emptying a queue, and forgetting one that nobody uses any more.
 
 use super::Lane;
+use super::ack::{OfGroup, freed, keys_of, read_out};
 use super::cursor;
+use super::keys;
 use super::relation::{self, CURSOR, GROUP, LATER, LOG, OUT, later, log};
-use super::row::{delete, out_of};
+use super::row::{Out, State, delete, out_of, outs};
 use crate::operation::{Operation, Reach};
 use crate::relation::{compare, rows_of, select, tree};
 use crate::session::{Result, Session};
@@ -13,6 +15,7 @@ use pando_model::plan::{Comparison, Filter, Row};
 use pando_model::schema::{ColumnIx, Table};
 use pando_model::value::Value;
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Messages that go in one write.
@@ -27,6 +30,7 @@ struct Purge {
     id: ColumnIx,
     /// When they were published.
     published: Filter,
+    now_us: i64,
     /// Behind this one, in the order of the key; queue and lane are not said.
     behind: Option<Row>,
 }
@@ -60,6 +64,7 @@ impl Store {
                 table: Arc::clone(table),
                 id,
                 published: compare(published_at, Comparison::Le, Value::Timestamp(until_us)),
+                now_us: self.clock().now_us(),
                 behind: None,
             };
             loop {
@@ -151,12 +156,45 @@ impl Purge {
             let mut steps = vec![delete(&purge.table, Filter::And(gone))];
             let ids: Vec<i64> = rows.iter().filter_map(|row| id_of(row)).collect();
             for group in cursor::groups(outcomes.get(1), &purge.declared) {
-                let out = out_of(lane, &group, ids.iter().copied());
-                steps.push(delete(&OUT, out));
+                steps.push(cursor::read(lane, &group));
+                steps.push(read_out(lane, &group, ids.iter().copied()));
+                steps.push(taken_from(OfGroup {
+                    lane: lane.clone(),
+                    group,
+                    leases: ids.iter().map(|id| (*id, 0)).collect(),
+                    now_us: purge.now_us,
+                }));
             }
             Ok(steps)
         })
     }
+}
+
+/// Removes what a group has out of messages that go, of which cursor and rows were read last. What was
+/// held behind them, and stays, is due.
+fn taken_from(of: OfGroup) -> Step {
+    Step::decide(move |outcomes| {
+        let gone = outs(outcomes.last());
+        if gone.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: HashSet<i64> = gone.iter().map(|out| out.id).collect();
+        let is_first = |out: &Out| matches!(out.state, State::Leased | State::Waiting);
+        let first: Vec<Out> = gone.into_iter().filter(is_first).collect();
+        let of_keys = keys_of(&first);
+        let mut steps = keys::read(&of.lane, &of.group, of_keys.clone(), ids.iter().copied());
+        let (own, read) = (of.clone(), outcomes.len());
+        let rows = out_of(&of.lane, &of.group, ids.iter().copied());
+        steps.push(Step::decide(move |outcomes| {
+            let mut stays = keys::found(outcomes.iter().skip(read));
+            stays.retain(|out| !ids.contains(&out.id));
+            let cursor = read.checked_sub(2).and_then(|nth| outcomes.get(nth));
+            let next = freed(&own, of_keys.clone(), &stays, cursor);
+            Ok(next.into_iter().collect())
+        }));
+        steps.push(delete(&OUT, rows));
+        Ok(steps)
+    })
 }
 
 fn id_of(row: &[Value]) -> Option<i64> {

@@ -10,7 +10,11 @@ use std::collections::{BTreeMap, HashMap};
 
 /// What this process has handed over of each queue.
 #[derive(Debug, Default)]
-pub(crate) struct Floors(Mutex<HashMap<String, Floor>>);
+pub(crate) struct Floors {
+    floors: Mutex<HashMap<String, Floor>>,
+    /// Of queues whose messages are large, how many are looked for at once.
+    fewer: Mutex<HashMap<String, u64>>,
+}
 
 /// Up to where a queue was handed over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,17 +35,31 @@ pub(super) struct History {
 
 impl Floors {
     pub(super) fn of(&self, queue: &str) -> Floor {
-        self.0.lock().get(queue).cloned().unwrap_or_default()
+        self.floors.lock().get(queue).cloned().unwrap_or_default()
+    }
+
+    /// How many messages of a queue are looked for at once, where they are large.
+    pub(super) fn fewer(&self, queue: &str) -> Option<u64> {
+        self.fewer.lock().get(queue).copied()
+    }
+
+    /// So many are looked for next; `None` where they are not large.
+    pub(super) fn take_fewer(&self, queue: &str, limit: Option<u64>) {
+        let mut fewer = self.fewer.lock();
+        match limit {
+            Some(limit) => fewer.insert(queue.to_owned(), limit),
+            None => fewer.remove(queue),
+        };
     }
 
     /// Looks from the move on again.
     pub(super) fn forget(&self, queue: &str) {
-        self.0.lock().remove(queue);
+        self.floors.lock().remove(queue);
     }
 
     /// What was found in a history, by rank and in order, is deleted as far as it was taken.
     pub(super) fn raise(&self, queue: &str, of: History, found: &[(Spot, bool)]) {
-        let mut floors = self.0.lock();
+        let mut floors = self.floors.lock();
         let floor = floors.entry(queue.to_owned()).or_default();
         if floor.of != of {
             *floor = Floor {

@@ -5,7 +5,7 @@
 //! its beginning, so it is counted in pieces that do not change: once when they are new, and once
 //! more when the group comes to them. What is scheduled, and what a group has out, is counted anew, the less
 //! often the longer that takes. What is known is up to a second old, or a hundred times as old as a count
-//! takes; what this process has published since is added to it.
+//! takes; what this process has published and leased since is added to it.
 
 use super::look::{Depth, by_state, counted, depth_of_states, ran_out, scheduled};
 use super::pace::Paced;
@@ -45,6 +45,8 @@ struct Gauge {
     /// What this process published since it was measured, and what its leases held.
     since: u64,
     held_since: u64,
+    /// What it leased since, less what it settled.
+    leased_since: i64,
     /// Whether somebody was told since that it is full.
     has_refused: bool,
     begun_us: i64,
@@ -120,7 +122,11 @@ impl Store {
         let now_us = self.clock().now_us();
         // What waits is not among it: only leases take that down.
         let out = self.gauges().asked(queue, group, now_us, |gauge| {
-            let out = gauge.depth.in_flight + gauge.there.in_flight;
+            let here = gauge
+                .depth
+                .in_flight
+                .saturating_add_signed(gauge.leased_since);
+            let out = here + gauge.there.in_flight;
             gauge.has_refused |= out >= max;
             out
         });
@@ -196,11 +202,12 @@ impl Store {
         }
         let count = pieces::count(&lane, group, pieces, self.ranks(queue));
         let (unread, _) = self.answer(&count, &Session::default()).await?;
-        let mut out = out;
+        let (mut out, mut counted_now) = (out, 0);
         if is_due(out.is_due(Instant::now(), is_waited_for)) {
-            self.gauges().known(queue, group, |gauge| {
+            counted_now = self.gauges().known(queue, group, |gauge| {
                 gauge.held_since = 0;
                 gauge.has_refused = false;
+                gauge.leased_since
             });
             let count = out_of(&lane, group, now_us);
             out = self
@@ -217,6 +224,8 @@ impl Store {
             gauge.pieces = unread.pieces;
             gauge.out = out;
             gauge.depth = depth;
+            // What was leased while it was counted is among it, or not.
+            gauge.leased_since -= counted_now;
         });
         Ok(depth)
     }
@@ -300,6 +309,18 @@ impl Gauges {
     /// A lease has just held so many messages behind others.
     pub(super) fn hold(&self, queue: &str, group: &str, messages: usize) {
         self.known(queue, group, |gauge| gauge.held_since += messages as u64);
+    }
+
+    /// A lease has just taken so many messages.
+    pub(super) fn lease(&self, queue: &str, group: &str, messages: usize) {
+        let messages = i64::try_from(messages).unwrap_or(i64::MAX);
+        self.known(queue, group, |gauge| gauge.leased_since += messages);
+    }
+
+    /// So many leases were just settled.
+    pub(super) fn settle(&self, queue: &str, group: &str, leases: usize) {
+        let leases = i64::try_from(leases).unwrap_or(i64::MAX);
+        self.known(queue, group, |gauge| gauge.leased_since -= leases);
     }
 
     /// What a broker has of a queue, for a group.

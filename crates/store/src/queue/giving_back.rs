@@ -1,5 +1,6 @@
 //! Giving a message back, and keeping it for longer.
 
+use super::Gauges;
 use super::ack::{Acked, OfGroup, freed, keys_of};
 use super::cursor;
 use super::keys;
@@ -103,12 +104,13 @@ impl Store {
         let each = groups.into_iter().map(|of| {
             // Chance that is the same whenever the transaction is carried out again.
             let seed = of.leases.first().map_or(0, |(id, lease)| id ^ lease);
-            give_back(GivingBack {
+            let back = GivingBack {
                 seed: seed.cast_unsigned(),
                 of,
                 how: how.clone(),
                 backoff: rules.backoff.clone(),
-            })
+            };
+            give_back(back, self.gauges().clone())
         });
         Ok(sum(Operation::all(each.collect(), |_| {})))
     }
@@ -148,20 +150,12 @@ fn kept(error: String) -> String {
     error
 }
 
-fn counted(of: &OfGroup, outcomes: &[Outcome]) -> Acked {
-    let (held, gone) = of.held(outcomes.first());
-    Acked {
-        acked: held.len() as u64,
-        gone,
-    }
-}
-
-fn give_back(back: GivingBack) -> Operation<Acked> {
+fn give_back(back: GivingBack, gauges: Gauges) -> Operation<Acked> {
     let back = Arc::new(back);
     let of = &back.of;
     let steps = vec![of.read(), cursor::read(&of.lane, &of.group), back.look()];
     Operation::writing(of.lane.reach(), steps, move |outcomes| {
-        Ok(counted(&back.of, &outcomes))
+        Ok(back.of.settled(outcomes.first(), &gauges))
     })
 }
 
@@ -250,6 +244,10 @@ fn extend(of: OfGroup, visibility_us: i64) -> Operation<Acked> {
     });
     let steps = vec![of.read(), cursor::read(&of.lane, &of.group), decide];
     Operation::writing(of.lane.reach(), steps, move |outcomes| {
-        Ok(counted(&of, &outcomes))
+        let (held, gone) = of.held(outcomes.first());
+        Ok(Acked {
+            acked: held.len() as u64,
+            gone,
+        })
     })
 }

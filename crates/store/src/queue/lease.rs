@@ -105,6 +105,7 @@ impl Store {
             if held > 0 {
                 gauges.hold(&plan.lane.name, &plan.group, held);
             }
+            gauges.lease(&plan.lane.name, &plan.group, taken.leased.len());
             Ok(plan.leased(taken))
         }))
     }

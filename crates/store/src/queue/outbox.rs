@@ -9,18 +9,33 @@ use super::home;
 use super::message::{Message, Spot};
 use super::row::delete_log;
 use super::{Brokered, Lane};
+use crate::error::StoreError;
 use crate::operation::Operation;
-use crate::relation::rows_of;
+use crate::relation::{rows_of, tree};
 use crate::session::{Result, Session};
 use crate::store::Store;
 use pando_model::broker::{self, Broker, BrokerError};
+use pando_model::budget::EXCEEDED;
 use pando_model::engine::Step;
+use std::sync::Arc;
 
 /// Messages that are handed over together.
 const BATCH: u64 = 500;
 
 /// Messages, and the history that they are of.
 type Found = (History, Vec<(Spot, Message)>);
+
+/// A look at the outbox.
+struct Look {
+    lane: Lane,
+    floor: Floor,
+    /// The ranks, the first to be handed over first.
+    ranks: Vec<i64>,
+    /// Messages that are looked for.
+    limit: u64,
+    /// Ranks that are read at once.
+    at_once: usize,
+}
 
 /// What a relay did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,9 +84,8 @@ impl Store {
     /// behind a message that was not taken.
     pub async fn queue_relay(&self, queue: &str, broker: &dyn Broker) -> Result<Relayed> {
         let lane = Lane::of(queue)?;
-        let limit = BATCH.min(self.queue_rules(queue).lease_max());
         let floor = self.relayed().of(queue);
-        let (of, found) = self.fetch_outbox(&lane, floor.clone(), limit).await?;
+        let (limit, (of, found)) = self.fetch_as_fit(&lane, &floor).await?;
         if !floor.holds_in(of) {
             self.relayed().forget(queue);
             return Ok(Relayed {
@@ -103,23 +117,49 @@ impl Store {
         Ok(relayed)
     }
 
+    /// Some of the oldest messages of the outbox, as many as one request may read; and how many it
+    /// looked for. Where they are large that is fewer, and a single one always fits.
+    async fn fetch_as_fit(&self, lane: &Lane, floor: &Floor) -> Result<(u64, Found)> {
+        let most = BATCH.min(self.queue_rules(&lane.name).lease_max());
+        let mut fewer = self.relayed().fewer(&lane.name);
+        loop {
+            let limit = fewer.unwrap_or(most).min(most);
+            let found = self.fetch_outbox(lane, floor.clone(), limit, fewer.is_some());
+            match found.await {
+                Err(StoreError::Refused(refusal))
+                    if refusal.code == EXCEEDED && fewer != Some(1) =>
+                {
+                    fewer = Some((limit / 4).max(1));
+                }
+                found => {
+                    // Those behind it may be small again.
+                    let next = fewer.map(|_| limit.saturating_mul(2));
+                    let next = next.filter(|next| *next < most);
+                    self.relayed().take_fewer(&lane.name, next);
+                    return Ok((limit, found?));
+                }
+            }
+        }
+    }
+
     /// The oldest messages of the outbox, by rank, behind a floor; and of which history they are.
-    async fn fetch_outbox(&self, lane: &Lane, floor: Floor, limit: u64) -> Result<Found> {
+    async fn fetch_outbox(
+        &self,
+        lane: &Lane,
+        floor: Floor,
+        limit: u64,
+        are_large: bool,
+    ) -> Result<Found> {
         let ranks = self.ranks(&lane.name);
-        let own = lane.clone();
-        let page = Step::decide(move |outcomes| {
-            let home = home::found(outcomes.first());
-            let Some(since) = home.until() else {
-                return Ok(Vec::new());
-            };
-            let each = ranks.iter().map(|rank| {
-                let behind = floor.behind(*rank, since);
-                let page = home::of_relay(&own, *rank, behind, limit);
-                Step::read(crate::relation::tree(page))
-            });
-            Ok(each.collect())
-        });
-        let steps = vec![home::read(lane), page];
+        let look = Look {
+            lane: lane.clone(),
+            floor,
+            limit,
+            // Of large messages one of each rank may be too much.
+            at_once: if are_large { 1 } else { ranks.len() },
+            ranks,
+        };
+        let steps = vec![home::read(lane), Arc::new(look).page(0)];
         let read = Operation::reading(lane.reach(), steps, move |outcomes| {
             let rows = outcomes.iter().skip(1).flat_map(rows_of);
             let all = rows.filter_map(|row| Message::read(row));
@@ -154,6 +194,32 @@ impl Store {
         let write = Operation::writing(lane.reach(), steps, |_| Ok(Vec::new()));
         self.carry_out(&write, None, &Session::default()).await?;
         Ok(())
+    }
+}
+
+impl Look {
+    /// Reads the ranks from one on, until there are enough messages.
+    fn page(self: Arc<Look>, from: usize) -> Step {
+        Step::decide(move |outcomes| {
+            let Some(since) = home::found(outcomes.first()).until() else {
+                return Ok(Vec::new());
+            };
+            let reads = outcomes.iter().skip(1);
+            let found: usize = reads.map(|read| rows_of(read).len()).sum();
+            let room = self.limit.saturating_sub(found as u64);
+            let to = self.ranks.len().min(from + self.at_once);
+            let ranks = self.ranks.get(from..to).unwrap_or_default();
+            if room == 0 || ranks.is_empty() {
+                return Ok(Vec::new());
+            }
+            let each = ranks.iter().map(|rank| {
+                let behind = self.floor.behind(*rank, since);
+                Step::read(tree(home::of_relay(&self.lane, *rank, behind, room)))
+            });
+            let mut steps: Vec<Step> = each.collect();
+            steps.push(Arc::clone(&self).page(to));
+            Ok(steps)
+        })
     }
 }
 

@@ -1,14 +1,17 @@
 //! What a queue has on a broker and what it has in the store, where it was moved: over SQLite and a broker
 //! in memory.
 
-use crate::bench::{NOW, SECOND, message};
+use crate::bench::{NOW, SECOND, keyed, message};
 use crate::concluded::concluded;
 use crate::fake_broker::FakeBroker;
 use pando_engine_sqlite::{SqliteConfig, SqliteEngine};
 use pando_model::broker::{Broker, Dead};
 use pando_model::clock::ManualClock;
 use pando_queue::{Backoff, BackoffConfig};
-use pando_store::queue::{Lease, LeaseToken, Leased, Nack, NewMessage, QueuePage, Settle};
+use pando_store::error::StoreError;
+use pando_store::queue::{
+    Lease, LeaseToken, Leased, Nack, NewMessage, QueuePage, QueueRules, Settle,
+};
 use pando_store::{Store, StoreConfig};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +29,11 @@ impl Site {
     /// A queue in the store, of three attempts and a backoff from a second on, that may be moved, and of
     /// which two messages may be out.
     async fn open() -> Site {
+        Site::with(|_| ()).await
+    }
+
+    /// The same with other rules.
+    async fn with(change: impl FnOnce(&mut QueueRules)) -> Site {
         let folder = tempfile::tempdir().unwrap();
         let engine = SqliteEngine::open(SqliteConfig::new(folder.path().join("pando.db"))).unwrap();
         let clock = Arc::new(ManualClock::new(NOW));
@@ -39,6 +47,7 @@ impl Site {
         })
         .unwrap();
         others.max_in_flight = 200;
+        change(others);
         config.queues.handover = Duration::ZERO;
         let opened = Store::open(engine, clock.clone(), config).await;
         let (store, broker) = (opened.unwrap(), Arc::new(FakeBroker::default()));
@@ -317,4 +326,75 @@ async fn a_message_is_handed_over_above_the_priorities_that_a_queue_has_left() {
     site.publish(&["plain"]).await;
     site.store.queue_relay_all().await.unwrap();
     assert_eq!(site.broker.ready(), ["urgent", "plain"]);
+}
+
+#[tokio::test]
+async fn messages_that_no_request_may_read_together_are_handed_over_a_few_at_once() {
+    const MIB: usize = 1 << 20;
+    for (bytes_max, many, bytes) in [(64 * MIB, 3, 45 * MIB), (8 * MIB, 18, 8 * MIB)] {
+        let changed = Site::with(|rules| {
+            rules.priorities = 3;
+            rules.ordered = true;
+            rules.message_bytes_max = bytes_max;
+        });
+        let site = changed.await;
+        site.move_to(true).await;
+        let mut expected = Vec::new();
+        for nth in 0..many {
+            let priority = 2 - u8::try_from(nth * 3 / many).unwrap();
+            let first = char::from(b'a' + u8::try_from(nth).unwrap());
+            let mut large = keyed(&first.to_string().repeat(bytes), "k");
+            large.priority = priority;
+            let publish = site.store.queue_publish(QUEUE, vec![large]).await.unwrap();
+            concluded(&site.store, publish).await.unwrap();
+            expected.push((first.to_string(), bytes));
+        }
+        let small: Vec<String> = (0..700).map(|number| format!("{number}")).collect();
+        let each = small.iter().map(|body| keyed(body, "k"));
+        let publish = site.store.queue_publish(QUEUE, each.collect()).await;
+        concluded(&site.store, publish.unwrap()).await.unwrap();
+        expected.extend(small.iter().map(|body| (body.clone(), body.len())));
+        let mut rounds = 1;
+        while site.store.queue_relay_all().await.unwrap() {
+            rounds += 1;
+        }
+        let taken = site
+            .broker
+            .ready()
+            .into_iter()
+            .map(|body| match body.len() {
+                0..4 => (body.clone(), body.len()),
+                bytes => (body[..1].to_owned(), bytes),
+            });
+        let taken: Vec<_> = taken.collect();
+        assert!(taken == expected, "nothing is lost, and the order is kept");
+        // As many at once as a lease of such a queue has, again.
+        let at_once = site.store.queue_rules(QUEUE).lease_max().min(500);
+        let whole = expected.len() as u64 / at_once;
+        assert!(rounds <= whole + 12, "{rounds} rounds, {at_once} at once");
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_refused_on_a_broker_where_the_queue_is_not_ordered() {
+    for is_ordered in [false, true] {
+        let site = Site::with(|rules| rules.ordered = is_ordered).await;
+        let publish = async || {
+            let publish = site.store.queue_publish(QUEUE, vec![keyed("a", "k")]);
+            publish.await.map(drop)
+        };
+        publish().await.expect("in the store");
+        site.move_to(true).await;
+        match publish().await {
+            Ok(()) => assert!(is_ordered),
+            Err(refused) => {
+                assert!(!is_ordered, "{refused}");
+                let StoreError::Refused(refusal) = refused else {
+                    panic!("{refused}");
+                };
+                assert_eq!(refusal.details.as_deref(), Some("message 0"));
+                assert!(refusal.hint.unwrap().contains("ordered = true"));
+            }
+        }
+    }
 }

@@ -89,3 +89,42 @@ async fn leases_that_ran_out_do_not_keep_others_from_leasing() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_a_process_has_leased_counts_at_once_and_what_it_settled_no_more() {
+    on_each(|bench| async move {
+        let is_refused = || {
+            let admitted = bench.store.queue_admit_lease("small", None);
+            admitted.is_err_and(|refusal| refusal.code == "too_many_in_flight")
+        };
+        bench
+            .publish_each("small", &["a", "b", "c", "d", "e"])
+            .await;
+        assert!(!is_refused(), "it is asked about from now on");
+        for settle in 0..4 {
+            let leased = bench.lease("small", 3).await;
+            assert_eq!(leased.len(), 3);
+            assert!(is_refused(), "{settle}: nobody has counted");
+            let some = match settle {
+                0 => bench.nack("small", &leased, Nack::default()).await,
+                1 => bench.unlease("small", &leased).await,
+                2 => bench.bury("small", &leased, "no").await,
+                _ => bench.ack("small", &leased).await,
+            };
+            assert_eq!((some.acked, some.gone), (3, 0));
+            assert!(!is_refused(), "{settle}: they are done");
+            bench.wait(SECOND);
+            bench.publish_each("small", &["x", "y", "z"]).await;
+        }
+        let leased = bench.lease("small", 2).await;
+        bench.store.queue_measure("small", None).await.unwrap();
+        assert!(!is_refused(), "each is counted once");
+        assert_eq!(bench.ack("small", &leased).await.acked, 2);
+        assert_eq!(bench.ack("small", &leased).await.gone, 2);
+        assert_eq!(bench.lease("small", 2).await.len(), 2);
+        assert!(!is_refused(), "what was gone is not taken off twice");
+        assert_eq!(bench.lease("small", 1).await.len(), 1);
+        assert!(is_refused());
+    })
+    .await;
+}

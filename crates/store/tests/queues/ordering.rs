@@ -2,6 +2,7 @@
 
 use crate::bench::{Bench, NOW, SECOND, VISIBILITY, keyed, message, on_each, text};
 use crate::concluded::concluded;
+use pando_model::clock::Clock;
 use pando_store::queue::{Lease, Nack, NewMessage};
 use pando_store::{Store, StoreConfig};
 use std::sync::Arc;
@@ -84,6 +85,34 @@ async fn what_was_held_behind_a_message_that_a_replay_takes_back_comes_before_it
             bench.ack("kept", &leased).await;
             bench.wait(1);
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_published_after_a_purge_began_comes_though_all_before_it_is_gone() {
+    on_each(|bench: Bench| async move {
+        // The first is leased, the others are held, and none of the next hundreds stays either.
+        let before = (0..601).map(|number| keyed(&format!("a{number}"), "a"));
+        bench.publish("q", before.collect()).await;
+        bench.publish("q", vec![keyed("b0", "b")]).await;
+        let until_us = bench.clock.now_us();
+        bench.wait(1);
+        let since = ["a", "a", "b"].map(|key| keyed(key, key));
+        bench.publish("q", since.to_vec()).await;
+        let mut out = Vec::new();
+        for _ in 0..3 {
+            out.extend(bench.lease("q", 1_000).await);
+        }
+        assert_eq!(text(&out), "a0 1, b0 1");
+        let purged = bench.store.queue_purge_until("q", until_us).await;
+        assert_eq!(purged.unwrap(), 602);
+        bench.wait(1);
+        let leased = bench.lease("q", 9).await;
+        assert_eq!(text(&leased), "a 1, b 1");
+        bench.ack("q", &leased).await;
+        bench.wait(1);
+        assert_eq!(text(&bench.lease("q", 9).await), "a 1");
     })
     .await;
 }
