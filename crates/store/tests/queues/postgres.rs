@@ -93,7 +93,7 @@ impl Counted {
         told.trim().parse().expect("a number")
     }
 
-    async fn sql(&self, statements: &str) -> String {
+    pub async fn sql(&self, statements: &str) -> String {
         let postgres = POSTGRES.get_or_init(start).await;
         let told = postgres.sql_in(&self.name, statements).await;
         told.expect("SQL")
