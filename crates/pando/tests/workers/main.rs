@@ -10,6 +10,7 @@
 
 mod application;
 mod endings;
+mod failing;
 mod following;
 mod handing;
 mod site;
