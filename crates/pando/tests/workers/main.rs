@@ -13,6 +13,7 @@ mod endings;
 mod failing;
 mod following;
 mod handing;
+mod refused;
 mod site;
 #[path = "../support/mod.rs"]
 mod support;
