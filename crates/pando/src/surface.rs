@@ -70,7 +70,7 @@ impl Surface {
     /// The surface of a store that is open here. Whoever could open it may do everything.
     pub fn here(store: &Arc<Store>, config: &Config) -> Surface {
         let process = NoProcess {
-            listeners: listeners::told(config, &[]),
+            listeners: listeners::declared(config),
         };
         let mut config = web_config(config);
         config.auth_required = false;

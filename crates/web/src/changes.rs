@@ -7,10 +7,11 @@ use crate::gate::Caller;
 use crate::params::{Params, malformed};
 use crate::reply::{self, Reply};
 use crate::rest;
+use crate::topics::websocket_is_asked;
 use crate::web::Web;
 use bytes::Bytes;
-use http::Method;
 use http::request::Parts;
+use http::{Method, StatusCode};
 use pando_model::engine::{FeedCursor, FeedEvent};
 use pando_model::schema::RESERVED_PREFIX;
 use pando_model::stamp::Position;
@@ -38,6 +39,9 @@ pub(crate) async fn answer(
         Method::OPTIONS => return Ok(reply::allowing(ALLOWED)),
         _ => return Err(ApiError::method(&parts.method, ALLOWED)),
     }
+    if websocket_is_asked(&parts.headers) {
+        return Err(no_websocket(name));
+    }
     let params = Params::read(&parts.uri, &["last_event_id"])?;
     let schema = web.store().schema();
     let known = schema.tables.get(name);
@@ -63,6 +67,17 @@ pub(crate) async fn answer(
     };
     let id = from.is_none().then_some(id);
     Ok(events::answer(web, &parts.method, caller, id, source))
+}
+
+/// Whoever asks for a WebSocket cannot read an event stream. It is no 426: that asks for an upgrade
+/// (RFC 9110, section 15.5.22).
+fn no_websocket(name: &str) -> ApiError {
+    let message = "changes are told as an event stream, not over a WebSocket";
+    let hint = format!(
+        "Send GET with Accept: text/event-stream and without Upgrade, as browsers do by \
+         new EventSource(\"/changes/v1/{name}\")."
+    );
+    ApiError::new(StatusCode::BAD_REQUEST, "websocket", message).hint(hint)
 }
 
 fn told(error: ChangesError) -> ApiError {

@@ -7,7 +7,7 @@
 //! error is the error that is kept.
 
 use crate::event;
-use crate::handler::{Handler, Job, Verdict};
+use crate::handler::{Failure, Handler, Job, Verdict};
 use async_trait::async_trait;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::os::unix::process::ExitStatusExt;
@@ -114,16 +114,12 @@ impl CommandHandler {
         if status.success() {
             return Verdict::Done;
         }
-        let mut error = match (status.code(), status.signal()) {
+        let what = match (status.code(), status.signal()) {
             (Some(code), _) => format!("`{}` ended with status {code}", self.describe()),
             (None, Some(signal)) => format!("`{}` was ended by signal {signal}", self.describe()),
             (None, None) => format!("`{}` ended with no status", self.describe()),
         };
-        let said = String::from_utf8_lossy(said);
-        if !said.trim().is_empty() {
-            error.push_str(": ");
-            error.push_str(said.trim());
-        }
+        let error = Failure::saying(what, &String::from_utf8_lossy(said));
         let code = status.code().and_then(|code| u16::try_from(code).ok());
         match code.is_some_and(|code| self.0.dead_on.contains(&code)) {
             true => Verdict::Dead { error },
@@ -229,11 +225,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_verdict_is_the_exit_status_and_the_end_of_standard_error() {
-        let failed = Verdict::failed("`sh` ended with status 3: no disk");
+        let what = "`sh` ended with status 3".to_owned();
+        let failed = Verdict::failed(Failure::saying(what, "no disk"));
         assert_eq!(verdict("echo no disk >&2; exit 3").await, failed);
         let failed = Verdict::failed("`sh` was ended by signal 9");
         assert_eq!(verdict("kill -9 $$").await, failed);
-        let error = "`sh` ended with status 65: not JSON".to_owned();
+        let what = "`sh` ended with status 65".to_owned();
+        let error = Failure::saying(what, "not JSON");
         assert_eq!(
             verdict("echo not JSON >&2; exit 65").await,
             Verdict::Dead { error }
@@ -243,6 +241,7 @@ mod tests {
         else {
             panic!("it failed");
         };
+        let error = error.to_string();
         assert!(
             error.len() < 1_200 && error.ends_with("xend"),
             "{}",
@@ -254,7 +253,7 @@ mod tests {
         });
         let verdict = nowhere.handle(&job(7)).await;
         assert!(
-            matches!(verdict, Verdict::Failed { error, .. } if error.contains("cannot be run"))
+            matches!(verdict, Verdict::Failed { error, .. } if error.what.contains("cannot be run"))
         );
     }
 

@@ -200,9 +200,32 @@ async fn attempt(worker: &Worker, job: &Job) -> Verdict {
         )),
     };
     worker.stats.count(&verdict, began.elapsed());
-    if let Verdict::Failed { error, .. } | Verdict::Dead { error } = &verdict {
-        let (name, id, attempt) = (&*worker.name, job.message.id, job.attempt);
-        tracing::debug!(worker = name, id, attempt, error, "an attempt failed");
-    }
+    complain(worker, job, &verdict);
     verdict
+}
+
+/// Logs a failure, unless there was another just now. Neither the message nor what the application
+/// said is in it.
+fn complain(worker: &Worker, job: &Job, verdict: &Verdict) {
+    let (error, told) = match verdict {
+        Verdict::Done => return,
+        Verdict::Failed { error, .. } => (&error.what, "an attempt failed"),
+        Verdict::Dead { error } => (
+            &error.what,
+            "an attempt failed for good: the message is a dead letter",
+        ),
+    };
+    let Some(kept_back) = worker.complaints.add(Instant::now()) else {
+        return;
+    };
+    tracing::warn!(
+        worker = &*worker.name,
+        queue = job.place.queue,
+        group = job.place.group,
+        message_id = job.message.id,
+        attempt = job.attempt,
+        error,
+        kept_back,
+        "{told}"
+    );
 }

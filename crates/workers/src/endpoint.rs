@@ -17,7 +17,7 @@ mod trust;
 pub use sign::Secrets;
 
 use crate::event;
-use crate::handler::{Handler, Job, Verdict};
+use crate::handler::{Failure, Handler, Job, Verdict};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
@@ -205,16 +205,12 @@ impl Endpoint {
     }
 
     /// What an answer that is no success says.
-    pub(crate) fn error_of(&self, answer: &Answered) -> String {
+    pub(crate) fn failure_of(&self, answer: &Answered) -> Failure {
         let mut error = format!("POST {} answered {}", self.shown, answer.status);
         if answer.status.is_redirection() {
             error.push_str(", and redirects are not followed");
         }
-        if !answer.said.trim().is_empty() {
-            error.push_str(": ");
-            error.push_str(answer.said.trim());
-        }
-        error
+        Failure::saying(error, &answer.said)
     }
 
     fn verdict(&self, answer: &Answered) -> Verdict {
@@ -222,7 +218,7 @@ impl Endpoint {
         if status.is_success() {
             return Verdict::Done;
         }
-        let error = self.error_of(answer);
+        let error = self.failure_of(answer);
         if self.dead_on.contains(&status.as_u16()) {
             return Verdict::Dead { error };
         }

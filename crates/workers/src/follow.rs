@@ -71,6 +71,9 @@ pub(crate) async fn run(worker: Arc<Worker>, mut scaler: Scaler, wanted: watch::
     let mut look_at = Instant::now();
     loop {
         due.tick().await;
+        if let Some(kept_back) = worker.complaints.overdue(Instant::now()) {
+            worker.tell_kept_back(kept_back);
+        }
         if Instant::now() >= look_at {
             let began = Instant::now();
             match worker.source.fetch_backlog(&worker.place).await {

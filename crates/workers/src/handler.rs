@@ -2,6 +2,7 @@
 
 use crate::source::{Message, Place};
 use async_trait::async_trait;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,20 +39,61 @@ pub enum Verdict {
     /// It is to be tried again, if it has attempts left.
     Failed {
         /// What went wrong: kept with the dead letter that it may become.
-        error: String,
+        error: Failure,
         /// After which time, where that is known better than by the queue's backoff.
         delay: Option<Duration>,
     },
     /// It will never succeed: it is a dead letter now.
     Dead {
         /// Why.
-        error: String,
+        error: Failure,
     },
+}
+
+/// What went wrong with an attempt. All of it is kept with a dead letter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What happened. It is logged.
+    pub what: String,
+    /// What the application said of it. It may repeat the message, or a secret: it is not logged.
+    pub said: Option<String>,
+}
+
+impl Failure {
+    /// What happened, and what the application said, if it did.
+    pub(crate) fn saying(what: String, said: &str) -> Failure {
+        let said = said.trim();
+        Failure {
+            what,
+            said: (!said.is_empty()).then(|| said.to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.said {
+            Some(said) => write!(f, "{}: {said}", self.what),
+            None => f.write_str(&self.what),
+        }
+    }
+}
+
+impl From<String> for Failure {
+    fn from(what: String) -> Failure {
+        Failure { what, said: None }
+    }
+}
+
+impl From<&str> for Failure {
+    fn from(what: &str) -> Failure {
+        Failure::from(what.to_owned())
+    }
 }
 
 impl Verdict {
     /// A failure that is tried again by the queue's backoff.
-    pub fn failed(error: impl Into<String>) -> Verdict {
+    pub fn failed(error: impl Into<Failure>) -> Verdict {
         Verdict::Failed {
             error: error.into(),
             delay: None,

@@ -17,6 +17,7 @@
 //! between, the message comes again once its lease has run out.
 
 mod command;
+mod complaint;
 mod config;
 mod dispatch;
 mod endpoint;
@@ -36,7 +37,7 @@ mod workers;
 pub use command::{CommandConfig, CommandHandler};
 pub use config::WorkerConfig;
 pub use endpoint::{Endpoint, EndpointConfig, EndpointError, Secrets};
-pub use handler::{Handler, Job, Verdict};
+pub use handler::{Failure, Handler, Job, Verdict};
 pub use listener::{Hearing, UrlListener};
 pub use rate::{NoRate, Rate};
 pub use source::{Back, Backlog, Delivery, Lease, Message, Place, Settled, Source, SourceError};

@@ -74,7 +74,7 @@ impl Listener for UrlListener {
         let answer = self.call(ROLLED_BACK, &told.id, told.json()).await?;
         match answer.status.is_success() {
             true => Ok(()),
-            false => Err(self.endpoint.error_of(&answer)),
+            false => Err(self.endpoint.failure_of(&answer).to_string()),
         }
     }
 
@@ -96,7 +96,7 @@ fn verdict(endpoint: &Endpoint, answer: &Answered) -> listeners::Verdict {
         }
     } else {
         listeners::Verdict::Failed {
-            error: endpoint.error_of(answer),
+            error: endpoint.failure_of(answer).to_string(),
         }
     }
 }
@@ -132,7 +132,7 @@ impl Handler for Hearing {
     async fn handle(&self, job: &Job) -> Verdict {
         let Some(told) = committed_of(job) else {
             return Verdict::Dead {
-                error: "it is no change: somebody else has published it".to_owned(),
+                error: "it is no change: somebody else has published it".into(),
             };
         };
         match self.0.after_commit(&told).await {

@@ -40,11 +40,13 @@ pub(crate) async fn run(worker: Arc<Worker>, mut finished: mpsc::Receiver<Finish
                 Verdict::Done => done.push(ticket),
                 Verdict::Failed { error, delay } => {
                     let delay = delay.map(|delay| delay.min(DELAY_MAX));
+                    let error = error.to_string();
                     back.entry(Back::Failed { error, delay })
                         .or_default()
                         .push(ticket);
                 }
                 Verdict::Dead { error } => {
+                    let error = error.to_string();
                     back.entry(Back::Dead { error }).or_default().push(ticket);
                 }
             }

@@ -67,7 +67,7 @@ impl Stats {
         };
         counter.fetch_add(1, Relaxed);
         if let Some(error) = error {
-            self.told.lock().last_error = Some(error.clone());
+            self.told.lock().last_error = Some(error.to_string());
         }
         let seconds = took.as_secs_f64();
         let class = BOUNDS.iter().position(|bound| seconds <= *bound);

@@ -1,5 +1,6 @@
 //! One worker: what its tasks share, and how they begin and end.
 
+use crate::complaint::Complaints;
 use crate::config::WorkerConfig;
 use crate::dispatch::{Dispatcher, Stopping};
 use crate::hand::Hand;
@@ -29,6 +30,7 @@ pub(crate) struct Worker {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) hand: Hand,
     pub(crate) stats: Stats,
+    pub(crate) complaints: Complaints,
 }
 
 /// A worker that runs.
@@ -62,6 +64,16 @@ impl Worker {
     /// How many messages are worked on.
     pub(crate) fn busy(&self) -> u32 {
         u32::try_from(self.hand.working()).unwrap_or(u32::MAX)
+    }
+
+    /// Logs that there were failures that were not logged.
+    pub(crate) fn tell_kept_back(&self, kept_back: u64) {
+        tracing::warn!(
+            worker = &*self.name,
+            queue = self.place.queue,
+            kept_back,
+            "more attempts failed"
+        );
     }
 }
 
@@ -120,6 +132,10 @@ impl Running {
             }
         }
         keeping.abort();
+        match self.worker.complaints.left() {
+            0 => {}
+            kept_back => self.worker.tell_kept_back(kept_back),
+        }
         self.worker.stats.released.fetch_add(released, Relaxed);
         Stopped {
             released,

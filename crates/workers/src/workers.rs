@@ -1,5 +1,6 @@
 //! All workers of a process.
 
+use crate::complaint::Complaints;
 use crate::config::WorkerConfig;
 use crate::hand::Hand;
 use crate::handler::Handler;
@@ -51,6 +52,7 @@ impl Workers {
             clock: Arc::clone(&self.clock),
             hand: Hand::default(),
             stats: Stats::default(),
+            complaints: Complaints::default(),
         };
         let running = Running::start(worker, self.stop.subscribe())?;
         self.running.lock().push(running);

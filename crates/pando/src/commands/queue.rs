@@ -5,6 +5,7 @@
 
 mod moving;
 mod publish;
+mod said;
 mod text;
 
 use super::Context;
@@ -16,6 +17,7 @@ use crate::parts;
 use crate::surface::{Asked, Surface};
 use pando_client::encoded;
 use pando_store::Store;
+use said::Said;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
@@ -57,8 +59,8 @@ pub async fn run(command: QueueCommand, context: &Context) -> anyhow::Result<()>
     };
     context
         .report
-        .answer(&answer, |answer| text::of(&command, answer))?;
-    refuse_gone(&answer)
+        .answer(&answer, |answer| text::of(&command, &answer.value))?;
+    refuse_gone(&answer.value)
 }
 
 /// Asks the web tier in this process. What is published to a queue on a broker is handed over by
@@ -68,7 +70,7 @@ async fn here(
     messages: Option<publish::Messages>,
     context: &Context,
     store: &Arc<Store>,
-) -> anyhow::Result<Value> {
+) -> anyhow::Result<Said> {
     parts::use_broker(store, &context.loaded.config).await?;
     // A server does it again and again.
     store.queue_release(0).await?;
@@ -80,12 +82,12 @@ async fn ask(
     command: &QueueCommand,
     messages: Option<publish::Messages>,
     surface: &Surface,
-) -> anyhow::Result<Value> {
+) -> anyhow::Result<Said> {
     if let QueueCommand::Move(args) = command {
-        return moving::run(args, surface).await;
+        return Ok(moving::run(args, surface).await?.into());
     }
     if let QueueCommand::List = command {
-        return list(surface).await;
+        return Ok(list(surface).await?.into());
     }
     let base = format!("/queue/v1/{}", encoded(command.queue()));
     if let Some(messages) = messages {
@@ -95,7 +97,7 @@ async fn ask(
             }
             _ => format!("{base}/messages"),
         };
-        return messages.publish(&path, surface).await;
+        return Ok(messages.publish(&path, surface).await?.into());
     }
     let (path, body) = match asked(command) {
         Ask::Get(rest) => (format!("{base}{rest}"), None),
@@ -129,12 +131,12 @@ async fn list(surface: &Surface) -> anyhow::Result<Value> {
     }
 }
 
-async fn call(surface: &Surface, asked: Asked<'_>) -> anyhow::Result<Value> {
+async fn call(surface: &Surface, asked: Asked<'_>) -> anyhow::Result<Said> {
     let reply = surface.send(asked).await.map_err(|not| not.error)?;
     if reply.body.is_empty() {
-        return Ok(Value::Null);
+        return Ok(Value::Null.into());
     }
-    Ok(serde_json::from_slice(&reply.body)?)
+    Ok(Said::read(&reply.body)?)
 }
 
 fn asked(command: &QueueCommand) -> Ask {

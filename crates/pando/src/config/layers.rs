@@ -6,12 +6,14 @@
 
 mod document;
 mod environment;
+mod reading;
 
 pub(super) use document::leaves;
 
 use super::keys::{self, Form, NoSuchKey};
 use super::{Config, ConfigError, Problem, checks};
-use document::{json_of, put, remove};
+use document::{json_of, put};
+use reading::read_document;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -107,7 +109,11 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
         put(&mut document, &setting.path, setting.value);
         origins.insert(setting.path.join("."), setting.origin);
     }
-    let config = read_document(&mut document, &origins, &mut problems);
+    let mut misread = Vec::new();
+    let config = read_document(&mut document, &origins, |path, problem| {
+        misread.push(path);
+        problems.push(problem);
+    });
     let mut loaded = Loaded {
         config,
         file,
@@ -115,6 +121,10 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
         origins,
     };
     for (path, message) in checks::faults(&loaded.config) {
+        // What was not read is not missing.
+        if misread.iter().any(|misread| is_within(misread, &path)) {
+            continue;
+        }
         problems.push(Problem {
             place: format!("{} ({path})", loaded.origin_within(&path)),
             message,
@@ -135,14 +145,20 @@ impl Loaded {
         self.origins.get(path).cloned().unwrap_or(Origin::Default)
     }
 
-    /// The same, of a table of settings that of its first one.
+    /// The same, of a table of settings that of its first one; and of what is not there in a table
+    /// with a name of its own, that table's.
     fn origin_within(&self, path: &str) -> Origin {
-        let within = |known: &str| {
-            let rest = known.strip_prefix(path);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        let first = |path: &str| {
+            let found = self
+                .origins
+                .iter()
+                .find(|(known, _)| is_within(known, path));
+            found.map(|(_, origin)| origin.clone())
         };
-        let found = self.origins.iter().find(|(known, _)| within(known));
-        found.map_or(Origin::Default, |(_, origin)| origin.clone())
+        let named = path.rsplit_once('.').map(|(table, _)| table);
+        let named = named.filter(|table| table.contains('.'));
+        let found = first(path).or_else(|| named.and_then(first));
+        found.unwrap_or(Origin::Default)
     }
 
     /// Every setting: dotted path, value, origin; in the order of the reference.
@@ -222,6 +238,12 @@ impl fmt::Display for Origin {
             Origin::Flag(flag) => f.write_str(flag),
         }
     }
+}
+
+/// Whether a setting is another one, or in its table.
+fn is_within(setting: &str, path: &str) -> bool {
+    let rest = setting.strip_prefix(path);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 fn chosen_file(sources: &Sources) -> Option<PathBuf> {
@@ -323,49 +345,6 @@ fn no_such_key(place: String, path: &[&str], error: NoSuchKey) -> Problem {
             }),
         },
     }
-}
-
-/// Reads the document; each fault is noted and replaced by its default, until it reads.
-fn read_document(
-    document: &mut Value,
-    origins: &BTreeMap<String, Origin>,
-    problems: &mut Vec<Problem>,
-) -> Config {
-    let defaults = serde_json::to_value(Config::default()).unwrap_or_default();
-    // Each round mends one setting, so there are at most as many as there are settings.
-    for _ in 0..=origins.len() {
-        let error = match serde_path_to_error::deserialize::<_, Config>(document.clone()) {
-            Ok(config) => return config,
-            Err(error) => error,
-        };
-        let at = error.path().to_string();
-        let known = origins
-            .iter()
-            .find(|(path, _)| at == **path || at.starts_with(&format!("{path}[")))
-            .or_else(|| origins.iter().find(|(path, _)| path.starts_with(&at)));
-        let Some((path, origin)) = known else {
-            problems.push(Problem {
-                place: at,
-                message: error.inner().to_string(),
-                hint: None,
-            });
-            break;
-        };
-        problems.push(Problem {
-            place: format!("{origin} ({path})"),
-            message: error.inner().to_string(),
-            hint: None,
-        });
-        let parts: Vec<String> = path.split('.').map(str::to_owned).collect();
-        let default = parts
-            .iter()
-            .try_fold(&defaults, |value, key| value.get(key));
-        match default {
-            Some(default) => put(document, &parts, default.clone()),
-            None => remove(document, &parts),
-        }
-    }
-    Config::default()
 }
 
 fn place_of(text: &str, offset: usize) -> (usize, usize) {

@@ -131,6 +131,19 @@ pub fn told(config: &Config, workers: &[WorkerReport]) -> Vec<ListenerReport> {
     each.collect()
 }
 
+/// All that are in the configuration, where nobody calls them.
+pub fn declared(config: &Config) -> Vec<ListenerReport> {
+    let called = config.listeners.iter();
+    let called = called.filter_map(|(name, listener)| {
+        let on = patterns(listener);
+        Some(ListenerReport::new(name, phase_of(listener)?, &on))
+    });
+    let mut all = told(config, &[]);
+    all.extend(called);
+    all.sort_by(|one, other| one.name.cmp(&other.name));
+    all
+}
+
 /// What is wrong with what is written of listeners: the dotted path of the setting, and why.
 pub fn faults(config: &Config) -> Vec<Fault> {
     let each = config.listeners.iter().flat_map(|(name, listener)| {
@@ -161,7 +174,8 @@ fn faults_of(listener: &Listener) -> Vec<Fault> {
     let mut faults = Vec::new();
     let mut fault = |path: &str, why: String| faults.push((path.to_owned(), why));
     if listener.on.is_empty() {
-        let why = "names nothing that it hears of: write [\"rest/orders:insert\"], or [\"docs/*\"]";
+        let why = "is missing or empty, and has to name what is heard of: write \
+                   on = [\"rest/orders:insert\", \"docs/*\"], for instance";
         fault(".on", why.to_owned());
     }
     for on in &listener.on {
@@ -170,7 +184,11 @@ fn faults_of(listener: &Listener) -> Vec<Fault> {
         }
     }
     match &listener.url {
-        None => fault("", "a listener has a url".to_owned()),
+        None => {
+            let why = "is missing: a listener has a url, such as \
+                       url = \"http://127.0.0.1:3000/hooks/orders\"";
+            fault(".url", why.to_owned());
+        }
         Some(_) => {
             if let Err(error) = endpoint_config(listener).validate() {
                 let (setting, why) = told_of(&error);

@@ -217,6 +217,11 @@ fn schedules(queue: &Queue) -> Result<BTreeMap<String, Scheduled>, Fault> {
 fn scheduled(queue: &Queue, settings: &QueueSchedule) -> Result<Scheduled, Fault> {
     let at = |path: &str, why: String| (path.to_owned(), why);
     let zone = settings.zone.as_deref().unwrap_or("UTC");
+    if settings.cron.trim().is_empty() {
+        let why = "is missing or empty, and has to say when: write cron = \"0 9 * * mon-fri\", \
+                   for instance (minute, hour, day of the month, month, day of the week)";
+        return Err(at(".cron", why.to_owned()));
+    }
     let schedule = Schedule::parse(&settings.cron, zone);
     if settings.priority >= queue.priorities {
         let highest = queue.priorities.saturating_sub(1);

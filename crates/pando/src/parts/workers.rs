@@ -162,7 +162,11 @@ fn kind(written: &Worker) -> Result<Kind, Fault> {
                 Some((setting, reason)) => Err((setting.to_owned(), reason)),
             }
         }
-        (None, None) => fault("", "a worker has a url or a command"),
+        (None, None) => fault(
+            "",
+            "has neither a url nor a command: write url = \"http://127.0.0.1:3000/hooks/mail\", \
+             or command = [\"python3\", \"mail.py\"]",
+        ),
         (Some(_), Some(_)) => fault("command", "a worker has a url or a command, not both"),
     }
 }

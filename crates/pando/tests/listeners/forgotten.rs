@@ -61,17 +61,29 @@ fn a_listener_that_is_no_more_is_forgotten_and_one_that_is_there_is_not() {
     let there = ask(&server, "", "POST", FORGET, "");
     assert_eq!(there.status, 409, "{there:?}");
     assert_eq!(there.json()["code"], "listener_declared");
+    let never = refused(folder, &["listeners", "forget", "serach", "--yes"], 1);
+    assert!(
+        never.contains("no listener \"serach\" was ever told"),
+        "{never}"
+    );
+    assert!(never.contains("No listener is left to forget"), "{never}");
     let error = refused(folder, &["listeners", "forget", "search"], 2);
     assert!(error.contains("--yes"), "{error}");
     let server = start_without(server, folder);
     let left = |folder: &Path| json(folder, &["queue", "list"])["queues"].clone();
     assert_eq!(left(folder)[0]["name"], "listener.search");
+    let never = refused(folder, &["listeners", "forget", "serach", "--yes"], 1);
+    assert!(never.contains("Left to forget: search."), "{never}");
+    assert!(never.contains("pando listeners forget search"), "{never}");
     let forgotten = json(folder, &["listeners", "forget", "search", "--yes"]);
     assert_eq!(
         (&forgotten["removed"], &forgotten["journal"]),
         (&1.into(), &"ended".into())
     );
     assert_eq!(left(folder), Value::Array(Vec::new()));
+    let twice = ask(&server, "", "POST", FORGET, "");
+    assert_eq!(twice.status, 404, "{twice:?}");
+    assert_eq!(twice.json()["code"], "no_such_listener");
     assert_eq!(ask(&server, "", "DELETE", FORGET, "").status, 405);
     assert_eq!(
         ask(&server, "", "POST", "/admin/v1/listeners/a%00/forget", "").status,
@@ -83,6 +95,50 @@ fn a_listener_that_is_no_more_is_forgotten_and_one_that_is_there_is_not() {
     let error = refused(folder, &["listeners", "forget", "search", "--yes"], 1);
     assert!(error.contains("[listeners.search]"), "{error}");
     assert_eq!(json(folder, &["listeners", "list"])[0]["name"], "search");
+}
+
+#[test]
+fn one_that_nothing_was_committed_for_can_be_forgotten_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let nowhere = "[listeners.search]\non = [\"docs/a\"]\nurl = \"http://127.0.0.1:1/\"\n";
+    std::fs::write(folder.join("pando.toml"), nowhere).unwrap();
+    let server = start_without(Server::start(folder), folder);
+    let forgotten = ask(&server, "", "POST", FORGET, "");
+    assert_eq!(forgotten.status, 200, "{forgotten:?}");
+    assert_eq!(forgotten.json()["removed"], 0, "{forgotten:?}");
+}
+
+#[test]
+fn one_of_any_phase_that_is_in_the_configuration_is_refused_in_the_same_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let phases = ["after-commit", "before-commit", "after-rollback"];
+    let listeners = phases.map(|phase| {
+        format!(
+            "[listeners.{phase}]\nphase = \"{phase}\"\non = [\"docs/a\"]\nurl = \"http://127.0.0.1:1/\"\n"
+        )
+    });
+    std::fs::write(folder.join("pando.toml"), listeners.concat()).unwrap();
+    stop(Server::start(folder));
+    let check = || {
+        for phase in phases {
+            let error = refused(folder, &["listeners", "forget", phase, "--yes"], 1);
+            let says = format!("the listener {phase:?} is in the configuration of this process");
+            assert!(error.contains(&says), "{error}");
+            assert!(
+                error.contains(&format!("Take [listeners.{phase}] out")),
+                "{error}"
+            );
+        }
+        let listed = json(folder, &["listeners", "list"]);
+        assert_eq!(listed.as_array().unwrap().len(), 3, "{listed}");
+    };
+    // Where no server runs, and where one does.
+    check();
+    let server = Server::start(folder);
+    check();
+    stop(server);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,9 +9,18 @@ fn what_cannot_be_is_refused_with_its_place_and_how_to_mend_it() {
     for (more, words) in [
         (
             URL.to_owned(),
-            "(listeners.l.on): names nothing that it hears of",
+            "pando.toml:2:1 (listeners.l.on): is missing or empty, and has to name what is heard of: write \
+             on = [\"rest/orders:insert\"",
         ),
-        (ON.to_owned(), "a listener has a url"),
+        (
+            ON.to_owned(),
+            "pando.toml:2:1 (listeners.l.url): is missing: a listener has a url, such as",
+        ),
+        (
+            format!("{URL}on = \"docs/a\"\n"),
+            "pando.toml:3:1 (listeners.l.on): is the text \"docs/a\", and has to be a list",
+        ),
+        (format!("{URL}on = \"docs/a\"\n"), "write on = [\"docs/a\"]"),
         (
             format!("{URL}on = [\"orders\"]\n"),
             "\"orders\" names no surface",

@@ -143,3 +143,27 @@ fn people_are_told_in_a_table_and_wrong_usage_is_status_2() {
         refused(site.folder(), args, 2);
     }
 }
+
+#[test]
+fn bodies_are_shown_as_they_were_published_whatever_a_double_holds() {
+    let site = Site::start();
+    let body = "{\n \"n\": 1e400, \"exact\": 1.10}";
+    let headers = "Content-Type: application/json\r\n";
+    let published = site.post_with("mail/messages", headers, &format!("{{\"body\": {body}}}"));
+    assert_eq!(published.status, 201, "{published:?}");
+    let shown = "{  \"n\": 1e400, \"exact\": 1.10}";
+    for command in [&["peek"][..], &["lease"]] {
+        for json in [&[][..], &["--json"]] {
+            if command == ["lease"] && json.is_empty() {
+                continue;
+            }
+            let output = run(
+                site.folder(),
+                &[&["queue"], command, &["mail"], json].concat(),
+            );
+            let said = text(&output.stdout);
+            assert!(output.status.success(), "{}", text(&output.stderr));
+            assert!(said.contains(shown), "{command:?} {json:?}: {said}");
+        }
+    }
+}

@@ -31,6 +31,48 @@ fn what_is_declared_of_a_queue_holds() {
 }
 
 #[test]
+fn a_replay_that_would_do_nothing_is_refused_with_what_is_allowed() {
+    let site = Site::of("[queues.mail]\ngroups = [\"a\", \"b\"]\nretention = \"1h\"\n");
+    site.publish("mail", &json!({ "body": 1 }));
+    site.lease("mail", &json!({ "group": "late" }));
+    let from = "from=2026-01-01T00:00:00Z";
+    let groups = "Its groups are a, b, late";
+    for (query, status, says) in [
+        (format!("{from}&group=a"), 204, ""),
+        // It has leased, though nobody declared it.
+        (format!("{from}&group=late"), 204, ""),
+        (format!("{from}&group=audti"), 422, groups),
+        (from.to_owned(), 422, groups),
+        (
+            "from=2999-01-01T00:00:00Z&group=a".to_owned(),
+            422,
+            "lies ahead",
+        ),
+        (
+            "from=yesterday&group=a".to_owned(),
+            400,
+            "is not a time, such as 2026-",
+        ),
+        ("from=&group=a".to_owned(), 400, "is not a time"),
+        ("group=a".to_owned(), 400, "from is missing"),
+    ] {
+        let answer = site.post_with(&format!("mail/replay?{query}"), "", "");
+        assert_eq!(answer.status, status, "{query}: {answer:?}");
+        assert!(answer.body.contains(says), "{query}: {answer:?}");
+    }
+    let replay = ["queue", "replay", "mail", "--from", "2026-01-01T00:00:00Z"];
+    let error = refused(
+        site.folder(),
+        &[&replay[..], &["--group", "audti"]].concat(),
+        1,
+    );
+    assert!(
+        error.contains("no group \"audti\"") && error.contains(groups),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_full_queue_tells_publishers_to_come_again() {
     let site = Site::of("[queues.mail]\nmax_depth = 2\n");
     let began = Instant::now();
@@ -55,6 +97,31 @@ fn a_schedule_publishes_its_message() {
         Site::of("[queues.mail.schedules.tick]\ncron = \"* * * * * *\"\nbody = { hello = [1] }\n");
     let leased = site.lease("mail", &json!({ "wait": "60s" }));
     assert_eq!(bodies(&leased), [json!({ "hello": [1] })]);
+}
+
+#[test]
+fn what_schedules_publish_is_counted_as_published() {
+    let schedule = |name: &str| format!("[queues.mail.schedules.{name}]\ncron = \"* * * * * *\"\n");
+    let site = Site::of(&(schedule("a") + &schedule("b")));
+    let began = Instant::now();
+    let mut counted = 0;
+    // Two in the same second are two.
+    while counted < 4 {
+        counted = site.metric("published", "mail");
+        let depth = site.server.connect().ask("GET", "/queue/v1/mail", "", "");
+        let there = depth.json()["depth"].as_u64().expect("a number");
+        assert!(counted <= there, "{counted} of {there}");
+        assert!(
+            began.elapsed() < Duration::from_secs(30),
+            "{counted} of {there} are counted"
+        );
+        std::thread::yield_now();
+    }
+    let depth = site.server.connect().ask("GET", "/queue/v1/mail", "", "");
+    assert!(
+        depth.json()["published_per_second"].as_f64() > Some(0.0),
+        "{depth:?}"
+    );
 }
 
 #[test]
@@ -92,6 +159,15 @@ fn a_setting_that_cannot_be_is_refused_by_its_name() {
             "schedules.s.priority",
         ),
         (
+            "[queues.q.schedules.s]\nbody = 1",
+            "pando.toml:2:1 (queues.q.schedules.s.cron): is missing or empty, and has to say when: \
+             write cron = \"0 9 * * mon-fri\"",
+        ),
+        (
+            "[queues.q.schedules.s]\ncron = 9",
+            "write cron = \"0 9 * * mon-fri\", for instance",
+        ),
+        (
             "[store]\nengine = \"memory\"\n[queues.q]\nsynced = true",
             "queues.q.synced): the engine `memory` syncs nothing",
         ),
@@ -100,5 +176,34 @@ fn a_setting_that_cannot_be_is_refused_by_its_name() {
         std::fs::write(folder.path().join("pando.toml"), text).expect("a file");
         let error = refused(folder.path(), &["config", "check"], 2);
         assert!(error.contains(says), "{text}\n{error}");
+    }
+}
+
+#[test]
+fn the_server_sweeps_what_all_have_done_out_of_the_log() {
+    let site = Site::of(
+        "[store]\nsweep_interval = \"100ms\"\n[queues.mail]\nretention = \"2s\"\ngroups = [\"a\", \"b\"]\n",
+    );
+    let peek = || {
+        let answer = site
+            .server
+            .connect()
+            .ask("GET", "/queue/v1/mail/messages?group=a", "", "");
+        answer.json()["messages"].clone()
+    };
+    site.publish(
+        "mail",
+        &json!([{ "body": 1 }, { "body": 2 }, { "body": 3 }]),
+    );
+    let done = site.lease("mail", &json!({ "group": "a", "max": 3 }));
+    site.post("mail/ack", &leases(&done));
+    let done = site.lease("mail", &json!({ "group": "b", "max": 2 }));
+    site.post("mail/ack", &leases(&done));
+    let began = Instant::now();
+    // The third is not done by all.
+    while bodies(peek().as_array().expect("messages")) != [json!(3)] {
+        let kept = peek();
+        assert!(began.elapsed() < Duration::from_secs(30), "{kept}");
+        std::thread::yield_now();
     }
 }

@@ -8,6 +8,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Nothing in these tests may take longer.
@@ -61,6 +62,7 @@ pub struct Server {
     child: Child,
     /// Where it listens.
     pub address: SocketAddr,
+    log: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Server {
@@ -93,13 +95,27 @@ impl Server {
             panic!("the server did not start: {error}");
         };
         // Its log is read to the end, or it would block on a full pipe.
-        let mut log = child.stderr.take().expect("a pipe");
-        std::thread::spawn(move || copy_log(&mut log));
+        let mut stderr = child.stderr.take().expect("a pipe");
+        let log = Arc::default();
+        let kept = Arc::clone(&log);
+        std::thread::spawn(move || copy_log(&mut stderr, &kept));
         let address = ready["addresses"][0].as_str().expect("an address");
         Server {
             child,
             address: address.parse().expect("an address"),
+            log,
         }
+    }
+
+    /// What it has logged so far: a JSON object for each line that is whole.
+    pub fn log(&self) -> Vec<Value> {
+        let log = text(&self.log.lock().expect("a log"));
+        let whole = log
+            .split_inclusive('\n')
+            .filter(|line| line.ends_with('\n'));
+        whole
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect()
     }
 
     /// A connection to it.
@@ -260,19 +276,23 @@ impl Answer {
 }
 
 /// Reads a server's log to its end, into the folder that `PANDO_TEST_LOGS` names or nowhere.
-fn copy_log(log: &mut impl Read) {
+fn copy_log(log: &mut impl Read, read: &Mutex<Vec<u8>>) {
     let folder = std::env::var_os("PANDO_TEST_LOGS");
-    let kept = folder.and_then(|folder| {
+    let mut kept = folder.and_then(|folder| {
         tempfile::Builder::new()
             .suffix(".log")
             .tempfile_in(folder)
             .and_then(|file| Ok(file.keep()?.0))
             .ok()
     });
-    let _ = match kept {
-        Some(mut file) => std::io::copy(log, &mut file),
-        None => std::io::copy(log, &mut std::io::sink()),
-    };
+    let (mut log, mut line) = (BufReader::new(log), Vec::new());
+    while let Ok(1..) = log.read_until(b'\n', &mut line) {
+        read.lock().expect("a log").extend_from_slice(&line);
+        if let Some(file) = &mut kept {
+            let _ = file.write_all(&line);
+        }
+        line.clear();
+    }
 }
 
 /// Writes a migration and applies it.

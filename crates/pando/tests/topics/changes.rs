@@ -164,3 +164,20 @@ fn what_the_feed_does_not_hold_is_told_as_a_gap() {
     assert_eq!(old.next(), None);
     assert_eq!(server.wait(), Some(0));
 }
+
+#[test]
+fn a_websocket_is_refused_with_how_to_ask_for_the_stream() {
+    let folder = tempfile::tempdir().unwrap();
+    migrate(folder.path(), TABLES);
+    let server = serve(folder.path());
+    let headers = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    let answer = server
+        .connect()
+        .ask("GET", "/changes/v1/orders", headers, "");
+    assert_eq!(answer.status, 400, "{answer:?}");
+    let told = answer.json();
+    assert_eq!(told["code"], "websocket", "{told}");
+    let hint = told["hint"].as_str().unwrap();
+    assert!(hint.contains("Accept: text/event-stream"), "{hint}");
+}

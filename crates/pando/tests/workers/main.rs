@@ -10,8 +10,10 @@
 
 mod application;
 mod endings;
+mod failing;
 mod following;
 mod handing;
+mod refused;
 mod site;
 #[path = "../support/mod.rs"]
 mod support;

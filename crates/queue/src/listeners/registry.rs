@@ -189,6 +189,24 @@ impl Listeners {
     }
 }
 
+impl ListenerReport {
+    /// One that nobody has called.
+    pub fn new(name: &str, phase: Phase, on: &[Pattern]) -> ListenerReport {
+        ListenerReport {
+            name: name.to_owned(),
+            phase,
+            on: on.iter().map(Pattern::to_string).collect(),
+            handler: String::new(),
+            calls: 0,
+            vetoes: 0,
+            failures: 0,
+            dropped: 0,
+            took: Duration::ZERO,
+            last_error: None,
+        }
+    }
+}
+
 impl Own {
     fn hears(&self, collection: &str, kind: FeedKind) -> bool {
         let mut on = self.registered.on.iter();

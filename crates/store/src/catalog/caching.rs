@@ -111,7 +111,9 @@ impl CacheSettings {
 impl Catalog {
     /// What is said of caches while they run.
     pub(crate) async fn fetch_cache_settings(&self) -> Result<CacheSettings> {
-        let rows = self.fetch(&tables::SETTING, beginning_with(CACHE)).await?;
+        let rows = self
+            .fetch(&tables::SETTING, settings_beginning_with(CACHE))
+            .await?;
         let mut settings = CacheSettings::default();
         for row in &rows {
             if let [Value::Text(name), Value::Text(value)] = row.as_slice() {
@@ -168,7 +170,7 @@ impl Store {
         let collection = collection.filter(|_| has_room);
         let mut changes = Vec::new();
         if collection.is_none() {
-            changes.push(delete(beginning_with(mark.prefix())));
+            changes.push(delete_settings(settings_beginning_with(mark.prefix())));
         }
         let name = format!("{}{}", mark.prefix(), collection.unwrap_or_default());
         changes.push(put(
@@ -194,10 +196,11 @@ impl Store {
 /// The change that takes back what was changed of a collection's rule.
 pub(crate) fn forget_cache_rule(collection: &str) -> Change {
     let name = format!("{CACHE}{collection}");
-    delete(equals(tables::setting::NAME, text(name)))
+    delete_settings(equals(tables::setting::NAME, text(name)))
 }
 
-fn delete(filter: Filter) -> Change {
+/// Removes settings.
+pub(crate) fn delete_settings(filter: Filter) -> Change {
     Change::Delete(Delete {
         table: Arc::clone(&tables::SETTING),
         filter,
@@ -206,8 +209,8 @@ fn delete(filter: Filter) -> Change {
     })
 }
 
-/// Names that begin with this, which ends with a slash.
-fn beginning_with(prefix: &str) -> Filter {
+/// Settings whose names begin with this, which ends with a slash.
+pub(crate) fn settings_beginning_with(prefix: &str) -> Filter {
     // The character behind a slash.
     let end = format!("{}0", prefix.trim_end_matches('/'));
     Filter::And(vec![

@@ -13,7 +13,9 @@ pub(crate) mod tables;
 mod told;
 
 pub use caching::{CacheMark, CacheSettings};
-pub(crate) use caching::{KnownSettings, forget_cache_rule};
+pub(crate) use caching::{
+    KnownSettings, delete_settings, forget_cache_rule, settings_beginning_with,
+};
 use recorded::read_schema;
 pub(crate) use recorded::schema_record;
 pub(crate) use secrets::Secret;

@@ -112,6 +112,8 @@ impl Intake {
     /// is not missed.
     pub async fn begin(&mut self) -> Result<()> {
         let followed = self.store.engine().follow(NAME).await?;
+        let names = self.subscribers.iter().map(|one| one.name.as_str());
+        self.store.listeners_note(names).await?;
         let written = self.store.fetch_listeners_cursor().await?;
         let known = written.as_deref().and_then(read_cursor);
         self.standing = Some(Standing {

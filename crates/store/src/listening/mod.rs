@@ -11,6 +11,7 @@ mod asking;
 mod by_key;
 mod item;
 mod journal;
+mod names;
 mod records;
 mod watch;
 

@@ -14,6 +14,9 @@ use pando_model::plan::{Comparison, Filter};
 use pando_model::value::Value;
 use std::collections::BTreeMap;
 
+/// So many groups are named to whoever asks for another one.
+const GROUPS_SHOWN: usize = 20;
+
 impl Store {
     /// Sets a group back to the first message that was published at `from_us` or later, as far
     /// as the log is kept. What it has out from there on is leased anew.
@@ -36,8 +39,18 @@ impl Store {
         for rank in self.ranks(queue) {
             first.extend(self.first_since(&lane, rank, from_us).await?);
         }
+        let declared = self
+            .queue_rules(queue)
+            .groups()
+            .map(str::to_owned)
+            .collect();
         let reach = lane.reach();
-        let steps = vec![cursor::read(&lane, &group), set_back(lane, group, first)];
+        let steps = vec![
+            cursor::read(&lane, &group),
+            cursor::read_groups(&lane),
+            refuse_unknown(queue.to_owned(), group.clone(), declared),
+            set_back(lane, group, first),
+        ];
         Ok(Operation::writing(reach, steps, |_| Ok(())))
     }
 
@@ -69,6 +82,29 @@ impl Store {
         );
         Ok(self.answer(&read, &Session::default()).await?.0)
     }
+}
+
+/// Refuses a group that nobody has declared, and that has never leased: it stands nowhere.
+fn refuse_unknown(queue: String, group: String, declared: Vec<String>) -> Step {
+    Step::decide(move |outcomes| {
+        let known = cursor::groups(outcomes.get(1), &declared);
+        if known.contains(&group) {
+            return Ok(Vec::new());
+        }
+        let message = format!("the queue {queue:?} has no group {group:?}");
+        let some: Vec<&str> = known
+            .iter()
+            .take(GROUPS_SHOWN)
+            .map(String::as_str)
+            .collect();
+        let (some, more) = (some.join(", "), known.len().saturating_sub(GROUPS_SHOWN));
+        let more = match more {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        Err(refused::unprocessable(message)
+            .hint(format!("Its groups are {some}{more}: say one as group.")))
+    })
 }
 
 /// Sets a group's cursor back, and takes back what it has out from there on.

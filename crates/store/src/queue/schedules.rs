@@ -17,13 +17,15 @@ use std::sync::Arc;
 
 impl Store {
     /// Publishes what schedules of declared queues say; gives the queues that have new messages,
-    /// and when the next occurrence is.
-    pub async fn queue_run_schedules(&self) -> Result<super::Released> {
+    /// and when the next occurrence is. `tell` hears of the queue of each message once it is committed,
+    /// whatever fails behind it.
+    pub async fn queue_run_schedules(&self, mut tell: impl FnMut(&str)) -> Result<super::Released> {
         let mut released = super::Released::default();
         for (queue, rules) in &self.config().queues.declared {
             for (name, scheduled) in &rules.schedules {
                 let (published, next_us) = self.run_schedule(queue, name, scheduled).await?;
                 if published {
+                    tell(queue);
                     released.queues.insert(queue.clone());
                 }
                 let known = released.next_us.into_iter().chain(next_us);

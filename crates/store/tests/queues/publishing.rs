@@ -70,7 +70,7 @@ async fn a_message_for_later_takes_its_place_when_its_time_has_come() {
 async fn each_occurrence_of_a_schedule_is_published_once_whoever_looks() {
     on_each(|bench: Bench| async move {
         // 1_800_000_000 is a Friday, 08:00 in UTC.
-        let run = || async { bench.store.queue_run_schedules().await.unwrap() };
+        let run = || async { bench.store.queue_run_schedules(|_| ()).await.unwrap() };
         let hour = 3_600 * SECOND;
         let next = |released: pando_store::queue::Released| released.next_us.unwrap() - NOW;
         assert_eq!(

@@ -6,12 +6,17 @@ use crate::reply::{self, Reply};
 use crate::web::Web;
 use http::{Method, StatusCode};
 use pando_queue::listeners::{ListenerReport, Phase, queue_of};
+use pando_store::queue::{DEFAULT_GROUP, check_place};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// For how long a process that has taken commits in is taken for one that goes on: as long as its turn.
 const TERM: Duration = Duration::from_secs(5);
+
+/// So many names are told to whoever asks for another one.
+const NAMES_SHOWN: usize = 20;
 
 pub(super) fn list(web: &Web) -> Reply {
     let listeners: Vec<Value> = web.admin().listeners().iter().map(told).collect();
@@ -36,10 +41,7 @@ pub(super) async fn answer(web: &Web, method: &Method, path: &str) -> Result<Rep
 /// and ends the journal where nobody hears of commits.
 async fn forget(web: &Web, name: &str) -> Result<Reply, ApiError> {
     let reports = web.admin().listeners();
-    let hears = |report: &&ListenerReport| report.phase == Phase::AfterCommit;
-    let mut hearing = reports.iter().filter(hears).peekable();
-    let others = hearing.peek().is_some();
-    if hearing.any(|report| report.name == name) {
+    if reports.iter().any(|report| report.name == name) {
         let message = format!("the listener {name:?} is in the configuration of this process");
         let error = ApiError::new(StatusCode::CONFLICT, "listener_declared", message);
         return Err(error.hint(format!(
@@ -47,12 +49,51 @@ async fn forget(web: &Web, name: &str) -> Result<Reply, ApiError> {
         )));
     }
     let store = web.store();
+    check_place(&queue_of(name), DEFAULT_GROUP)?;
+    let known = store.fetch_listener_names().await?;
+    if !known.contains(name) {
+        return Err(never_told(name, known, &reports));
+    }
+    let mut others = reports.iter();
+    let others = others.any(|report| report.phase == Phase::AfterCommit);
     let removed = store.queue_forget(&queue_of(name)).await?;
     // What others do not hear of any more they would miss.
     let ended = !others && store.listeners_end(TERM).await?;
+    // Where another process goes on it is said again, once that has stopped.
+    if others || ended {
+        store.listener_unnote(name).await?;
+    }
     let journal = if ended { "ended" } else { "kept" };
     let answer = json!({ "name": name, "removed": removed, "journal": journal });
     Ok(reply::json(StatusCode::OK, &answer))
+}
+
+/// 404 for a name that nobody was told of commits under, with those that are left to forget.
+fn never_told(name: &str, known: BTreeSet<String>, reports: &[ListenerReport]) -> ApiError {
+    let message = format!("no listener {name:?} was ever told of commits, so nothing waits for it");
+    let is_declared = |known: &String| reports.iter().any(|report| report.name == *known);
+    let left: Vec<String> = known
+        .into_iter()
+        .filter(|known| !is_declared(known))
+        .collect();
+    let hint = match left.first() {
+        None => "No listener is left to forget; `pando listeners list` shows those there are."
+            .to_owned(),
+        Some(first) => {
+            let some = left
+                .iter()
+                .take(NAMES_SHOWN)
+                .cloned()
+                .collect::<Vec<_>>()
+                .join(", ");
+            let more = match left.len().saturating_sub(NAMES_SHOWN) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            format!("Left to forget: {some}{more}. Say `pando listeners forget {first}`.")
+        }
+    };
+    ApiError::new(StatusCode::NOT_FOUND, "no_such_listener", message).hint(hint)
 }
 
 fn told(report: &ListenerReport) -> Value {

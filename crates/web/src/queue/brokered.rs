@@ -1,12 +1,12 @@
 //! Queues on a broker: what is asked of it is no operation of the store, and asked by itself.
 
+use super::Answered;
 use super::body::{LeasesBody, RedriveBody};
 use super::look;
-use super::{Answered, publish};
 use crate::answer::Answer;
 use crate::error::ApiError;
 use crate::operate::{Asked, NextLink};
-use crate::params::{Params, malformed};
+use crate::params::Params;
 use crate::web::Web;
 use http::StatusCode;
 use pando_store::operation::Operation;
@@ -103,12 +103,7 @@ pub(super) async fn redrive(web: &Web, queue: &str, asked: &Asked<'_>) -> Answer
 /// Gives a group again what is kept.
 pub(super) async fn replay(web: &Web, queue: &str, asked: &Asked<'_>) -> Answered {
     let params = Params::read(&asked.parts.uri, &["from", "group"])?;
-    let Some(from) = params.text("from") else {
-        return Err(malformed(
-            "from is missing: since when messages are given again",
-        ));
-    };
-    let from_us = publish::moment("from", &publish::instant_of(from))?;
+    let from_us = super::replayed_from(web, &params)?;
     let replayed = web
         .store()
         .queue_replay_brokered(queue, params.text("group"), from_us);

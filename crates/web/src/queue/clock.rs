@@ -1,5 +1,6 @@
 //! What goes by the clock: messages whose time comes, and a look for all who wait.
 
+use super::news::Counted;
 use super::waiting::Waiting;
 use crate::web::Web;
 use pando_store::queue::Lease;
@@ -105,7 +106,8 @@ async fn run_schedules(web: &Web) {
     loop {
         let now = Instant::now();
         let mut until = now + REST;
-        match web.store().queue_run_schedules().await {
+        let count = |queue: &str| web.metrics().queues.count(Counted::Published, queue, 1);
+        match web.store().queue_run_schedules(count).await {
             Ok(published) => {
                 for queue in &published.queues {
                     web.waiting().look_at(queue);

@@ -219,13 +219,7 @@ fn redrive(web: &Web, queue: &str, asked: &Asked<'_>) -> Result<Operation<Answer
 
 async fn replay(web: &Web, queue: &str, asked: &Asked<'_>) -> Result<Operation<Answer>, ApiError> {
     let params = Params::read(&asked.parts.uri, &["from", "group"])?;
-    let Some(from) = params.text("from") else {
-        return Err(
-            malformed("from is missing: since when messages are given again")
-                .hint("Such as POST …/replay?from=2026-01-31T05:06:07Z."),
-        );
-    };
-    let from_us = publish::moment("from", &publish::instant_of(from))?;
+    let from_us = replayed_from(web, &params)?;
     let group = params.text("group");
     let operation = web.store().queue_replay(queue, group, from_us).await?;
     let count = asked.news.counted(Counted::Replayed, queue);
@@ -233,6 +227,25 @@ async fn replay(web: &Web, queue: &str, asked: &Asked<'_>) -> Result<Operation<A
         count.set(1);
         Ok(Answer::new(StatusCode::NO_CONTENT))
     }))
+}
+
+/// Since when messages are given again: a time that is over, in microseconds since 1970.
+fn replayed_from(web: &Web, params: &Params) -> Result<i64, ApiError> {
+    let Some(from) = params.text("from") else {
+        return Err(
+            malformed("from is missing: since when messages are given again")
+                .hint("Such as POST …/replay?from=2026-01-31T05:06:07Z."),
+        );
+    };
+    let from_us = publish::moment("from", &publish::instant_of(from))?;
+    let now_us = web.store().clock().now_us();
+    if from_us <= now_us {
+        return Ok(from_us);
+    }
+    let now = crate::kv::instant(now_us);
+    let message = format!("from {from:?} lies ahead: it is {now}, and nothing was published since");
+    let error = ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "unprocessable", message);
+    Err(error.hint("Say a time that is over, such as 2026-01-31T05:06:07Z."))
 }
 
 /// Refuses a query where there is none.

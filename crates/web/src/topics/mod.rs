@@ -5,6 +5,8 @@ mod socket;
 mod subscribe;
 mod talk;
 
+pub(crate) use socket::is_asked as websocket_is_asked;
+
 use crate::deadline::Deadline;
 use crate::error::{ApiError, unavailable};
 use crate::gate::Caller;

@@ -25,7 +25,7 @@ const VERSION: HeaderValue = HeaderValue::from_static("13");
 /// CloudEvents' name for what is spoken here.
 const PROTOCOL: &str = "cloudevents.json";
 /// Whether a request asks for a WebSocket.
-pub(super) fn is_asked(headers: &HeaderMap) -> bool {
+pub(crate) fn is_asked(headers: &HeaderMap) -> bool {
     has_token(headers, &UPGRADE, "websocket")
 }
 

@@ -18,6 +18,7 @@ mod server;
 mod sessions;
 mod stamps;
 mod strict;
+mod tasks;
 mod transactions;
 mod world;
 mod writes;

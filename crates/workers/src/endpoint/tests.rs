@@ -27,8 +27,12 @@ async fn verdict(status: u16, retry_after: Option<&str>, body: &str) -> Verdict 
 
 #[tokio::test]
 async fn a_verdict_is_the_answers_status() {
+    let failure = |error: &str| {
+        let (what, said) = error.split_once(": ").unwrap_or((error, ""));
+        Failure::saying(format!("POST http://app.test/hook answered {what}"), said)
+    };
     let failed = |error: &str, delay: Option<u64>| Verdict::Failed {
-        error: format!("POST http://app.test/hook answered {error}"),
+        error: failure(error),
         delay: delay.map(Duration::from_secs),
     };
     for status in [200, 202, 204] {
@@ -46,7 +50,9 @@ async fn a_verdict_is_the_answers_status() {
     assert_eq!(verdict(503, Some("0"), "").await, failed(told, Some(0)));
     let told = "302 Found, and redirects are not followed";
     assert_eq!(verdict(302, None, "").await, failed(told, None));
-    let error = "POST http://app.test/hook answered 410 Gone: unsubscribed".to_owned();
+    let error = failure("410 Gone: unsubscribed");
+    let shown = "POST http://app.test/hook answered 410 Gone: unsubscribed";
+    assert_eq!(error.to_string(), shown);
     assert_eq!(
         verdict(410, None, "unsubscribed").await,
         Verdict::Dead { error }
@@ -58,7 +64,7 @@ async fn an_error_keeps_the_first_kibibyte_of_an_answer() {
     let Verdict::Failed { error, .. } = verdict(400, None, &"x".repeat(5_000)).await else {
         panic!("it failed");
     };
-    assert_eq!(error.matches('x').count(), ERROR_BYTES);
+    assert_eq!(error.to_string().matches('x').count(), ERROR_BYTES);
     assert!(beginning(Empty::<Bytes>::new()).await.is_empty());
 }
 

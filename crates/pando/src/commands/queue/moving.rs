@@ -17,7 +17,7 @@ pub async fn run(args: &MoveArgs, surface: &Surface) -> anyhow::Result<Value> {
     let began = Instant::now();
     loop {
         let asked = Asked::post(&path, json!({ "to": to }).to_string());
-        let answer: Value = super::call(surface, asked).await?;
+        let answer: Value = super::call(surface, asked).await?.value;
         if answer["home"] == to || args.wait.get().is_zero() {
             return Ok(answer);
         }

@@ -69,7 +69,8 @@ fn listed(answer: &Value, fields: &[&str]) -> String {
     let mut rows = vec![head.collect()];
     for message in messages {
         let row = fields.iter().map(|field| match *field {
-            "body" => cut(&message[*field].to_string()),
+            // Its text, as it was published.
+            "body" => cut(message[*field].as_str().unwrap_or_default()),
             field => shown(&message[field]),
         });
         rows.push(row.collect());
