@@ -137,7 +137,11 @@ async fn a_lease_walks_over_none_of_the_dead_where_postgres_has_counted_no_livin
         // put in, and taken out, by hand.
         publish(&store, vec![message("first")]).await;
         let leased = lease(&store, 1).await;
-        database.sql(&format!("INSERT INTO {OUT} SELECT _pando_slot, queue, lane, consumer_group, n, rank, position, place, state, attempt, lease, due - n * interval '1 ms', ordering_key, error, since FROM {OUT}, generate_series(1, 300000) AS n")).await;
+        let same = "_pando_slot, queue, lane, consumer_group, n, rank, position, place, state, attempt, \
+                    lease, due - n * interval '1 ms', ordering_key, error, since";
+        let many =
+            format!("INSERT INTO {OUT} SELECT {same} FROM {OUT}, generate_series(1, 300000) n");
+        database.sql(&format!("{many}; ANALYZE {OUT}, {LOG}")).await;
         let tokens = leased.into_iter().map(|one| one.lease).collect();
         let ack = store.queue_ack(QUEUE, tokens).unwrap();
         concluded(&store, ack).await.unwrap();
