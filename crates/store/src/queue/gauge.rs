@@ -38,15 +38,19 @@ const HELD_IDLE: u64 = 10;
 struct Gauge {
     pieces: Pieces,
     depth: Depth,
-    /// What of it is out.
+    /// What of it is out; by which count, and what had been leased when that began.
     out: Paced<Depth>,
+    out_count: u64,
+    out_leased: i64,
+    /// Counts of it that were begun.
+    counts: u64,
     /// What a broker has.
     there: Depth,
     /// What this process published since it was measured, and what its leases held.
     since: u64,
     held_since: u64,
-    /// What it leased since, less what it settled.
-    leased_since: i64,
+    /// What it leased, less what it settled.
+    leased: i64,
     /// Whether somebody was told since that it is full.
     has_refused: bool,
     begun_us: i64,
@@ -125,7 +129,7 @@ impl Store {
             let here = gauge
                 .depth
                 .in_flight
-                .saturating_add_signed(gauge.leased_since);
+                .saturating_add_signed(gauge.leased - gauge.out_leased);
             let out = here + gauge.there.in_flight;
             gauge.has_refused |= out >= max;
             out
@@ -202,32 +206,31 @@ impl Store {
         }
         let count = pieces::count(&lane, group, pieces, self.ranks(queue));
         let (unread, _) = self.answer(&count, &Session::default()).await?;
-        let (mut out, mut counted_now) = (out, 0);
+        let mut counted_now = None;
         if is_due(out.is_due(Instant::now(), is_waited_for)) {
-            counted_now = self.gauges().known(queue, group, |gauge| {
+            let begun = self.gauges().known(queue, group, |gauge| {
                 gauge.held_since = 0;
                 gauge.has_refused = false;
-                gauge.leased_since
+                gauge.counts += 1;
+                (gauge.counts, gauge.leased)
             });
             let count = out_of(&lane, group, now_us);
-            out = self
-                .count(count, |depth| depth.depth() + depth.dead)
-                .await?;
+            let out = self.count(count, |depth| depth.depth() + depth.dead);
+            counted_now = Some((out.await?, begun));
         }
-        let depth = Depth {
-            ready: unread.ready,
-            oldest_us: unread.oldest_us,
-            scheduled: scheduled.counted,
-            ..out.counted
-        };
-        self.gauges().known(queue, group, |gauge| {
+        Ok(self.gauges().known(queue, group, |gauge| {
             gauge.pieces = unread.pieces;
-            gauge.out = out;
-            gauge.depth = depth;
-            // What was leased while it was counted is among it, or not.
-            gauge.leased_since -= counted_now;
-        });
-        Ok(depth)
+            if let Some((out, begun)) = counted_now {
+                gauge.take_count(out, begun);
+            }
+            gauge.depth = Depth {
+                ready: unread.ready,
+                oldest_us: unread.oldest_us,
+                scheduled: scheduled.counted,
+                ..gauge.out.counted
+            };
+            gauge.depth
+        }))
     }
 
     /// Counts, and takes the time.
@@ -265,6 +268,18 @@ impl Store {
         let each = gauges.iter();
         each.map(|((queue, group), gauge)| (queue.clone(), group.clone(), gauge.depth))
             .collect()
+    }
+}
+
+impl Gauge {
+    /// Takes what is out from a count with its number, and with what had been leased when it began,
+    /// unless one that began later has ended before it. What was leased while it was counted is
+    /// among it, or not.
+    fn take_count(&mut self, out: Paced<Depth>, (count, leased): (u64, i64)) {
+        // One that was begun before the gauge was forgotten tells nothing of what came since.
+        if count > self.out_count && count <= self.counts {
+            (self.out, self.out_count, self.out_leased) = (out, count, leased);
+        }
     }
 }
 
@@ -314,13 +329,13 @@ impl Gauges {
     /// A lease has just taken so many messages.
     pub(super) fn lease(&self, queue: &str, group: &str, messages: usize) {
         let messages = i64::try_from(messages).unwrap_or(i64::MAX);
-        self.known(queue, group, |gauge| gauge.leased_since += messages);
+        self.known(queue, group, |gauge| gauge.leased += messages);
     }
 
     /// So many leases were just settled.
     pub(super) fn settle(&self, queue: &str, group: &str, leases: usize) {
         let leases = i64::try_from(leases).unwrap_or(i64::MAX);
-        self.known(queue, group, |gauge| gauge.leased_since -= leases);
+        self.known(queue, group, |gauge| gauge.leased -= leases);
     }
 
     /// What a broker has of a queue, for a group.

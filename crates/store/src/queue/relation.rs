@@ -342,3 +342,18 @@ pub(crate) static WANTED: LazyLock<Arc<Table>> = LazyLock::new(|| {
     };
     Arc::new(in_its_slot(shape))
 });
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_relation_of_queues_is_known_to_come_and_go() {
+        let all = [
+            &LOG, &OUT, &CURSOR, &GROUP, &LATER, &SEEN, &SCHEDULE, &HOME, &WANTED,
+        ];
+        for table in all {
+            assert!(table.churns(), "{}", table.name);
+        }
+    }
+}
