@@ -81,13 +81,13 @@ impl Session {
     }
 }
 
-/// The select that is all there is to a read.
 /// Whether one setting does for all ([`Session::plan_for`]).
 fn are_planned_alike(selects: &[&Select]) -> bool {
     let churning = selects.iter().filter(|one| one.table.churns()).count();
     churning == 0 || churning == selects.len()
 }
 
+/// The select that is all there is to a read.
 fn plain(step: &engine::Step) -> Option<&Select> {
     match step {
         engine::Step::Read { tree, count: false } if tree.children.is_empty() => Some(&tree.select),

@@ -12,7 +12,8 @@ use pando_model::schema::Table;
 macro_rules! by_index {
     () => {
         "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; \
-         SET LOCAL enable_sort = off; SET LOCAL jit = off;"
+         SET LOCAL enable_sort = off; SET LOCAL enable_incremental_sort = off; \
+         SET LOCAL jit = off;"
     };
 }
 pub(crate) use by_index;
@@ -39,7 +40,7 @@ impl Plans {
 /// The statements that follow go as PostgreSQL sees fit.
 pub(crate) const AS_FIT: &str = "SET LOCAL enable_seqscan TO DEFAULT; \
     SET LOCAL enable_bitmapscan TO DEFAULT; SET LOCAL enable_sort TO DEFAULT; \
-    SET LOCAL jit TO DEFAULT;";
+    SET LOCAL enable_incremental_sort TO DEFAULT; SET LOCAL jit TO DEFAULT;";
 
 impl Session {
     /// The statements that follow in this transaction are planned so.
