@@ -41,22 +41,23 @@ pub(super) async fn answer(web: &Web, method: &Method, path: &str) -> Result<Rep
 /// and ends the journal where nobody hears of commits.
 async fn forget(web: &Web, name: &str) -> Result<Reply, ApiError> {
     let reports = web.admin().listeners();
-    if reports.iter().any(|report| report.name == name) {
-        let message = format!("the listener {name:?} is in the configuration of this process");
-        let error = ApiError::new(StatusCode::CONFLICT, "listener_declared", message);
-        return Err(error.hint(format!(
-            "Take [listeners.{name}] out, in every process, and restart them."
-        )));
+    let declared = reports.iter().find(|report| report.name == name);
+    if declared.is_some_and(|report| report.phase == Phase::AfterCommit) {
+        return Err(is_declared(name));
     }
     let store = web.store();
     check_place(&queue_of(name), DEFAULT_GROUP)?;
     let known = store.fetch_listener_names().await?;
-    if !known.contains(name) {
-        return Err(never_told(name, known, &reports));
+    let removed = store.queue_forget(&queue_of(name)).await?;
+    // Another process may have gone on with one that was forgotten here.
+    if removed == 0 && !known.contains(name) {
+        return Err(match declared {
+            Some(_) => is_declared(name),
+            None => never_told(name, known, &reports),
+        });
     }
     let mut others = reports.iter();
     let others = others.any(|report| report.phase == Phase::AfterCommit);
-    let removed = store.queue_forget(&queue_of(name)).await?;
     // What others do not hear of any more they would miss.
     let ended = !others && store.listeners_end(TERM).await?;
     // Where another process goes on it is said again, once that has stopped.
@@ -66,6 +67,16 @@ async fn forget(web: &Web, name: &str) -> Result<Reply, ApiError> {
     let journal = if ended { "ended" } else { "kept" };
     let answer = json!({ "name": name, "removed": removed, "journal": journal });
     Ok(reply::json(StatusCode::OK, &answer))
+}
+
+/// 409 for a name that this process calls. One that is called otherwise than after commits now can be
+/// forgotten as it was.
+fn is_declared(name: &str) -> ApiError {
+    let message = format!("the listener {name:?} is in the configuration of this process");
+    let error = ApiError::new(StatusCode::CONFLICT, "listener_declared", message);
+    error.hint(format!(
+        "Take [listeners.{name}] out, in every process, and restart them."
+    ))
 }
 
 /// 404 for a name that nobody was told of commits under, with those that are left to forget.
