@@ -92,7 +92,8 @@ impl From<&str> for Failure {
 }
 
 impl Verdict {
-    /// A failure that is tried again by the queue's backoff.
+    /// A failure that is tried again by the queue's backoff. A text is logged; what an application
+    /// said, and is not to be, is a [`Failure::saying`].
     pub fn failed(error: impl Into<Failure>) -> Verdict {
         Verdict::Failed {
             error: error.into(),

@@ -9,7 +9,7 @@
 //! After a commit a URL is an [`Endpoint`] like any worker's.
 
 use crate::endpoint::{Answered, Endpoint, Posted};
-use crate::handler::{Handler, Job, Verdict};
+use crate::handler::{Failure, Handler, Job, Verdict};
 use async_trait::async_trait;
 use pando_model::engine::{FeedCursor, FeedKind};
 use pando_model::stamp::Position;
@@ -137,7 +137,9 @@ impl Handler for Hearing {
         };
         match self.0.after_commit(&told).await {
             Ok(()) => Verdict::Done,
-            Err(error) => Verdict::failed(error),
+            Err(error) => {
+                Verdict::failed(Failure::saying("the listener failed".to_owned(), &error))
+            }
         }
     }
 

@@ -21,7 +21,7 @@ impl Said {
     /// Reads an answer.
     pub fn read(body: &[u8]) -> serde_json::Result<Said> {
         // No string of JSON holds a line's end, so it is between values.
-        let line = std::str::from_utf8(body).unwrap_or_default();
+        let line = std::str::from_utf8(body).map_err(serde::de::Error::custom)?;
         let line = line.replace(['\n', '\r'], " ");
         let fields: Raw = serde_json::from_str(&line)?;
         let fields = fields.into_iter().map(|(name, raw)| {

@@ -77,6 +77,7 @@ fn wording(path: &str, said: String, document: &Value) -> (String, Option<String
             "command" => words_of(text),
             _ => vec![text],
         };
+        let shows = !words.is_empty() && text.chars().count() <= SHOWN_CHARS;
         let shown: String = text.chars().take(SHOWN_CHARS).collect();
         let list = Value::from(words.clone())
             .to_string()
@@ -85,12 +86,16 @@ fn wording(path: &str, said: String, document: &Value) -> (String, Option<String
             "command" => "a list of words",
             _ => "a list",
         };
-        let hint = (text.chars().count() <= SHOWN_CHARS).then(|| format!("write {name} = {list}"));
+        let hint = shows.then(|| format!("write {name} = {list}"));
+        let hint = hint.or_else(|| example_of(name));
         return (format!("is the text {shown:?}, and has to be {what}"), hint);
     }
+    (said, example_of(name))
+}
+
+fn example_of(name: &str) -> Option<String> {
     let example = EXAMPLES.iter().find(|(known, _)| *known == name);
-    let hint = example.map(|(name, example)| format!("write {name} = {example}, for instance"));
-    (said, hint)
+    example.map(|(name, example)| format!("write {name} = {example}, for instance"))
 }
 
 /// What a shell would read is left to a shell.
