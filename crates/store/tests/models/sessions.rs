@@ -84,10 +84,9 @@ async fn a_session_is_found_by_its_token_and_by_no_other() {
             (user, r#"{"a": [2], "b": 1}"#)
         );
         let (_, other) = begin(&bench, of("ada")).await;
-        let mut bent = token.text().to_owned();
-        let at = bent.len() - 2..bent.len() - 1;
-        let another = if bent[at.clone()] == *"Q" { "g" } else { "Q" };
-        bent.replace_range(at, another);
+        let (head, end) = token.text().split_at(token.text().len() - 2);
+        let another = if end.starts_with('Q') { "g" } else { "Q" };
+        let bent = format!("{head}{another}{}", &end[1..]);
         assert_ne!(other.text(), token.text());
         let bent = Token::read(&bent).expect("it has the form of one");
         assert_eq!(get(&bench, &bent).await, None);
