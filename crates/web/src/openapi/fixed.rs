@@ -250,6 +250,7 @@ fn forget_listener() -> Value {
         },
     });
     operation["responses"]["200"]["content"] = json_body(forgotten);
+    operation["responses"]["404"] = reference("responses", "e404");
     json!({ "parameters": [in_path("listener", LISTENER_MAX, "A listener")], "post": operation })
 }
 
