@@ -8,8 +8,9 @@
 //! where callers do not come back the waiting is given up for a while, longer each time.
 //!
 //! Members are carried out as they come, so that the writer works while it waits. For a moment
-//! it looks again and again rather than sleep: who was answered just now needs less time to come back
-//! than a sleeping thread to be woken.
+//! it looks again and again rather than sleep: a caller in this process who was answered just now needs less
+//! time to come back than a sleeping thread to be woken. Where none was back at once, as none is
+//! over a network, it sleeps, and leaves the processor to those who serve them.
 //!
 //! PostgreSQL's `commit_delay` and `commit_siblings` are after the same end with
 //! fixed numbers.
@@ -44,6 +45,8 @@ pub(super) struct Gathering {
     /// Groups that still go off at once, and how many they are the next time.
     pause: u32,
     next_pause: u32,
+    /// Whether callers who were answered last time were there again at once.
+    are_near: bool,
 }
 
 impl Gathering {
@@ -54,11 +57,13 @@ impl Gathering {
             patience: PATIENCE_MIN,
             pause: 0,
             next_pause: 1,
+            are_near: true,
         }
     }
 
     /// The first of a group, if it comes at once, where callers are on their way.
-    pub(super) fn first(&self, receiver: &Receiver<Job>) -> Option<Job> {
+    pub(super) fn first(&mut self, receiver: &Receiver<Job>) -> Option<Job> {
+        self.are_near = true;
         if self.expected < FEW {
             return None;
         }
@@ -67,7 +72,10 @@ impl Gathering {
             match receiver.try_recv() {
                 Ok(job) => return Some(job),
                 Err(TryRecvError::Empty) if Instant::now() < until => std::thread::yield_now(),
-                Err(_) => return None,
+                Err(_) => {
+                    self.are_near = false;
+                    return None;
+                }
             }
         }
     }
@@ -164,7 +172,7 @@ impl Arrivals<'_> {
             if left.is_zero() {
                 return None;
             }
-            if now - begun < AT_ONCE {
+            if self.gathering.are_near && now - begun < AT_ONCE {
                 std::thread::yield_now();
             } else if self.wanted - self.members <= FEW {
                 return self.receiver.recv_timeout(left).ok();
@@ -255,6 +263,17 @@ mod tests {
             assert_eq!(members, expected);
             others.join().unwrap();
         }
+    }
+
+    #[test]
+    fn callers_are_near_where_one_of_them_is_back_at_once() {
+        let (sender, receiver) = channel();
+        let mut gathering = expecting(64, FOR_EVER);
+        assert!(gathering.first(&receiver).is_none());
+        assert!(!gathering.are_near);
+        send(&sender, 1);
+        assert!(gathering.first(&receiver).is_some());
+        assert!(gathering.are_near);
     }
 
     #[test]
