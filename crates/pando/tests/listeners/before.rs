@@ -208,3 +208,24 @@ fn what_changes_while_a_listener_is_asked_is_asked_about_anew() {
     let totals: Vec<&Value> = totals.map(|change| &change["old"]["total"]).collect();
     assert_eq!(totals, [&json!(1), &json!(2)], "it was asked about both");
 }
+
+#[test]
+fn a_write_is_done_that_is_asked_about_in_part_and_whose_other_part_somebody_hears_of_after_rollbacks()
+ {
+    let application = guard();
+    let alarm = format!(
+        "[listeners.guard]\nphase = \"before-commit\"\non = [\"rest/orders:insert\"]\nurl = \"{0}\"\n\
+         [listeners.alarm]\nphase = \"after-rollback\"\non = [\"docs/books\", \"rest/orders\"]\nurl = \"{0}\"\n",
+        application.url("/")
+    );
+    let site = Site::of(&alarm);
+    let both = json!({"ops": [
+        {"method": "POST", "path": "/rest/v1/orders", "body": {"id": 1, "total": 3}},
+        {"method": "PUT", "path": "/docs/v1/books/a", "body": {"title": "A"}},
+    ]});
+    site.done("POST", "/tx/v1", &both.to_string());
+    // Another key is a row that goes, of which it is not asked, and one that comes.
+    site.done("PATCH", "/rest/v1/orders?id=eq.1", r#"{"id": 2}"#);
+    assert_eq!(site.get("/rest/v1/orders?select=id"), json!([{"id": 2}]));
+    assert_eq!(application.got().len(), 2, "each was asked about once");
+}

@@ -47,7 +47,7 @@ impl Store {
         lay_down: Vec<LaidDown>,
     ) -> Result<WriteAnswer> {
         match self.listeners() {
-            Some(listeners) => self.commit_asked(listeners, write, lay_down).await,
+            Some(listeners) => Box::pin(self.commit_asked(listeners, write, lay_down)).await,
             None => self.engine().write_through(write, lay_down).await,
         }
     }
@@ -83,7 +83,8 @@ impl Store {
                 tell(listeners, changes, &refusal)?;
                 return Err(refusal.into());
             }
-            allowed = Some(changes);
+            // Who is told of rollbacks alone was asked about nothing.
+            allowed = Some(watch.asked());
         }
         Err(EngineError::Unavailable {
             reason: "what is written changes while listeners are asked about it".to_owned(),
