@@ -1,7 +1,8 @@
 //! A queue on PostgreSQL while somebody holds an old snapshot, and on SQLite while somebody reads:
 //! whether it becomes slower from the first minute to the last.
 //!
-//! `PANDO_HELD_SECONDS` (600) is how long.
+//! `PANDO_HELD_SECONDS` (600) is how long; `PANDO_HELD_ON`, `sqlite` or `postgres`, does one of the
+//! two; with `PANDO_HELD_BY=nobody` nothing is held, which shows what else makes it slower.
 
 use super::elsewhere::subject;
 use super::subject::Subject;
@@ -19,26 +20,46 @@ pub async fn run() -> Result<Vec<Report>> {
     let seconds = std::env::var("PANDO_HELD_SECONDS").ok();
     let seconds = seconds.map_or(Ok(600), |text| text.parse())?;
     let span = Duration::from_secs(seconds);
+    let is_held = std::env::var("PANDO_HELD_BY").is_err();
+    let only = std::env::var("PANDO_HELD_ON").ok();
+    let is_wanted = |engine| only.as_deref().is_none_or(|only| only == engine);
+    let mut reports = Vec::new();
+    if is_wanted("postgres") {
+        reports.push(over_postgres(span, is_held).await?);
+    }
+    if is_wanted("sqlite") {
+        reports.push(over_sqlite(span, is_held).await?);
+    }
+    Ok(reports)
+}
+
+async fn over_postgres(span: Duration, is_held: bool) -> Result<Report> {
     let postgres = crate::postgres::start().await?;
     let subject = subject(&postgres).await?;
     // It sees what is there now, for as long as it lives.
     let url = format!("postgres://postgres@{}/subject", postgres.address());
     let (holder, connection) = tokio_postgres::connect(&url, NoTls).await?;
     tokio::spawn(connection);
+    let hold = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM _pando_shard";
     holder
-        .batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM _pando_shard")
+        .batch_execute(if is_held { hold } else { "" })
         .await?;
-    let on_postgres = measure("queue-held-postgres", &subject, span).await?;
+    let report = measure("queue-held-postgres", &subject, span).await?;
     drop(holder);
     subject.close().await?;
+    Ok(report)
+}
+
+async fn over_sqlite(span: Duration, is_held: bool) -> Result<Report> {
     let folder = tempfile::tempdir()?;
     let subject = Subject::on_sqlite(folder.path()).await?;
     let reader = rusqlite::Connection::open(folder.path().join("pando.db"))?;
-    reader.execute_batch("BEGIN; SELECT count(*) FROM sqlite_master;")?;
-    let on_sqlite = measure("queue-held-sqlite", &subject, span).await?;
+    let hold = "BEGIN; SELECT count(*) FROM sqlite_master;";
+    reader.execute_batch(if is_held { hold } else { "" })?;
+    let report = measure("queue-held-sqlite", &subject, span).await?;
     drop(reader);
     subject.close().await?;
-    Ok(vec![on_postgres, on_sqlite])
+    Ok(report)
 }
 
 /// Publishes and works on what is published, slice by slice; the last against the first.
