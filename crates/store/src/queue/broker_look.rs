@@ -1,6 +1,6 @@
 //! Looking at queues on a broker, and what operators do with them there.
 
-use super::broker_words::message;
+use super::broker_words::{message, spec};
 use super::look::{Depth, Peeked, PeekedState};
 use super::{Acked, DEFAULT_GROUP, Lane};
 use crate::operation::Operation;
@@ -68,6 +68,19 @@ impl Store {
                 due_us: None,
             });
         Ok(each.collect())
+    }
+
+    /// Asks the broker of a queue, if it is on one, how many messages each group has: an error where it
+    /// does not answer.
+    pub async fn queue_ask_broker(&self, queue: &str) -> Result<()> {
+        let Some(brokered) = self.brokered_of(queue).await? else {
+            return Ok(());
+        };
+        let abilities = brokered.broker().abilities();
+        for group in spec(queue, self.queue_rules(queue), abilities).groups {
+            self.measure_there(queue, &group).await?;
+        }
+        Ok(())
     }
 
     /// Empties a queue on the broker.

@@ -24,6 +24,10 @@ pub struct State {
     pub refuses: Vec<&'static str>,
     /// With what delays messages were given back.
     pub delays: Vec<Duration>,
+    /// Nothing is counted and nothing purged.
+    pub is_down: bool,
+    /// A purge is done, and nobody is told so.
+    pub loses_answers: bool,
 }
 
 impl FakeBroker {
@@ -35,6 +39,14 @@ impl FakeBroker {
     pub fn ready(&self) -> Vec<String> {
         let body = |(message, _): &(Message, u32)| String::from_utf8_lossy(&message.body).into();
         self.with(|state| state.ready.iter().map(body).collect())
+    }
+
+    fn down() -> BrokerError {
+        BrokerError::Unavailable {
+            engine: "fake",
+            reason: "it is down".into(),
+            retry_after: Duration::ZERO,
+        }
     }
 
     fn cannot() -> BrokerError {
@@ -147,6 +159,9 @@ impl Broker for FakeBroker {
 
     async fn counts(&self, _: &str, _: &str) -> Result<Counts> {
         self.with(|state| {
+            if state.is_down {
+                return Err(FakeBroker::down());
+            }
             Ok(Counts {
                 depth: state.ready.len() as u64,
                 in_flight: Some(state.out.len() as u64),
@@ -175,7 +190,19 @@ impl Broker for FakeBroker {
     }
 
     async fn purge(&self, _: &str) -> Result<()> {
-        Err(FakeBroker::cannot())
+        self.with(|state| {
+            if state.is_down {
+                return Err(FakeBroker::down());
+            }
+            state.ready.clear();
+            match state.loses_answers {
+                true => Err(BrokerError::OutcomeUnknown {
+                    engine: "fake",
+                    reason: "the answer is lost".into(),
+                }),
+                false => Ok(()),
+            }
+        })
     }
 
     async fn replay(&self, _: &str, _: &str, _: i64) -> Result<()> {

@@ -23,6 +23,7 @@ use pando_store::queue::Acked;
 use pando_store::request::Idempotency;
 use pando_store::session::Session;
 use serde::{Deserialize, Serialize};
+use std::pin::pin;
 
 /// What refuses to do what was not done before.
 const NOT_BEFORE: &str = "not_done_before";
@@ -56,10 +57,9 @@ pub(super) async fn answer(
     let key = idempotency::identify(name, method, uri, headers, &asked.body)?;
     let claim = key.as_ref().map(|key| web.under_way().claim(key));
     let _claim = claim.transpose()?;
-    let done = deadline.for_write(once(web, place, asked, key.as_ref(), &session));
-    let done = done
-        .await
-        .map_err(|error| operate::with_key(error, headers))?;
+    let done = pin!(once(web, place, asked, key.as_ref(), &session));
+    let done = deadline.for_write(done).await;
+    let done = done.map_err(|error| operate::with_key(error, headers))?;
     news.tell(web);
     Ok(operate::reply_to(web, done, headers))
 }
@@ -128,6 +128,9 @@ async fn purge(web: &Web, queue: &str, key: Option<&Idempotency>, session: &Sess
     let Some(key) = key else {
         return look::purge(web, queue, until_us).await;
     };
+    // A broker that does not answer removes nothing. Whoever repeats it is to begin anew then, not to
+    // be told that it was begun.
+    web.store().queue_ask_broker(queue).await?;
     let begins = Answer::json(StatusCode::OK, &Beginning { until_us });
     let begins = done(web, queue, begins)?.as_write();
     let own = idempotency::beginning(key);

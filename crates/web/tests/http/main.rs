@@ -6,10 +6,13 @@
 mod batch;
 mod docs;
 mod encryption;
+#[path = "../../../store/tests/queues/fake_broker.rs"]
+mod fake_broker;
 mod graph;
 mod limits;
 mod models;
 mod operation;
+mod purges;
 mod reads;
 mod retries;
 mod scopes;

@@ -85,10 +85,15 @@ impl World {
 
     /// Whose lists hold so many entries.
     pub async fn capped(max_rows: u64) -> World {
-        let config = StoreConfig {
+        World::keeping(StoreConfig {
             max_rows,
             ..StoreConfig::default()
-        };
+        })
+        .await
+    }
+
+    /// Over a store of this configuration.
+    pub async fn keeping(config: StoreConfig) -> World {
         World::over(store_with(config).await, WebConfig::default()).await
     }
 
