@@ -189,13 +189,15 @@ fn asked(command: &QueueCommand) -> Ask {
     }
 }
 
-/// A lease that had run out is a failure to a script: others may work on its message.
+/// A lease that holds no more is a failure to a script: others may work on its message.
 fn refuse_gone(answer: &Value) -> anyhow::Result<()> {
     match answer["gone"].as_u64() {
         None | Some(0) => Ok(()),
-        Some(gone) => fail(format!("{gone} of the leases had run out"))
-            .hint("their messages are given to others; lease with a longer --visibility")
-            .err(),
+        Some(gone) => fail(format!(
+            "{gone} of the leases had run out, or were settled before"
+        ))
+        .hint("a message whose lease ran out is given to others: lease with a longer --visibility")
+        .err(),
     }
 }
 

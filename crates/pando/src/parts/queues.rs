@@ -4,7 +4,7 @@ use crate::config::{Config, EngineKind, Queue, QueueBackoff, QueuePlace, QueueSc
 use crate::failure::{Failure, fail};
 use pando_model::engine::Durability;
 use pando_queue::listeners::QUEUE_PREFIX;
-use pando_queue::{Backoff, BackoffConfig, ConfigError, DedupConfig, Schedule};
+use pando_queue::{Backoff, BackoffConfig, ConfigError, DedupConfig, Schedule, ScheduleError};
 use pando_store::kv::check_name;
 use pando_store::queue::{PRIORITIES_MAX, QueueRules, QueuesConfig, Scheduled, check_key};
 use std::collections::BTreeMap;
@@ -237,7 +237,13 @@ fn scheduled(queue: &Queue, settings: &QueueSchedule) -> Result<Scheduled, Fault
         return Err(at(".body", "is larger than max_message".to_owned()));
     }
     Ok(Scheduled {
-        schedule: schedule.map_err(|error| at(".cron", error.to_string()))?,
+        schedule: schedule.map_err(|error| {
+            let path = match error {
+                ScheduleError::Zone { .. } => ".zone",
+                _ => ".cron",
+            };
+            at(path, error.to_string())
+        })?,
         body,
         priority: settings.priority,
         ordering_key: settings.ordering_key.clone(),

@@ -31,7 +31,10 @@ fn use_all(folder: &Path) {
     assert_eq!(nacked, json!({ "nacked": 1, "gone": 0 }));
     assert_eq!(ask(&["ack", "mail", of(1)])["acked"], 1);
     let error = refused(folder, &["queue", "ack", "mail", of(1)], 1);
-    assert!(error.contains("had run out"), "{error}");
+    assert!(error.contains("settled before"), "{error}");
+    // Nothing came in.
+    let error = refused(folder, &["queue", "publish", "mail"], 2);
+    assert!(error.contains("no message to publish"), "{error}");
     assert_eq!(ask(&["dead", "mail"])["messages"], json!([]));
     assert_eq!(ask(&["redrive", "mail"])["redriven"], 0);
     let error = refused(folder, &["queue", "purge", "mail"], 2);

@@ -152,7 +152,7 @@ fn a_setting_that_cannot_be_is_refused_by_its_name() {
         ),
         (
             "[queues.q.schedules.s]\ncron = \"0 9 * * *\"\nzone = \"Here\"",
-            "schedules.s",
+            "pando.toml:3:1 (queues.q.schedules.s.zone): there is no time zone",
         ),
         (
             "[queues.q.schedules.s]\ncron = \"0 9 * * *\"\npriority = 1",

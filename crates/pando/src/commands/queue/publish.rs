@@ -28,6 +28,12 @@ impl Messages {
         let texts = texts.iter().filter(|text| !text.trim().is_empty());
         let bodies = texts.map(|text| read(text));
         let bodies: Vec<_> = bodies.collect::<anyhow::Result<_>>()?;
+        if bodies.is_empty() {
+            return fail("there is no message to publish")
+                .hint("write bodies behind the queue's name, or lines to standard input")
+                .usage()
+                .err();
+        }
         if args.dedup_id.is_some() && bodies.len() > 1 {
             return fail("--dedup-id is of one message")
                 .hint("publish one at a time, or leave it out")
