@@ -5,7 +5,7 @@ use pando_model::schema::Table;
 use std::sync::Arc;
 
 /// All relations of all models; they are there from a store's first moment.
-pub(crate) fn relations() -> [&'static Arc<Table>; 20] {
+pub(crate) fn relations() -> [&'static Arc<Table>; 21] {
     [
         &docs::DOC,
         &docs::STATS,
@@ -20,6 +20,7 @@ pub(crate) fn relations() -> [&'static Arc<Table>; 20] {
         &queue::HOME,
         &queue::LATER,
         &queue::LOG,
+        &queue::NAME,
         &queue::OUT,
         &queue::SCHEDULE,
         &queue::SEEN,

@@ -8,7 +8,7 @@ use crate::error::StoreError;
 use crate::ids::Ids;
 use crate::keys::Keyring;
 use crate::kv::Journal;
-use crate::queue::{Brokered, Floors, Gauges, Ranks};
+use crate::queue::{Brokered, Floors, Gauges, KnownQueues, Ranks};
 use crate::seal::Sealer;
 use crate::session::Result;
 use crate::tables::{DirectoryCache, ReadQuery};
@@ -44,6 +44,7 @@ pub struct Store {
     query_reader: OnceLock<ReadQuery>,
     journal: Journal,
     gauges: Gauges,
+    known_queues: KnownQueues,
     relayed: Floors,
     ranks: Ranks,
     brokered: OnceLock<Brokered>,
@@ -92,6 +93,7 @@ impl Store {
             query_reader: OnceLock::new(),
             journal: Journal::default(),
             gauges: Gauges::default(),
+            known_queues: KnownQueues::default(),
             relayed: Floors::default(),
             ranks: Ranks::default(),
             brokered: OnceLock::new(),
@@ -242,6 +244,10 @@ impl Store {
 
     pub(crate) fn journal(&self) -> &Journal {
         &self.journal
+    }
+
+    pub(crate) fn known_queues(&self) -> &KnownQueues {
+        &self.known_queues
     }
 
     pub(crate) fn gauges(&self) -> &Gauges {

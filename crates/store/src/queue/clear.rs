@@ -4,7 +4,7 @@ use super::Lane;
 use super::ack::{OfGroup, freed, keys_of, read_out};
 use super::cursor;
 use super::keys;
-use super::relation::{self, CURSOR, GROUP, LATER, LOG, OUT, later, log};
+use super::relation::{self, CURSOR, GROUP, LATER, LOG, NAME, OUT, later, log};
 use super::row::{Out, State, delete, out_of, outs};
 use crate::operation::{Operation, Reach};
 use crate::relation::{compare, rows_of, select, tree};
@@ -88,9 +88,11 @@ impl Store {
         let purged = self.queue_purge(queue).await?;
         let lane = Lane::of(queue)?;
         let of_lane = || Filter::And(lane.filters());
-        let steps = vec![delete(&GROUP, of_lane()), delete(&CURSOR, of_lane())];
+        let of_queue = [&*GROUP, &*CURSOR, &*NAME].into_iter();
+        let steps = of_queue.map(|table| delete(table, of_lane())).collect();
         let forget = Operation::writing(Reach::Many, steps, |_| Ok(Vec::new())).unasked();
         self.carry_out(&forget, None, &Session::default()).await?;
+        self.known_queues().forget(queue);
         Ok(purged)
     }
 

@@ -63,12 +63,13 @@ pub use home::{Home, Left};
 pub use lease::{Lease, Leased, MESSAGES_MAX};
 pub use look::{DeadLetter, Depth, Peek, Peeked, PeekedState, QueuePage};
 pub use message::Message;
+pub(crate) use names::KnownQueues;
 pub use names::QueueNames;
 pub use outbox::Relayed;
 pub use publish::{NewMessage, Published};
 pub(crate) use ranks::Ranks;
 pub use redrive::Redriven;
-pub(crate) use relation::{CURSOR, GROUP, HOME, LATER, LOG, OUT, SCHEDULE, SEEN, WANTED};
+pub(crate) use relation::{CURSOR, GROUP, HOME, LATER, LOG, NAME, OUT, SCHEDULE, SEEN, WANTED};
 pub use settling::Settle;
 pub use sweep::SweptUpTo;
 

@@ -1,11 +1,44 @@
-//! The queues there are, a page at a time.
+//! The queues there are, a page at a time; and how they come to be known: whoever publishes to a queue
+//! that this process has not seen among those that are known writes its name down as well.
 
-use crate::session::Result;
+use super::relation::{NAME, QUEUE};
+use super::{Lane, row};
+use crate::operation::{Operation, Reach};
+use crate::relation::{rows_of, select, tree};
+use crate::session::{Result, Session};
 use crate::store::Store;
-use std::collections::BTreeSet;
+use pando_model::engine::Step;
+use pando_model::plan::{Change, Conflict, Filter, Insert};
+use parking_lot::Mutex;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 
 /// What their list's cursors are told from others by.
 const KIND: &str = "queues";
+/// Callers name queues, so there may be any number: when so many were seen it is begun anew.
+const KNOWN_MAX: usize = 10_000;
+
+/// Queues whose names this process has found written down.
+#[derive(Debug, Default)]
+pub(crate) struct KnownQueues(Mutex<HashSet<String>>);
+
+impl KnownQueues {
+    fn contains(&self, queue: &str) -> bool {
+        self.0.lock().contains(queue)
+    }
+
+    fn add(&self, queue: &str) {
+        let mut known = self.0.lock();
+        if known.len() >= KNOWN_MAX {
+            known.clear();
+        }
+        known.insert(queue.to_owned());
+    }
+
+    pub(super) fn forget(&self, queue: &str) {
+        self.0.lock().remove(queue);
+    }
+}
 
 /// Names of queues.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,8 +50,54 @@ pub struct QueueNames {
 }
 
 impl Store {
-    /// The queues that are declared, those that somebody has leased from, and those that were moved; so
-    /// many at most, behind a cursor.
+    /// The same publish, which also writes the queue's name down, unless that was done.
+    pub(super) async fn naming<T: 'static>(
+        &self,
+        lane: &Lane,
+        publish: Operation<T>,
+    ) -> Operation<T> {
+        if self.known_queues().contains(&lane.name) {
+            return publish;
+        }
+        // Only what was found is believed: what is written here may not be committed.
+        let named = select(&NAME, &[QUEUE], Filter::And(lane.filters()));
+        let read = Operation::reading(lane.reach(), vec![Step::read(tree(named))], |outcomes| {
+            Ok(outcomes
+                .first()
+                .is_some_and(|found| !rows_of(found).is_empty()))
+        });
+        // Where it cannot be read now, it is written once more, or the publish says why not.
+        let read = Box::pin(self.answer(&read, &Session::default())).await;
+        if read.is_ok_and(|(is_named, _)| is_named) {
+            self.known_queues().add(&lane.name);
+            return publish;
+        }
+        let name = Insert {
+            table: Arc::clone(&NAME),
+            rows: vec![lane.key()],
+            conflict: Some(Conflict {
+                target: NAME.primary_key.columns.clone(),
+                merge: None,
+            }),
+            returning: None,
+        };
+        publish.behind(vec![Step::from(Change::Insert(name))])
+    }
+
+    async fn fetch_published_to(&self) -> Result<Vec<String>> {
+        let all = select(&NAME, &[QUEUE], Filter::Const(true));
+        let read = Operation::reading(Reach::Many, vec![Step::read(tree(all))], |outcomes| {
+            let rows = outcomes.first().map_or(&[][..], rows_of);
+            Ok(rows
+                .iter()
+                .filter_map(|row| row::text(row.first()?))
+                .collect())
+        });
+        Ok(self.answer(&read, &Session::default()).await?.0)
+    }
+
+    /// The queues that are declared, those that somebody has published to or leased from, and those that
+    /// were moved; so many at most, behind a cursor.
     pub async fn fetch_queue_page(&self, limit: usize, cursor: Option<&str>) -> Result<QueueNames> {
         let behind = match cursor {
             Some(cursor) => Some(self.open_list_cursor(KIND, "", cursor)?),
@@ -28,6 +107,7 @@ impl Store {
         let declared = self.config().queues.declared.keys();
         let mut all: BTreeSet<String> = declared.cloned().chain(homes.into_keys()).collect();
         all.extend(self.fetch_queue_names().await?);
+        all.extend(self.fetch_published_to().await?);
         let mut rest = all
             .into_iter()
             .filter(|name| behind.as_ref().is_none_or(|behind| name > behind));

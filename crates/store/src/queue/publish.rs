@@ -80,12 +80,14 @@ impl Store {
         if dedup_ids.iter().all(Option::is_none) {
             let ids: Vec<i64> = planned.iter().map(|one| one.message.id).collect();
             let steps = stored(&lane, planned);
-            return Ok(Operation::writing(lane.reach(), steps, move |_| {
+            let publish = Operation::writing(lane.reach(), steps, move |_| {
                 let (new, ids) = (ids.len(), ids.clone());
                 Ok(Published { ids, new })
-            }));
+            });
+            return Ok(self.naming(&lane, publish).await);
         }
-        Ok(sifted(&lane, planned, dedup_ids, &rules.dedup, now_us))
+        let publish = sifted(&lane, planned, dedup_ids, &rules.dedup, now_us);
+        Ok(self.naming(&lane, publish).await)
     }
 }
 

@@ -242,6 +242,17 @@ pub(crate) static GROUP: LazyLock<Arc<Table>> = LazyLock::new(|| {
     Arc::new(in_its_slot(shape))
 });
 
+/// Which queues somebody has published to: a log is not looked through for who is in it.
+pub(crate) static NAME: LazyLock<Arc<Table>> = LazyLock::new(|| {
+    let shape = Shape {
+        name: "_pando_queue_name",
+        columns: &[("queue", Text, false), ("lane", Bigint, false)],
+        key: &[QUEUE, LANE],
+        shard_key: &[QUEUE, LANE],
+    };
+    Arc::new(in_its_slot(shape))
+});
+
 /// Messages that wait for their time. When it has come they enter the log.
 pub(crate) static LATER: LazyLock<Arc<Table>> = LazyLock::new(|| {
     let shape = Shape {
@@ -350,7 +361,7 @@ mod tests {
     #[test]
     fn every_relation_of_queues_is_known_to_come_and_go() {
         let all = [
-            &LOG, &OUT, &CURSOR, &GROUP, &LATER, &SEEN, &SCHEDULE, &HOME, &WANTED,
+            &LOG, &OUT, &CURSOR, &GROUP, &LATER, &SEEN, &SCHEDULE, &HOME, &WANTED, &NAME,
         ];
         for table in all {
             assert!(table.churns(), "{}", table.name);

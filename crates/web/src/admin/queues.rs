@@ -33,8 +33,8 @@ enum Place {
     Broker,
 }
 
-/// The answer to `GET /admin/v1/queues`: the declared, those that somebody has leased from, and those
-/// that were moved; of their groups the declared ones.
+/// The answer to `GET /admin/v1/queues`: the declared, those that somebody has published to or leased
+/// from, and those that were moved; of their groups the declared ones.
 pub(super) async fn list(web: &Web, parts: &Parts) -> Result<Reply, ApiError> {
     let params = Params::read(&parts.uri, &["limit", "cursor"])?;
     let limit = params.number::<usize>("limit")?;
