@@ -19,6 +19,7 @@ use pando_queue::changes::{ChangesError, ChangesSubscription, Noted};
 use pando_store::Store;
 use pando_store::listening::committed_of;
 use serde_json::Value;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,7 +57,7 @@ pub(crate) async fn answer(
             "nobody follows the store's changes here",
         ));
     };
-    let subscribed = async { changes.subscribe(name, from).await.map_err(told) };
+    let subscribed = pin!(async { changes.subscribe(name, from).await.map_err(told) });
     let subscription = deadline.for_plan(subscribed).await?;
     let id = text_of(subscription.cursor());
     let source = Listener {

@@ -77,15 +77,28 @@ pub(crate) fn session_of(store: &Store, headers: &HeaderMap) -> Result<Session, 
     })
 }
 
+/// Hands whoever wrote the stamp of the write. No other answer has it, so it is not kept.
+pub(crate) fn put_new(store: &Store, stamped: Stamped, headers: &mut HeaderMap) {
+    let text = store.seal_token(&Token::of(0, stamped.high));
+    if let Ok(value) = HeaderValue::try_from(text) {
+        headers.insert(STAMP, value);
+    }
+    tell_lost(stamped, headers);
+}
+
+fn tell_lost(stamped: Stamped, headers: &mut HeaderMap) {
+    if stamped.lost {
+        headers.insert(LOST, HeaderValue::from_static("true"));
+    }
+}
+
 impl StampHeaders {
     /// Hands the caller what the answer has shown it.
     pub(crate) fn put(&self, store: &Store, stamped: Stamped, headers: &mut HeaderMap) {
         if let Some(value) = self.value(store, stamped.high) {
             headers.insert(STAMP, value);
         }
-        if stamped.lost {
-            headers.insert(LOST, HeaderValue::from_static("true"));
-        }
+        tell_lost(stamped, headers);
     }
 
     fn value(&self, store: &Store, high: Position) -> Option<HeaderValue> {

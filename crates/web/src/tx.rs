@@ -26,6 +26,7 @@ use http::{Method, StatusCode};
 use hyper::body::Body;
 use pando_model::error::Refusal;
 use pando_store::operation::{Operation, Reach};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -51,7 +52,7 @@ where
     }
     Params::read(&parts.uri, &[])?;
     let body = deadline
-        .for_body(intake::taken(body, web.limits().max_body))
+        .for_body(pin!(intake::taken(body, web.limits().max_body)))
         .await?;
     let request = Request::read(&body, web.limits().max_operations)?;
     let minimal = answer::prefers_minimal(&parts.headers)?;
@@ -62,8 +63,9 @@ where
         news.clear();
         at.store(NONE, Ordering::Relaxed);
         // Nothing is done yet: to plan is to read.
-        let planned = plan(web, &request, minimal, (caller, &news), &at);
-        let whole = deadline.for_plan(planned).await?;
+        let whole = deadline
+            .for_plan(pin!(plan(web, &request, minimal, (caller, &news), &at)))
+            .await?;
         // A key's receipt is a write too.
         let done = if whole.writes() || parts.headers.contains_key("idempotency-key") {
             let whole = whole.as_write();
@@ -78,7 +80,7 @@ where
             }
             Err(error) if error.code() == "retry" && tries < operate::PLANS_MAX => {
                 tries += 1;
-                let reload = async { Ok(web.store().reload_schema().await?) };
+                let reload = pin!(async { Ok(web.store().reload_schema().await?) });
                 deadline.for_plan(reload).await?;
             }
             Err(error) => {

@@ -166,6 +166,8 @@ impl Web {
         self.turnstile.inside()
     }
 
+    /// Answers a request, or refuses it. What needs much room has a place of its own, so that others
+    /// need none for it: the place of an answer is made anew for each request.
     async fn answer<B>(
         &self,
         parts: &Parts,
@@ -207,10 +209,11 @@ impl Web {
                 caller: &caller,
                 is_open,
             };
-            return Ok(sessions::answer(self, place, parts, body, asker, deadline).await);
+            let answer = sessions::answer(self, place, parts, body, asker, deadline);
+            return Ok(Box::pin(answer).await);
         }
         if *route == Route::Transaction {
-            return tx::answer(self, parts, body, &caller, deadline).await;
+            return Box::pin(tx::answer(self, parts, body, &caller, deadline)).await;
         }
         if let Route::Topic(name) = route {
             return topics::answer(self, name, parts, body, &caller, deadline).await;
@@ -220,9 +223,9 @@ impl Web {
         }
         if let Route::Admin(path) = route {
             let body = deadline
-                .for_body(intake::taken(body, self.limits.max_body))
+                .for_body(pin!(intake::taken(body, self.limits.max_body)))
                 .await?;
-            return admin::answer(self, parts, path, &body).await;
+            return Box::pin(admin::answer(self, parts, path, &body)).await;
         }
         if let Route::Rpc(name) = route {
             return Err(rest::no_such_function(name));

@@ -9,6 +9,13 @@ fn get(site: &Site, path: &str) -> Answer {
     site.server.connect().ask("GET", &path, "", "")
 }
 
+/// Names of queues in a list of them.
+fn names(listed: &Value) -> Vec<String> {
+    let queues = listed["queues"].as_array().expect("queues").iter();
+    let name = |queue: &Value| queue["name"].as_str().expect("a name").to_owned();
+    queues.map(name).collect()
+}
+
 /// Gives a message back until its attempts are used up.
 fn kill(site: &Site, queue: &str) {
     loop {
@@ -112,11 +119,6 @@ fn queues_are_listed_page_by_page() {
         site.publish(queue, &json!({ "body": 1 }));
         site.lease(queue, &json!({}));
     }
-    let names = |listed: &Value| -> Vec<String> {
-        let queues = listed["queues"].as_array().expect("queues").iter();
-        let name = |queue: &Value| queue["name"].as_str().expect("a name").to_owned();
-        queues.map(name).collect()
-    };
     let ask = |query: &str| {
         let path = format!("/admin/v1/queues{query}");
         site.server.connect().ask("GET", &path, "", "")
@@ -143,4 +145,26 @@ fn queues_are_listed_page_by_page() {
     }
     let listed = crate::support::json(site.folder(), &["queue", "list"]);
     assert_eq!(names(&listed), ["a", "b", "c", "d", "e"]);
+}
+
+#[test]
+fn a_queue_is_listed_that_somebody_has_published_to_and_nobody_leased_from() {
+    let site = Site::of("");
+    site.publish("lonely", &json!([{ "body": 1 }, { "body": 2 }]));
+    site.publish("later", &json!([{ "body": 1, "delay": "1h" }]));
+    site.publish("once", &json!([{ "body": 1, "dedup_id": "a" }]));
+    let put = json!({ "method": "PUT", "path": "/kv/v1/k/a", "body": 1,
+                      "headers": { "if-none-match": "*" } });
+    let ops = json!({ "ops": [
+        { "method": "POST", "path": "/queue/v1/together/messages", "body": [{ "body": 1 }] },
+        { "method": "POST", "path": "/queue/v1/refused/messages", "body": [{ "body": 1 }] },
+        put, put,
+    ]});
+    let mut connection = site.server.connect();
+    let refused = connection.ask("POST", "/tx/v1", "", &ops.to_string());
+    assert_eq!(refused.status, 412, "{refused:?}");
+    // That its name was to be written down is not believed.
+    site.publish("together", &json!({ "body": 1 }));
+    let listed = crate::support::json(site.folder(), &["queue", "list"]);
+    assert_eq!(names(&listed), ["later", "lonely", "once", "together"]);
 }

@@ -9,6 +9,7 @@ use crate::store::Store;
 use pando_model::engine::{LaidDown, Outcome, Read, ReadSteps, Receipt, Step, Write, WriteAnswer};
 use pando_model::error::EngineError;
 use pando_model::slot::Slot;
+use parking_lot::Mutex;
 use std::sync::Arc;
 
 /// How often something is tried again because the schema changed meanwhile; each time the
@@ -58,13 +59,35 @@ impl Store {
         for _ in 1..TRIES_MAX {
             match self.write_steps(operation, idempotency).await {
                 Err(EngineError::SchemaChanged { .. }) if operation.planned_for.is_none() => {
-                    self.reload_schema().await?;
+                    Box::pin(self.reload_schema()).await?;
                 }
                 other => return Ok(self.carried_out(other?, session)),
             }
         }
         let answer = self.write_steps(operation, idempotency).await?;
         Ok(self.carried_out(answer, session))
+    }
+
+    /// The same without a key: nothing is kept to be answered again, so what it concludes needs no
+    /// stored form.
+    pub async fn carry_out_unkept<T: Send + 'static>(
+        &self,
+        operation: Operation<T>,
+        session: &Session,
+    ) -> Result<(T, Stamped)> {
+        // A conclusion may be asked again; the last one is what was committed.
+        let concluded = Arc::new(Mutex::new(None));
+        let last = Arc::clone(&concluded);
+        let operation = operation.map(move |answer| {
+            *last.lock() = Some(answer);
+            Ok(Vec::new())
+        });
+        let done = self.carry_out(&operation, None, session).await?;
+        let answer = concluded.lock().take();
+        let answer = answer.ok_or_else(|| {
+            EngineError::internal("answer a write", "it was committed and concluded nothing")
+        })?;
+        Ok((answer, done.stamped))
     }
 
     async fn write_steps(

@@ -129,9 +129,13 @@ impl Store {
         if !self.queue_is_wanted_on_broker(queue) || brokered.declared.lock().contains_key(queue) {
             return Ok(());
         }
-        self.declare(queue).await?;
-        self.tend_move(queue).await?;
-        self.queue_reload_homes().await
+        // Once for each queue: whoever publishes need not have room for it.
+        Box::pin(async {
+            self.declare(queue).await?;
+            self.tend_move(queue).await?;
+            self.queue_reload_homes().await
+        })
+        .await
     }
 
     /// Moves queues to where their rules want them, each once what its last move left behind is

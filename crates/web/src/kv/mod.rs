@@ -45,7 +45,7 @@ pub(crate) async fn plan(
     let rest = place.segments();
     match (&asked.parts.method, rest.as_slice()) {
         (&Method::GET | &Method::HEAD, []) => list(web, space, asked.parts),
-        (&Method::POST, ["batch"]) => batch::plan(web, space, asked).await,
+        (&Method::POST, ["batch"]) => Box::pin(batch::plan(web, space, asked)).await,
         (&Method::GET | &Method::HEAD, [key]) => get(web, &Key::new(space, key)?, asked.parts),
         (&Method::PUT, [key]) => put(web, &Key::new(space, key)?, asked).await,
         (&Method::DELETE, [key]) => delete(web, &Key::new(space, key)?, &asked).await,

@@ -29,6 +29,7 @@ use pando_store::queue::{DEFAULT_GROUP, Leased};
 use pando_store::request::Idempotency;
 use pando_store::session::{Session, Stamped};
 use serde::Serialize;
+use std::pin::pin;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -64,7 +65,7 @@ where
     B: Body<Data = Bytes>,
 {
     let body = deadline
-        .for_body(intake::taken(body, web.limits().max_body))
+        .for_body(pin!(intake::taken(body, web.limits().max_body)))
         .await?;
     let (method, uri, headers) = (&parts.method, &parts.uri, &parts.headers);
     let asked = Asked {
@@ -190,7 +191,7 @@ impl Asking<'_> {
         let Some(key) = &self.key else {
             return Ok(None);
         };
-        let look = apart::done_before(self.web, self.queue, key, &self.session);
+        let look = pin!(apart::done_before(self.web, self.queue, key, &self.session));
         deadline.for_write(look).await
     }
 
@@ -198,7 +199,7 @@ impl Asking<'_> {
     async fn look(&self, deadline: Deadline) -> Result<(bool, Stamped), ApiError> {
         let store = self.web.store();
         let look = store.queue_has_some(self.queue, &self.sent.lease)?;
-        let looked = async { Ok(store.answer(&look, &self.session).await?) };
+        let looked = pin!(async { Ok(store.answer(&look, &self.session).await?) });
         deadline.for_read(looked).await
     }
 
@@ -222,7 +223,12 @@ impl Asking<'_> {
         deadline: Deadline,
     ) -> Result<Done, ApiError> {
         let key = self.key.as_ref();
-        let work = operate::carry_out_keyed(self.web, operation, key, &self.session);
+        let work = pin!(operate::carry_out_keyed(
+            self.web,
+            operation,
+            key,
+            &self.session
+        ));
         deadline.for_write(work).await
     }
 }

@@ -42,6 +42,7 @@ use hyper::body::Body;
 use pando_store::operation::Operation;
 use pando_store::queue::{Acked, Nack, Redriven, Settle};
 use serde_json::json;
+use std::pin::pin;
 
 const LEASE: &str = "lease";
 /// What there is of a queue; the queue itself among it.
@@ -77,22 +78,25 @@ where
     web.store().queue_reach(queue)?;
     let answer = match (&parts.method, place.segments().as_slice()) {
         (&Method::POST, [LEASE]) => {
-            return lease::answer(web, place, (parts, body), caller, deadline, pass).await;
+            let sent = (parts, body);
+            return Box::pin(lease::answer(web, place, sent, caller, deadline, pass)).await;
         }
         (&Method::GET | &Method::HEAD, []) => {
-            deadline.for_read(look::depth(web, queue, parts)).await?
+            deadline
+                .for_read(pin!(look::depth(web, queue, parts)))
+                .await?
         }
         (&Method::POST, rest) if apart::is_done(web, queue, rest) => {
             let news = News::default();
             let asked = asked(web, (parts, body), (caller, &news), deadline).await?;
-            return apart::answer(web, place, asked, deadline).await;
+            return Box::pin(apart::answer(web, place, asked, deadline)).await;
         }
         (&Method::GET | &Method::HEAD, rest @ ["messages" | "dead"])
             if web.store().queue_is_brokered(queue) =>
         {
             let news = News::default();
             let asked = asked(web, (parts, body), (caller, &news), deadline).await?;
-            let looked = brokered::look(web, queue, rest, &asked);
+            let looked = pin!(brokered::look(web, queue, rest, &asked));
             deadline.for_read(looked).await?
         }
         _ => return operate::answer(web, place, parts, body, caller, deadline).await,
@@ -115,7 +119,7 @@ where
     B: Body<Data = Bytes>,
 {
     let max = web.limits().max_body;
-    let body = deadline.for_body(intake::taken(body, max)).await?;
+    let body = deadline.for_body(pin!(intake::taken(body, max))).await?;
     Ok(Asked {
         caller,
         parts,

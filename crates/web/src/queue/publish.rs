@@ -24,10 +24,10 @@ use pando_queue::listeners::QUEUE_PREFIX;
 use pando_queue::{Attribute, DedupId, Event, EventError};
 use pando_store::operation::Operation;
 use pando_store::queue::{NewMessage, Posted, Published};
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// As JSON is kept.
 pub(super) const JSON: &str = "application/json";
@@ -67,6 +67,19 @@ struct Sent<'a> {
     routing_key: Option<String>,
     #[serde(default, deserialize_with = "params::given")]
     mandatory: Option<bool>,
+}
+
+/// What is answered.
+#[derive(Serialize)]
+struct PublishedBody {
+    durability: DurabilityBody,
+    ids: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct DurabilityBody {
+    copies: u32,
+    synced: bool,
 }
 
 /// What a message is published to.
@@ -115,11 +128,13 @@ pub(super) async fn plan(
     let count = asked.news.published(queue, now, later);
     Ok(operation.map(move |published: Published| {
         count.set(published.new as u64);
-        let ids: Vec<String> = published.ids.iter().map(i64::to_string).collect();
-        let body = json!({
-            "ids": ids,
-            "durability": { "synced": durability.synced, "copies": durability.copies },
-        });
+        let body = PublishedBody {
+            durability: DurabilityBody {
+                copies: durability.copies,
+                synced: durability.synced,
+            },
+            ids: published.ids.iter().map(i64::to_string).collect(),
+        };
         Ok(Answer::json(StatusCode::CREATED, &body))
     }))
 }

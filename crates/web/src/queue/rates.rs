@@ -45,10 +45,13 @@ impl Rates {
                 return;
             }
         }
-        let of = all.entry(queue.to_owned()).or_insert(OfQueue {
-            rates: PerSecond::default(),
-            at: now,
-        });
+        let of = match all.get_mut(queue) {
+            Some(of) => of,
+            None => all.entry(queue.to_owned()).or_insert(OfQueue {
+                rates: PerSecond::default(),
+                at: now,
+            }),
+        };
         let mut rates = of.faded(now);
         let more = messages as f64 / FADES.as_secs_f64();
         match what {

@@ -30,6 +30,7 @@ use pando_model::error::Refusal;
 use pando_store::keys::{Surface, Verb};
 use pando_store::operation::Operation;
 use pando_store::request::{Returning, TableWrite};
+use std::pin::pin;
 
 /// What can be done to a table.
 pub(crate) const ALLOWED: &str = "OPTIONS,GET,HEAD,POST,PUT,PATCH,DELETE";
@@ -59,9 +60,9 @@ where
                     return explained(explain::explain(web.store(), name, query, Some(verb))?);
                 }
                 let max = web.limits().max_body;
-                let body = deadline.for_body(intake::taken(body, max)).await?;
+                let body = deadline.for_body(pin!(intake::taken(body, max))).await?;
                 request.write.body = body;
-                write_table(web, request, parts, caller, deadline).await
+                Box::pin(write_table(web, request, parts, caller, deadline)).await
             }
             None => Err(ApiError::method(&parts.method, ALLOWED)),
         },
@@ -124,7 +125,7 @@ async fn read_table(
         let query = &request.read.query;
         return explained(explain::explain(web.store(), name, query, None)?);
     }
-    let carried_out = read::carry_out(web.store(), &request, parts);
+    let carried_out = pin!(read::carry_out(web.store(), &request, parts));
     let (answer, stamped) = deadline.for_read(carried_out).await?;
     let mut reply = answer.into_reply();
     web.stamps().put(web.store(), stamped, reply.headers_mut());
@@ -140,7 +141,13 @@ async fn write_table(
 ) -> Result<Reply, ApiError> {
     let table = request.write.table.clone();
     let id = caller.as_deref().map_or("", |key| key.id.as_str());
-    let carried_out = write::carry_out(web.store(), web.under_way(), id, request, parts);
+    let carried_out = pin!(write::carry_out(
+        web.store(),
+        web.under_way(),
+        id,
+        request,
+        parts
+    ));
     match deadline.for_write(carried_out).await {
         Ok(done) => Ok(operate::reply_to(web, done, &parts.headers)),
         Err(error) => {

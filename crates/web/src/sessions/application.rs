@@ -14,6 +14,7 @@ use http::header::{HeaderName, HeaderValue};
 use pando_store::operation::Operation;
 use pando_store::sessions::Token;
 use serde::Serialize;
+use std::pin::pin;
 
 impl Request<'_> {
     pub(super) async fn begin(self) -> Result<Reply, ApiError> {
@@ -23,7 +24,7 @@ impl Request<'_> {
         // Who logs in again, or as somebody else, has one session afterwards, not two.
         let before = holder::held(&self.parts.headers).and_then(|(token, _)| token);
         let store = self.web.store();
-        let planned = async { Ok(store.session_begin(sent.begin(before)).await?) };
+        let planned = pin!(async { Ok(store.session_begin(sent.begin(before)).await?) });
         let (begin, mut token) = self.deadline.for_plan(planned).await?;
         // With its data, which who made it has just sent.
         let begin = begin.map(|record| Ok(body::answer(StatusCode::CREATED, &record, true)));
@@ -97,7 +98,7 @@ impl Request<'_> {
         let store = self.web.store();
         let (again, token) = store.session_rekey(lost.user.as_deref(), lost.id)?;
         let again = again.map(|record| Ok(vec![u8::from(record.is_some())]));
-        let done = async { Ok(store.carry_out(&again, None, &strong()).await?) };
+        let done = pin!(async { Ok(store.carry_out(&again, None, &strong()).await?) });
         match self.deadline.for_write(done).await?.answer.as_slice() {
             [1] => Ok(token),
             _ => Err(ApiError::new(

@@ -13,6 +13,7 @@ use http::{Method, StatusCode};
 use pando_store::keys::Verb;
 use pando_store::operation::Operation;
 use pando_store::sessions::{Record, Token};
+use std::pin::pin;
 
 /// A session that the request holds.
 struct Held {
@@ -44,11 +45,11 @@ impl Request<'_> {
             self.fetch(&held).await?;
         }
         let store = self.web.store();
-        let planned = async {
+        let planned = pin!(async {
             Ok(store
                 .session_patch(&held.token, &patch, precondition)
                 .await?)
-        };
+        });
         let patch = self.deadline.for_plan(planned).await?;
         let shows_data = self.shows_data();
         let patch = patch.map(move |record| Ok(or_is_over(record, shows_data)));
@@ -74,7 +75,7 @@ impl Request<'_> {
         }
         let rotate = sent.rotate()?;
         let store = self.web.store();
-        let planned = async { Ok(store.session_rotate(&held.token, rotate).await?) };
+        let planned = pin!(async { Ok(store.session_rotate(&held.token, rotate).await?) });
         let (rotate, token) = self.deadline.for_plan(planned).await?;
         let shows_data = self.shows_data();
         let rotate = rotate.map(move |record| Ok(or_is_over(record, shows_data)));
@@ -128,7 +129,7 @@ impl Request<'_> {
             return record;
         };
         let touch = touch.map(|_| Ok(Vec::new()));
-        let touched = async { Ok(store.carry_out(&touch, None, &strong()).await?) };
+        let touched = pin!(async { Ok(store.carry_out(&touch, None, &strong()).await?) });
         match self.deadline.for_read(touched).await {
             Ok(_) => self.fetch(held).await.unwrap_or(record),
             Err(error) => {

@@ -30,6 +30,7 @@ use pando_store::operation::Operation;
 use pando_store::session::{Consistency, Session};
 use pando_store::sessions::Token;
 use std::borrow::Cow;
+use std::pin::pin;
 
 const INVALID: &str = "session_invalid";
 /// Room for what a body holds besides data: names, a user, times.
@@ -90,7 +91,7 @@ where
             return Err(nobody());
         }
         let body = deadline
-            .for_body(intake::taken(body, body_max(web)))
+            .for_body(pin!(intake::taken(body, body_max(web))))
             .await?;
         let request = Request {
             web,
@@ -134,7 +135,7 @@ impl Request<'_> {
 
     async fn read<T: Send + 'static>(&self, operation: &Operation<T>) -> Result<T, ApiError> {
         let session = strong();
-        let answered = async { Ok(self.web.store().answer(operation, &session).await?) };
+        let answered = pin!(async { Ok(self.web.store().answer(operation, &session).await?) });
         Ok(self.deadline.for_read(answered).await?.0)
     }
 
@@ -147,7 +148,9 @@ impl Request<'_> {
     ) -> Result<(Answer, bool), ApiError> {
         let key = self.asker.caller.as_deref().map_or("", |key| &key.id);
         let caller = format!("{key} {holder}");
-        let done = operate::carry_out_as(self.web, operation, self.parts, &self.body, &caller);
+        let done = pin!(operate::carry_out_as(
+            self.web, operation, self.parts, &self.body, &caller
+        ));
         match self.deadline.for_write(done).await {
             Ok(done) => Ok((done.answer, done.replayed)),
             Err(error) => Err(operate::with_key(error, &self.parts.headers)),

@@ -13,6 +13,7 @@ use http::request::Parts;
 use hyper::body::Body;
 use pando_queue::topics::{Publication, TopicError, TopicName};
 use serde_json::json;
+use std::pin::pin;
 
 pub(super) async fn answer<B>(
     web: &Web,
@@ -27,7 +28,9 @@ where
     let params = Params::read(&parts.uri, &["type"])?;
     let max = web.topics().message_bytes_max();
     let bytes_max = web.limits().max_body.min(max as u64);
-    let body = deadline.for_body(intake::taken(body, bytes_max)).await;
+    let body = deadline
+        .for_body(pin!(intake::taken(body, bytes_max)))
+        .await;
     let body = body.map_err(|error| match error.status_code() {
         StatusCode::PAYLOAD_TOO_LARGE => told(TopicError::TooLarge { max }).close(),
         _ => error,
@@ -36,7 +39,7 @@ where
     let headers = headers.map(|(name, value)| (name.as_str(), value.as_bytes()));
     let headers: Vec<(&str, &[u8])> = headers.collect();
     let publication = Publication::read(&headers, params.text("type"), body).map_err(told)?;
-    let published = async { web.topics().publish(topic, publication).await.map_err(told) };
+    let published = pin!(async { web.topics().publish(topic, publication).await.map_err(told) });
     let published = deadline.for_write(published).await?;
     let answer = json!({
         "id": published.id.to_string(),
