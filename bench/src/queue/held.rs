@@ -8,20 +8,28 @@ use super::elsewhere::subject;
 use super::subject::Subject;
 use super::{BATCH, CONSUMERS};
 use crate::report::Report;
-use anyhow::Result;
+use anyhow::{Result, bail};
 use std::time::{Duration, Instant};
 use tokio_postgres::NoTls;
 
 /// A tenth of the time is a slice.
 const SLICES: u32 = 10;
 const PRODUCERS: usize = 16;
+const ENGINES: [&str; 2] = ["postgres", "sqlite"];
 
 pub async fn run() -> Result<Vec<Report>> {
     let seconds = std::env::var("PANDO_HELD_SECONDS").ok();
     let seconds = seconds.map_or(Ok(600), |text| text.parse())?;
     let span = Duration::from_secs(seconds);
-    let is_held = std::env::var("PANDO_HELD_BY").is_err();
+    let is_held = match std::env::var("PANDO_HELD_BY").as_deref() {
+        Err(_) => true,
+        Ok("nobody") => false,
+        Ok(other) => bail!("PANDO_HELD_BY is \"nobody\" or not set, not {other:?}"),
+    };
     let only = std::env::var("PANDO_HELD_ON").ok();
+    if let Some(other) = only.as_deref().filter(|only| !ENGINES.contains(only)) {
+        bail!("PANDO_HELD_ON is one of {ENGINES:?}, not {other:?}");
+    }
     let is_wanted = |engine| only.as_deref().is_none_or(|only| only == engine);
     let mut reports = Vec::new();
     if is_wanted("postgres") {
@@ -44,7 +52,7 @@ async fn over_postgres(span: Duration, is_held: bool) -> Result<Report> {
     holder
         .batch_execute(if is_held { hold } else { "" })
         .await?;
-    let report = measure("queue-held-postgres", &subject, span).await?;
+    let report = measure(&name("postgres", is_held), &subject, span).await?;
     drop(holder);
     subject.close().await?;
     Ok(report)
@@ -56,10 +64,17 @@ async fn over_sqlite(span: Duration, is_held: bool) -> Result<Report> {
     let reader = rusqlite::Connection::open(folder.path().join("pando.db"))?;
     let hold = "BEGIN; SELECT count(*) FROM sqlite_master;";
     reader.execute_batch(if is_held { hold } else { "" })?;
-    let report = measure("queue-held-sqlite", &subject, span).await?;
+    let report = measure(&name("sqlite", is_held), &subject, span).await?;
     drop(reader);
     subject.close().await?;
     Ok(report)
+}
+
+fn name(engine: &str, is_held: bool) -> String {
+    match is_held {
+        true => format!("queue-held-{engine}"),
+        false => format!("queue-free-{engine}"),
+    }
 }
 
 /// Publishes and works on what is published, slice by slice; the last against the first.

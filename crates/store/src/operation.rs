@@ -37,6 +37,8 @@ pub struct Operation<T> {
     pub(crate) lays_down: Vec<LaidDown>,
     /// Whether it is Pando's own work, about which no listener is asked.
     pub(crate) unasked: bool,
+    /// Queues whose names it writes down: once it is committed they are known.
+    pub(crate) names: Vec<String>,
 }
 
 /// Which slots an operation touches.
@@ -78,6 +80,7 @@ impl<T: 'static> Operation<T> {
             cacheable: None,
             lays_down: Vec::new(),
             unasked: false,
+            names: Vec::new(),
         }
     }
 
@@ -151,6 +154,7 @@ impl<T: 'static> Operation<T> {
             cacheable: self.cacheable,
             lays_down: self.lays_down,
             unasked: self.unasked,
+            names: self.names,
         }
     }
 
@@ -172,6 +176,7 @@ impl<T: 'static> Operation<T> {
             cacheable: self.cacheable,
             lays_down: self.lays_down,
             unasked: self.unasked,
+            names: self.names,
         }
     }
 
@@ -226,6 +231,7 @@ impl<T: 'static> Operation<T> {
             })];
             group.extend(operation.steps);
             whole.steps.push(Step::Group(group));
+            whole.names.extend(operation.names);
             whole.reach = whole.reach.and(operation.reach);
             whole.writes |= operation.writes;
             // The oldest decides: a plan for an older schema does not fit a newer one.

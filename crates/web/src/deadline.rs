@@ -94,7 +94,7 @@ async fn within<T>(
     mut work: Pin<&mut impl Future<Output = Result<T, ApiError>>>,
     late: impl FnOnce() -> ApiError,
 ) -> Result<T, ApiError> {
-    // Most of it is ready at once, and needs no timer.
+    // Bodies and plans are ready at once, as a rule, and need no timer.
     let ready = poll_fn(|context| Poll::Ready(work.as_mut().poll(context)));
     if let Poll::Ready(outcome) = ready.await {
         return outcome;

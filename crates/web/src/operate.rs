@@ -58,6 +58,8 @@ pub(crate) struct Done {
     pub replayed: bool,
     /// Its stamp.
     pub stamped: Stamped,
+    /// Whether the stamp is of this write: nobody else has been handed it.
+    pub is_new: bool,
 }
 
 /// Plans what a request asks of a model.
@@ -200,14 +202,13 @@ pub(crate) async fn carry_out_keyed(
     idempotency: Option<&Idempotency>,
     session: &Session,
 ) -> Result<Done, ApiError> {
-    static X: std::sync::LazyLock<bool> =
-        std::sync::LazyLock::new(|| std::env::var_os("X_KEPT").is_some());
-    if idempotency.is_none() && !*X {
+    if idempotency.is_none() {
         let (answer, stamped) = web.store().carry_out_unkept(operation, session).await?;
         return Ok(Done {
             answer,
             replayed: false,
             stamped,
+            is_new: true,
         });
     }
     let encoded = operation.map(|answer| Ok(answer.encode()));
@@ -219,6 +220,7 @@ pub(crate) async fn carry_out_keyed(
         answer: Answer::stored(done.answer)?,
         replayed: done.replayed,
         stamped: done.stamped,
+        is_new: !done.replayed,
     })
 }
 
@@ -230,7 +232,10 @@ pub(crate) fn reply_to(web: &Web, done: Done, request: &HeaderMap) -> Reply {
         let name = HeaderName::from_static("idempotency-replayed");
         headers.insert(name, HeaderValue::from_static("true"));
     }
-    stamps::put_new(web.store(), done.stamped, headers);
+    match done.is_new {
+        true => stamps::put_new(web.store(), done.stamped, headers),
+        false => web.stamps().put(web.store(), done.stamped, headers),
+    }
     stamps::set_cookie(web.store(), done.stamped, request, headers);
     reply
 }

@@ -77,7 +77,8 @@ pub(crate) fn session_of(store: &Store, headers: &HeaderMap) -> Result<Session, 
     })
 }
 
-/// Hands whoever wrote the stamp of the write. No other answer has it, so it is not kept.
+/// Hands whoever wrote the stamp of the write. Each write has another one: to keep it would only push out
+/// what reads share.
 pub(crate) fn put_new(store: &Store, stamped: Stamped, headers: &mut HeaderMap) {
     let text = store.seal_token(&Token::of(0, stamped.high));
     if let Ok(value) = HeaderValue::try_from(text) {

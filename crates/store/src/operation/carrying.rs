@@ -61,11 +61,11 @@ impl Store {
                 Err(EngineError::SchemaChanged { .. }) if operation.planned_for.is_none() => {
                     Box::pin(self.reload_schema()).await?;
                 }
-                other => return Ok(self.carried_out(other?, session)),
+                other => return Ok(self.carried_out(operation, other?, session)),
             }
         }
         let answer = self.write_steps(operation, idempotency).await?;
-        Ok(self.carried_out(answer, session))
+        Ok(self.carried_out(operation, answer, session))
     }
 
     /// The same without a key: nothing is kept to be answered again, so what it concludes needs no
@@ -188,7 +188,15 @@ impl Store {
         Ok((answer.outcomes, session.stamped(high, lost)))
     }
 
-    fn carried_out(&self, answer: WriteAnswer, session: &Session) -> CarriedOut {
+    fn carried_out(
+        &self,
+        operation: &Operation<Vec<u8>>,
+        answer: WriteAnswer,
+        session: &Session,
+    ) -> CarriedOut {
+        for queue in &operation.names {
+            self.known_queues().add(queue);
+        }
         let (answer, high, replayed) = match answer {
             WriteAnswer::Done { at, answer } => (answer, at, false),
             WriteAnswer::Replayed { at, answer } => (answer, at, true),

@@ -1,5 +1,5 @@
-//! The queues there are, a page at a time; and how they come to be known: whoever publishes to a queue
-//! that this process has not seen among those that are known writes its name down as well.
+//! The queues there are, a page at a time; and how they come to be known: who publishes to a queue writes
+//! its name down as well, unless this process knows that it was.
 
 use super::relation::{NAME, QUEUE};
 use super::{Lane, row};
@@ -15,10 +15,11 @@ use std::sync::Arc;
 
 /// What their list's cursors are told from others by.
 const KIND: &str = "queues";
-/// Callers name queues, so there may be any number: when so many were seen it is begun anew.
+/// Callers name queues, so there may be any number: behind so many another one is forgotten, and written
+/// down once more when somebody publishes to it.
 const KNOWN_MAX: usize = 10_000;
 
-/// Queues whose names this process has found written down.
+/// Queues whose names this process has written down.
 #[derive(Debug, Default)]
 pub(crate) struct KnownQueues(Mutex<HashSet<String>>);
 
@@ -27,10 +28,13 @@ impl KnownQueues {
         self.0.lock().contains(queue)
     }
 
-    fn add(&self, queue: &str) {
+    /// A write that names it was committed.
+    pub(crate) fn add(&self, queue: &str) {
         let mut known = self.0.lock();
-        if known.len() >= KNOWN_MAX {
-            known.clear();
+        if known.len() >= KNOWN_MAX
+            && let Some(another) = known.iter().next().cloned()
+        {
+            known.remove(&another);
         }
         known.insert(queue.to_owned());
     }
@@ -50,26 +54,9 @@ pub struct QueueNames {
 }
 
 impl Store {
-    /// The same publish, which also writes the queue's name down, unless that was done.
-    pub(super) async fn naming<T: 'static>(
-        &self,
-        lane: &Lane,
-        publish: Operation<T>,
-    ) -> Operation<T> {
+    /// The same publish, which also writes the queue's name down where this process has not done so.
+    pub(super) fn naming<T: 'static>(&self, lane: &Lane, publish: Operation<T>) -> Operation<T> {
         if self.known_queues().contains(&lane.name) {
-            return publish;
-        }
-        // Only what was found is believed: what is written here may not be committed.
-        let named = select(&NAME, &[QUEUE], Filter::And(lane.filters()));
-        let read = Operation::reading(lane.reach(), vec![Step::read(tree(named))], |outcomes| {
-            Ok(outcomes
-                .first()
-                .is_some_and(|found| !rows_of(found).is_empty()))
-        });
-        // Where it cannot be read now, it is written once more, or the publish says why not.
-        let read = Box::pin(self.answer(&read, &Session::default())).await;
-        if read.is_ok_and(|(is_named, _)| is_named) {
-            self.known_queues().add(&lane.name);
             return publish;
         }
         let name = Insert {
@@ -81,7 +68,9 @@ impl Store {
             }),
             returning: None,
         };
-        publish.behind(vec![Step::from(Change::Insert(name))])
+        let mut publish = publish.behind(vec![Step::from(Change::Insert(name))]);
+        publish.names.push(lane.name.clone());
+        publish
     }
 
     async fn fetch_published_to(&self) -> Result<Vec<String>> {

@@ -84,10 +84,10 @@ impl Store {
                 let (new, ids) = (ids.len(), ids.clone());
                 Ok(Published { ids, new })
             });
-            return Ok(self.naming(&lane, publish).await);
+            return Ok(self.naming(&lane, publish));
         }
         let publish = sifted(&lane, planned, dedup_ids, &rules.dedup, now_us);
-        Ok(self.naming(&lane, publish).await)
+        Ok(self.naming(&lane, publish))
     }
 }
 

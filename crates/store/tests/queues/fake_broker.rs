@@ -6,8 +6,8 @@ use pando_model::broker::{
     Message, QueueSpec, Result, Settled,
 };
 use pando_model::engine::Durability;
+use parking_lot::Mutex;
 use std::collections::VecDeque;
-use std::sync::Mutex;
 use std::time::Duration;
 
 /// One group of one queue.
@@ -32,7 +32,7 @@ pub struct State {
 
 impl FakeBroker {
     pub fn with<T>(&self, about: impl FnOnce(&mut State) -> T) -> T {
-        about(&mut self.0.lock().unwrap())
+        about(&mut self.0.lock())
     }
 
     /// Bodies of what was published and not leased.

@@ -284,3 +284,20 @@ async fn a_purge_takes_all_that_was_published_before_it() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_queue_that_was_forgotten_is_listed_again_once_somebody_publishes_to_it() {
+    on_each(|bench: Bench| async move {
+        let listed = || async {
+            let page = bench.store.fetch_queue_page(100, None).await.unwrap();
+            page.names.contains(&"once".to_owned())
+        };
+        bench.publish_each("once", &["a", "b"]).await;
+        assert!(listed().await);
+        bench.store.queue_forget("once").await.unwrap();
+        assert!(!listed().await);
+        bench.publish_each("once", &["c"]).await;
+        assert!(listed().await);
+    })
+    .await;
+}

@@ -113,6 +113,7 @@ async fn once(
         answer,
         replayed: false,
         stamped,
+        is_new: false,
     })
 }
 

@@ -177,6 +177,7 @@ impl Asking<'_> {
                     answer: given(&leased),
                     replayed: false,
                     stamped: self.session.stamped(high, false),
+                    is_new: false,
                 });
             }
             drop(pass.take());
@@ -264,5 +265,6 @@ fn nothing(stamped: Stamped) -> Done {
         answer: given(&[]),
         replayed: false,
         stamped,
+        is_new: false,
     }
 }

@@ -102,6 +102,7 @@ pub(super) async fn carry_out(
         answer,
         replayed: written.replayed,
         stamped: written.stamped,
+        is_new: !written.replayed,
     })
 }
 

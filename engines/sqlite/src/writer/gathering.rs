@@ -63,15 +63,22 @@ impl Gathering {
 
     /// The first of a group, if it comes at once, where callers are on their way.
     pub(super) fn first(&mut self, receiver: &Receiver<Job>) -> Option<Job> {
-        self.are_near = true;
         if self.expected < FEW {
             return None;
         }
         let until = Instant::now() + AT_ONCE;
+        // Who was in the queue already tells nothing of those who were answered.
+        let mut was_empty = false;
         loop {
             match receiver.try_recv() {
-                Ok(job) => return Some(job),
-                Err(TryRecvError::Empty) if Instant::now() < until => std::thread::yield_now(),
+                Ok(job) => {
+                    self.are_near |= was_empty;
+                    return Some(job);
+                }
+                Err(TryRecvError::Empty) if Instant::now() < until => {
+                    was_empty = true;
+                    std::thread::yield_now();
+                }
                 Err(_) => {
                     self.are_near = false;
                     return None;
@@ -90,6 +97,11 @@ impl Gathering {
             deadline: None,
             behind: None,
         }
+    }
+
+    /// Whether it looks again at once, where it has waited so long for the next member.
+    fn looks_again(&self, waited: Duration) -> bool {
+        self.are_near && waited < AT_ONCE
     }
 
     /// A group of so many members was answered.
@@ -172,7 +184,7 @@ impl Arrivals<'_> {
             if left.is_zero() {
                 return None;
             }
-            if self.gathering.are_near && now - begun < AT_ONCE {
+            if self.gathering.looks_again(now - begun) {
                 std::thread::yield_now();
             } else if self.wanted - self.members <= FEW {
                 return self.receiver.recv_timeout(left).ok();
@@ -266,14 +278,17 @@ mod tests {
     }
 
     #[test]
-    fn callers_are_near_where_one_of_them_is_back_at_once() {
+    fn callers_who_are_not_back_at_once_are_not_looked_for_again_and_again() {
         let (sender, receiver) = channel();
         let mut gathering = expecting(64, FOR_EVER);
+        assert!(gathering.looks_again(Duration::ZERO));
+        assert!(!gathering.looks_again(AT_ONCE));
         assert!(gathering.first(&receiver).is_none());
-        assert!(!gathering.are_near);
+        assert!(!gathering.looks_again(Duration::ZERO));
+        // One who waited in the queue was not answered just now.
         send(&sender, 1);
         assert!(gathering.first(&receiver).is_some());
-        assert!(gathering.are_near);
+        assert!(!gathering.looks_again(Duration::ZERO));
     }
 
     #[test]
