@@ -199,8 +199,7 @@ impl Web {
         }
         if let Route::Model(place) = route {
             if place.surface == Surface::Queue {
-                let sent = (parts, body);
-                return queue::answer(self, place, sent, &caller, deadline, pass).await;
+                return queue::answer(self, place, (parts, body), &caller, deadline, pass).await;
             }
             return operate::answer(self, place, parts, body, &caller, deadline).await;
         }

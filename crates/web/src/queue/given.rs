@@ -1,4 +1,4 @@
-//! Messages, as they are given to whoever leases or looks at them.
+//! Messages, as they are given to whoever leases or looks at them, and what is told of a publish.
 
 use super::body::{is_json, is_plain_json};
 use super::publish::JSON;
@@ -8,7 +8,8 @@ use crate::params::malformed;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use pando_store::queue::{Leased, Message};
+use pando_model::engine::Durability;
+use pando_store::queue::{Leased, Message, Published};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -23,6 +24,19 @@ pub(super) struct GivenLease<'a> {
     #[serde(flatten)]
     content: Content<'a>,
     attempt: u32,
+}
+
+/// What is told of a publish.
+#[derive(Serialize)]
+pub(super) struct GivenPublished {
+    durability: GivenDurability,
+    ids: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct GivenDurability {
+    copies: u32,
+    synced: bool,
 }
 
 /// What a message is, whoever gets it.
@@ -73,6 +87,18 @@ fn is_plain(json: &RawValue) -> bool {
         open += usize::from(matches!(byte, b'[' | b'{'));
         byte != b'\\'
     }) && open <= DEEP
+}
+
+impl GivenPublished {
+    pub(super) fn of(published: &Published, durability: Durability) -> GivenPublished {
+        GivenPublished {
+            durability: GivenDurability {
+                copies: durability.copies,
+                synced: durability.synced,
+            },
+            ids: published.ids.iter().map(i64::to_string).collect(),
+        }
+    }
 }
 
 impl GivenLease<'_> {

@@ -8,7 +8,8 @@
 //! | another | the body, as what it was sent |
 
 use super::body::{SPAN, Span, is_json, is_plain_json};
-use super::{given::readable, refuse_query};
+use super::given::{GivenPublished, readable};
+use super::refuse_query;
 use crate::answer::Answer;
 use crate::error::ApiError;
 use crate::kv;
@@ -24,8 +25,8 @@ use pando_queue::listeners::QUEUE_PREFIX;
 use pando_queue::{Attribute, DedupId, Event, EventError};
 use pando_store::operation::Operation;
 use pando_store::queue::{NewMessage, Posted, Published};
+use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -67,19 +68,6 @@ struct Sent<'a> {
     routing_key: Option<String>,
     #[serde(default, deserialize_with = "params::given")]
     mandatory: Option<bool>,
-}
-
-/// What is answered.
-#[derive(Serialize)]
-struct PublishedBody {
-    durability: DurabilityBody,
-    ids: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct DurabilityBody {
-    copies: u32,
-    synced: bool,
 }
 
 /// What a message is published to.
@@ -128,14 +116,8 @@ pub(super) async fn plan(
     let count = asked.news.published(queue, now, later);
     Ok(operation.map(move |published: Published| {
         count.set(published.new as u64);
-        let body = PublishedBody {
-            durability: DurabilityBody {
-                copies: durability.copies,
-                synced: durability.synced,
-            },
-            ids: published.ids.iter().map(i64::to_string).collect(),
-        };
-        Ok(Answer::json(StatusCode::CREATED, &body))
+        let given = GivenPublished::of(&published, durability);
+        Ok(Answer::json(StatusCode::CREATED, &given))
     }))
 }
 
