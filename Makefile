@@ -110,11 +110,13 @@ bench-queue: build ## queues against SQLite by hand, SKIP LOCKED and Redis, with
 	$(CARGO) build --release --locked -p pando-bench
 	target/release/pando-bench queue queue-http queue-elsewhere queue-deep topics queue-held
 
-soak: ## all rounds of the power-cut and kill tests, over tables, all five models and queues
+soak: ## all rounds of the power-cut, kill and move tests, over tables, all five models and queues, and the workers' load
 	.ci/install cluster
 	PANDO_POWER_ROUNDS=200 $(CARGO) test --locked -p pando-engine-sqlite
 	PANDO_POWER_ROUNDS=200 $(CARGO) test --locked -p pando-store --test crash --test crash_queues -- --nocapture
 	PANDO_KILL_ROUNDS=50 $(CARGO) test --locked -p pando --test kill --test kill_models --test kill_queues -- --nocapture
+	PANDO_MOVES=50 $(CARGO) test --locked -p pando-store --test queues moving -- --nocapture
+	PANDO_WORKERS_LOAD=full $(CARGO) test --locked -p pando --test workers -- --nocapture
 
 soak-failover: ## PostgreSQL failing in nine ways for 30 s each, without and with caches, and 1e5 reads of what was written
 	.ci/install cluster
