@@ -1,6 +1,6 @@
 //! One node of a cluster: a host with Patroni, and the PostgreSQL that it looks after.
 
-use super::rest;
+use super::rest::{self, Answer};
 use crate::error::{Error, Result};
 use crate::program::system;
 use crate::server::Server;
@@ -16,6 +16,8 @@ pub(crate) const REST_PORT: u16 = 8008;
 const REQUEST: Duration = Duration::from_secs(3);
 /// A switch-over is answered when it is done.
 const SWITCH: Duration = Duration::from_secs(60);
+/// What Patroni answers where etcd did not take what is wanted.
+const NOT_WRITTEN: &str = "failed to write switchover key into DCS";
 
 /// A node; its [`Server`] says what can be asked of its PostgreSQL and done to it.
 #[derive(Debug)]
@@ -118,14 +120,22 @@ impl Node {
     /// Patroni refuses it: the candidate is not fit.
     pub(crate) async fn switch_over(&self, candidate: &str) -> Result<()> {
         let body = serde_json::json!({"leader": self.name(), "candidate": candidate});
-        let answer = rest::request(self.rest, "POST", "/switchover", Some(&body), SWITCH).await?;
-        if answer.status != 200 {
-            let (status, body) = (answer.status, answer.body);
-            return Err(Error::new(format!(
-                "switch-over to {candidate}: {status} {body}"
-            )));
-        }
-        Ok(())
+        let ask = || async {
+            let answer = rest::request(self.rest, "POST", "/switchover", Some(&body), SWITCH);
+            let Answer { status, body } = match answer.await {
+                Ok(answer) => answer,
+                Err(error) => return Ok(Err(error)),
+            };
+            let told = Error::new(format!("switch-over to {candidate}: {status} {body}"));
+            // What is wanted is written down in etcd. Where it could not be, nothing has begun.
+            match (status, body.contains(NOT_WRITTEN)) {
+                (200, _) => Ok(Ok(())),
+                (_, true) => Err(told),
+                (_, false) => Ok(Err(told)),
+            }
+        };
+        let what = format!("etcd taking the switch-over to {candidate}");
+        wait::until(&what, SWITCH, ask).await?
     }
 
     /// Has Patroni restart PostgreSQL in order; answers when it is done.
