@@ -6,7 +6,7 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 /// When a request has to be answered.
 #[derive(Clone, Copy, Debug)]
@@ -94,16 +94,17 @@ async fn within<T>(
     mut work: Pin<&mut impl Future<Output = Result<T, ApiError>>>,
     late: impl FnOnce() -> ApiError,
 ) -> Result<T, ApiError> {
-    // Bodies and plans are ready at once, as a rule, and need no timer.
-    let ready = poll_fn(|context| Poll::Ready(work.as_mut().poll(context)));
-    if let Poll::Ready(outcome) = ready.await {
-        return outcome;
-    }
-    // A timer fills cache lines of its own, which whoever waits for it need not have room for.
-    match Box::pin(timeout_at(at, work)).await {
-        Ok(outcome) => outcome,
-        Err(_) => Err(late()),
-    }
+    // Bodies and plans are ready at once, as a rule, and need no timer. It fills cache lines of its
+    // own, which whoever waits for it need not have room for.
+    let mut timer: Option<Pin<Box<Sleep>>> = None;
+    let outcome = poll_fn(|context| {
+        if let Poll::Ready(outcome) = work.as_mut().poll(context) {
+            return Poll::Ready(Some(outcome));
+        }
+        let timer = timer.get_or_insert_with(|| Box::pin(sleep_until(at)));
+        timer.as_mut().poll(context).map(|()| None)
+    });
+    outcome.await.unwrap_or_else(|| Err(late()))
 }
 
 #[cfg(test)]
